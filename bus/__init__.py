@@ -1,0 +1,1 @@
+"""The card author's whole API: cycles, Card, Backplane, slots, lines, clock, errors."""

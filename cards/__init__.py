@@ -1,0 +1,1 @@
+"""Chips and cards, one a file, named by what is printed on them."""

@@ -1,0 +1,1 @@
+"""The processor: Unicorn made a full-system 386/486/586. The only importer of unicorn."""

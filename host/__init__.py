@@ -1,0 +1,1 @@
+"""The machine around the board: command line, card discovery, control socket, demo, bench."""

@@ -1,0 +1,1 @@
+"""Live replacement of a running kernel: coordinator, phases, save-state map, images."""
