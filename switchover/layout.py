@@ -1,0 +1,131 @@
+"""Binary layouts as classes: a record's annotations are its fields, in order, little endian, packed.
+
+    class Fd(Record):
+        \"\"\"One open descriptor.\"\"\"
+        pid: Annotated[U32, "the process"] = 0
+
+From such a class come the Python codec (`layout_of`), the C header and the tables of the document,
+so none of them can disagree with another.
+"""
+
+import functools
+import struct
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Annotated, Any, Generic, NamedTuple, Self, TypeVar, get_args, get_type_hints
+
+import msgspec
+
+
+class Choice(IntEnum):
+    """An enumeration whose members carry a line of documentation: `NAME = value, "doc"`."""
+
+    doc: str
+
+    def __new__(cls, value: int, doc: str = "") -> Self:
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.doc = doc
+        return member
+
+
+class Word(NamedTuple):
+    """How one field is stored: the code of the struct module, the C type, the C array length."""
+
+    code: str
+    c_type: str
+    length: int = 0
+
+    @property
+    def is_text(self) -> bool:
+        """A char array: NUL padded, so the padding is not part of the value."""
+        return self.c_type == "char"
+
+
+U8 = Annotated[int, Word("B", "uint8_t")]
+U16 = Annotated[int, Word("H", "uint16_t")]
+U32 = Annotated[int, Word("I", "uint32_t")]
+U64 = Annotated[int, Word("Q", "uint64_t")]
+Text16 = Annotated[bytes, Word("16s", "char", 16)]
+Text32 = Annotated[bytes, Word("32s", "char", 32)]
+Bytes16 = Annotated[bytes, Word("16s", "uint8_t", 16)]
+Bytes108 = Annotated[bytes, Word("108s", "uint8_t", 108)]
+
+
+class Record(msgspec.Struct):
+    """A packed record; its subclasses are the tables of the schema."""
+
+
+class Field(NamedTuple):
+    """One field of a layout; `offset` and `size` in bytes."""
+
+    name: str
+    word: Word
+    offset: int
+    size: int
+    doc: str
+    choices: type[Choice] | None
+    nested: type[Record] | None
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Layout(Generic[R]):
+    """The codec of one record class: `size` bytes, `fields` in order."""
+
+    def __init__(self, record: type[R]) -> None:
+        self.record = record
+        self.fields = tuple(_fields(record))
+        self._struct = struct.Struct("<" + "".join(field.word.code for field in self.fields))
+        self.size = self._struct.size
+        self._special = [
+            (index, field) for index, field in enumerate(self.fields)
+            if field.nested or field.word.is_text
+        ]
+
+    def unpack(self, data: bytes | bytearray | memoryview) -> R:
+        """Decode the first `size` bytes; a shorter record is read as if zeros followed."""
+        if len(data) < self.size:
+            data = bytes(data) + bytes(self.size - len(data))
+        values: list[Any] = list(self._struct.unpack_from(data))
+        for index, field in self._special:
+            if field.nested:
+                values[index] = layout_of(field.nested).unpack(values[index])
+            else:
+                values[index] = values[index].rstrip(b"\0")
+        return self.record(*values)
+
+    def pack(self, record: R) -> bytes:
+        """Encode; raises struct.error or OverflowError when a value does not fit its field."""
+        values = [getattr(record, field.name) for field in self.fields]
+        for index, field in self._special:
+            if field.nested:
+                values[index] = layout_of(field.nested).pack(values[index])
+        return self._struct.pack(*values)
+
+
+@functools.cache
+def layout_of(record: type[R]) -> Layout[R]:
+    """The layout of a record class (worked out once)."""
+    return Layout(record)
+
+
+def _fields(record: type[Record]) -> Iterator[Field]:
+    offset = 0
+    hints = get_type_hints(record, include_extras=True)
+    for name in record.__struct_fields__:
+        base, *notes = get_args(hints[name]) or (hints[name],)
+        doc = next((note for note in notes if isinstance(note, str)), "")
+        word = next((note for note in notes if isinstance(note, Word)), None)
+        choices = next(
+            (note for note in notes if isinstance(note, type) and issubclass(note, Choice)), None
+        )
+        nested = base if issubclass(base, Record) else None
+        if nested:
+            word = Word(f"{layout_of(nested).size}s", "struct")
+        if word is None:
+            continue  # not stored in the fixed part of the record
+        size = struct.calcsize("<" + word.code)
+        yield Field(name, word, offset, size, doc, choices, nested)
+        offset += size

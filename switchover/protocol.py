@@ -1,0 +1,168 @@
+"""What host, kernels and bootstrap say to each other: ssm_boot, the LKUS note, the card's words.
+
+Physical addresses and the order of the phases are those of docs/save-state-map.md.
+"""
+
+from typing import Annotated
+
+from .layout import U16, U32, Choice, Record, Text32
+from .schema import MAGIC, MAJOR, MINOR
+
+RECORDER_PA = 0x500  # flight recorder, RECORDER_ENTRIES entries of 8 bytes, the first its header
+RECORDER_ENTRIES = 96
+BOOT_PA = 0x800  # struct ssm_boot
+BOOTSTRAP_STACK = 0x7000  # grows down
+BOOTSTRAP_LO, BOOTSTRAP_HI = 0x8000, 0xC000  # bootstrap: entered at its first byte
+KERNEL_LO, KERNEL_HI = 0x100000, 0x200000  # both kernels are linked here
+CARD_BASE, CARD_IRQ = 0x180, 10
+NOTE_NAME, NOTE_TYPE = "LKUS", 1
+CARD_ID = 0x31554B4C  # 'LKU1'
+
+
+class BootFunc(Choice):
+    """ssm_boot.func: why the new kernel is entered."""
+
+    COLD = 0, "no map"
+    SWITCH = 1, "go on from the map"
+    REVERSE = 2, "back to the kernel before"
+    RESURRECT = 3, "the kernel before has crashed"
+
+
+class BootMode(Choice):
+    """ssm_boot.mode: how the bootstrap gets the image to dest."""
+
+    LZ4 = 0, "decodes the LZ4 block itself; CRC-32 of both by its own code"
+    COPY = 1, "rep movsd of the decoded image; CRC-32 by the card"
+    DMA = 2, "the card copies; CRC-32 by the card"
+
+
+class Boot(Record):
+    """At 0x800; EBX points to it at the bootstrap's and the new kernel's entry, EAX = 'KSSM'."""
+
+    magic: Annotated[U32, "'KSSM'"] = MAGIC
+    major: Annotated[U16, "of the map"] = MAJOR
+    minor: Annotated[U16, "of the map"] = MINOR
+    func: Annotated[U32, "", BootFunc] = BootFunc.SWITCH
+    ssm_pa: Annotated[U32, "the map"] = 0
+    ssm_len: Annotated[U32, "bytes"] = 0
+    img_pa: Annotated[U32, "the staged image"] = 0
+    img_clen: Annotated[U32, "bytes as staged"] = 0
+    img_ulen: Annotated[U32, "bytes decoded"] = 0
+    img_ccrc: Annotated[U32, "CRC-32 as staged"] = 0
+    img_ucrc: Annotated[U32, "CRC-32 decoded"] = 0
+    dest: Annotated[U32, "where the decoded image goes"] = KERNEL_LO
+    entry: Annotated[U32, "the new kernel's entry"] = 0
+    card_base: Annotated[U32, "the card's first port"] = CARD_BASE
+    txn: Annotated[U32, "the switchover"] = 0
+    mode: Annotated[U32, "", BootMode] = BootMode.LZ4
+    scratch_lo: Annotated[U32, "frames the new kernel may use before COMMIT"] = 0
+    scratch_hi: Annotated[U32, "their end"] = 0
+    echo_pa: Annotated[U32, "where the new kernel writes the echo map"] = 0
+    echo_len: Annotated[U32, "room there, bytes"] = 0
+    mem_top: Annotated[U32, "bytes of RAM"] = 0
+
+
+class Note(Record):
+    """Content of the ELF note a kernel image carries: name "LKUS", type 1, section .note.lkus."""
+
+    ssm_major: Annotated[U16, "map version it reads and writes"] = MAJOR
+    ssm_minor: Annotated[U16, ""] = MINOR
+    load_lo: Annotated[U32, "first byte of the kernel, physical"] = 0
+    load_hi: Annotated[U32, "end of its text, data and bss"] = 0
+    entry_switch: Annotated[U32, "entry of a switchover, physical"] = 0
+    ram_min: Annotated[U32, "bytes of RAM it needs"] = 0
+    features: Annotated[U32, "feature bits of maps it knows"] = 0
+    card_abi: Annotated[U32, "1"] = 1
+    version: Annotated[Text32, "as uname -r says, NUL padded"] = b""
+
+
+class RecorderHead(Record):
+    """Entry 0 of the flight recorder; entries 1.. are LOG records."""
+
+    next: Annotated[U32, "index of the next free entry"] = 1
+    txn: Annotated[U32, "the switchover"] = 0
+
+
+class Register(Choice):
+    """Registers of the switchover card: offsets from its base, 32-bit cycles only."""
+
+    ID = 0x00, "r: 'LKU1'"
+    CMD = 0x04, "r: what the host wants"
+    ACK = 0x08, "w: phase << 24 | code << 16 | txn"
+    SSM_PA = 0x0C, "rw: the map"
+    SSM_LEN = 0x10, "rw: its bytes"
+    HEARTBEAT = 0x14, "w: progress, 0 to 65535; kicks the watchdog"
+    TIME_LO = 0x18, "r: monotonic ns, low half; latches the high half"
+    TIME_HI = 0x1C, "r: the latched high half"
+    ARG_SEL = 0x20, "w: which argument ARG reads"
+    ARG = 0x24, "r: the argument"
+    LOG = 0x28, "w: a byte for the host's log"
+    CRC_PA = 0x2C, "w: CRC engine, first byte"
+    CRC_LEN = 0x30, "w: CRC engine, bytes"
+    CRC = 0x34, "r: CRC-32 of these bytes"
+    DMA_DST = 0x38, "w: where the card copies the image"
+    DMA_GO = 0x3C, "w: txn; copies before the OUT ends"
+    IRQ_ACK = 0x40, "w: takes the interrupt request back"
+
+
+class Command(Choice):
+    """Values of CMD."""
+
+    NONE = 0, ""
+    PREPARE = 1, "allocate the map, stop starting work in the drivers"
+    SAVE = 2, "write the map"
+    SWITCH = 3, "paging off, jump to the bootstrap"
+    COMMIT = 4, "go on running processes"
+    CANCEL = 5, "undo PREPARE and QUIESCE"
+    QUERY_CAPS = 6, "say what the kernel can do"
+    RESUME_OLD = 7, "as CANCEL, after a rollback"
+    ECHO = 8, "write a map of what has been restored"
+    QUIESCE = 9, "stop running processes, interrupts off, poll CMD"
+
+
+class Ack(Choice):
+    """Phases in ACK."""
+
+    PREPARED = 1, ""
+    SAVED = 2, "SSM_PA and SSM_LEN are set"
+    BOOT = 3, "the bootstrap runs"
+    DECODED = 4, "the new kernel is in place"
+    RESTORED = 5, "everything of the map has been taken over"
+    RESUMED = 6, "code 0 after COMMIT, 1 after CANCEL, 2 after RESUME_OLD"
+    ECHOED = 7, "SSM_PA and SSM_LEN are those of the echo"
+    QUIESCED = 8, ""
+    ERROR = 0xFF, "code = reason"
+
+
+class Reason(Choice):
+    """Codes of ACK ERROR."""
+
+    BAD_BOOT = 1, "ssm_boot makes no sense"
+    BAD_STAGED = 2, "CRC-32 of the staged image is wrong"
+    BAD_IMAGE = 3, "the image cannot be decoded"
+    BAD_DECODED = 4, "CRC-32 of the decoded image is wrong"
+    BAD_MAP = 5, "the map is refused"
+    NO_MEMORY = 6, "no frames left"
+    UNSUPPORTED = 7, "something this kernel cannot save or restore"
+    PANIC = 8, "the kernel has panicked"
+
+
+class Argument(Choice):
+    """What ARG_SEL selects."""
+
+    TXN = 0, "the switchover's number, 16 bits"
+    BUDGET_US = 1, "time allowed for the blackout, us"
+    STAGE_PA = 2, "the staged image"
+    SCRATCH_LO = 3, "first byte of SCRATCH"
+    SCRATCH_HI = 4, "its end"
+    TARGET_MINOR = 5, "minor version of the map to write"
+    ECHO_PA = 6, "where the echo goes"
+    ECHO_LEN = 7, "room there, bytes"
+
+
+class RecorderSource(Choice):
+    """LOG.source."""
+
+    OLD_KERNEL = 1, ""
+    BOOTSTRAP = 2, ""
+    NEW_KERNEL = 3, ""
