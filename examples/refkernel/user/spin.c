@@ -1,0 +1,10 @@
+/* jmp . */
+#include "lib.h"
+
+const char name[] = "spin";
+
+void run(void)
+{
+    for (;;)
+        __asm__ volatile("");
+}
