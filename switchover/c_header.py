@@ -1,4 +1,6 @@
-"""The C side of the schema: `python -m hotswap.switchover.c_header > examples/refkernel/include/ssm.h`.
+"""The C side of the schema: prints examples/refkernel/include/ssm.h.
+
+    python -m hotswap.switchover.c_header > examples/refkernel/include/ssm.h
 
 Constants are macros, so assembly can include the header too; records are packed structs with a
 static assertion of their size. The reader and the writer are plain C beside the output.
@@ -6,7 +8,7 @@ static assertion of their size. The reader and the writer are plain C beside the
 
 from collections.abc import Iterator
 
-from . import protocol, schema
+from . import protocol, records, schema
 from .faults import Fault
 from .layout import Choice, Field, Record, layout_of
 
@@ -16,12 +18,12 @@ _CHOICES: tuple[tuple[str, type[Choice]], ...] = (
     ("SSM_", schema.SectionType),
     ("SSM_SECTION_", schema.SectionFlag),
     ("SSM_FEATURE_", schema.Feature),
-    ("SSM_STATE_", schema.ProcState),
-    ("SSM_WAIT_", schema.WaitKind),
-    ("SSM_VMA_", schema.VmaKind),
-    ("SSM_FRAME_", schema.FrameKind),
-    ("SSM_FILE_", schema.FileKind),
-    ("SSM_TIMER_", schema.TimerKind),
+    ("SSM_STATE_", records.ProcState),
+    ("SSM_WAIT_", records.WaitKind),
+    ("SSM_VMA_", records.VmaKind),
+    ("SSM_FRAME_", records.FrameKind),
+    ("SSM_FILE_", records.FileKind),
+    ("SSM_TIMER_", records.TimerKind),
     ("SSM_E_", Fault),
     ("SSM_FUNC_", protocol.BootFunc),
     ("SSM_MODE_", protocol.BootMode),
@@ -55,8 +57,8 @@ _CONSTANTS = (
 _RECORDS: tuple[type[Record], ...] = (
     schema.Header,
     schema.SectionEntry,
-    schema.Regs,
-    *(kind.record for kind in schema.KINDS.values() if kind.record is not schema.Blob),
+    records.Regs,
+    *(kind.record for kind in schema.KINDS.values() if kind.record is not records.Blob),
     protocol.Boot,
     protocol.Note,
     protocol.RecorderHead,
@@ -148,7 +150,7 @@ def _known() -> Iterator[str]:
     yield "static const struct ssm_kind ssm_kinds[SSM_TYPE_MAX + 1] = {"
     for kind in schema.KINDS.values():
         numbers = f"{kind.size}, {kind.least}, {kind.flags}, {int(kind.has_data)}"
-        yield f"    [SSM_{kind.type.name}] = {{ {numbers} }},"
+        yield f"    [SSM_{kind.section.name}] = {{ {numbers} }},"
     yield "};"
 
 

@@ -1,4 +1,4 @@
-"""Binary layouts as classes: a record's annotations are its fields, in order, little endian, packed.
+"""Binary layouts as classes: annotations are the fields, in order, little endian, packed.
 
     class Fd(Record):
         \"\"\"One open descriptor.\"\"\"
@@ -23,6 +23,7 @@ class Choice(IntEnum):
     doc: str
 
     def __new__(cls, value: int, doc: str = "") -> Self:
+        """Make the member `value`, documented by `doc`."""
         member = int.__new__(cls, value)
         member._value_ = value
         member.doc = doc
@@ -52,8 +53,10 @@ Bytes16 = Annotated[bytes, Word("16s", "uint8_t", 16)]
 Bytes108 = Annotated[bytes, Word("108s", "uint8_t", 108)]
 
 
-class Record(msgspec.Struct):
+class Record(msgspec.Struct, kw_only=True):
     """A packed record; its subclasses are the tables of the schema."""
+
+    extra: bytes = b""  # what a later minor version appended; kept, not understood
 
 
 class Field(NamedTuple):
@@ -80,24 +83,38 @@ class Layout(Generic[R]):
         self._struct = struct.Struct("<" + "".join(field.word.code for field in self.fields))
         self.size = self._struct.size
         self._special = [
-            (index, field) for index, field in enumerate(self.fields)
+            (index, field)
+            for index, field in enumerate(self.fields)
             if field.nested or field.word.is_text
         ]
 
-    def unpack(self, data: bytes | bytearray | memoryview) -> R:
-        """Decode the first `size` bytes; a shorter record is read as if zeros followed."""
+    def unpack(self, data: bytes | memoryview) -> R:
+        """Decode one record; what `data` lacks is read as zeros, what it has more is `extra`."""
         if len(data) < self.size:
             data = bytes(data) + bytes(self.size - len(data))
-        values: list[Any] = list(self._struct.unpack_from(data))
+        record = self._make(self._struct.unpack_from(data))
+        record.extra = bytes(data[self.size :])
+        return record
+
+    def unpack_all(self, data: memoryview, rec_size: int) -> list[R]:
+        """Decode records of `rec_size` bytes each that fill `data`."""
+        if rec_size == self.size:
+            return [self._make(values) for values in self._struct.iter_unpack(data)]
+        return [self.unpack(data[at : at + rec_size]) for at in range(0, len(data), rec_size)]
+
+    def _make(self, values: tuple[Any, ...]) -> R:
+        if not self._special:
+            return self.record(*values)
+        decoded = list(values)
         for index, field in self._special:
             if field.nested:
-                values[index] = layout_of(field.nested).unpack(values[index])
+                decoded[index] = layout_of(field.nested).unpack(decoded[index])
             else:
-                values[index] = values[index].rstrip(b"\0")
-        return self.record(*values)
+                decoded[index] = decoded[index].rstrip(b"\0")
+        return self.record(*decoded)
 
     def pack(self, record: R) -> bytes:
-        """Encode; raises struct.error or OverflowError when a value does not fit its field."""
+        """Encode without `extra`; raises struct.error when a value does not fit its field."""
         values = [getattr(record, field.name) for field in self.fields]
         for index, field in self._special:
             if field.nested:

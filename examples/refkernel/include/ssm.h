@@ -269,7 +269,7 @@ struct SSM_PACKED ssm_sect { /* 32 bytes */
 };
 _Static_assert(sizeof(struct ssm_sect) == 32, "ssm_sect");
 
-/* User registers; eip is that of the `int 0x80` while a call is blocked, which is then re-run. */
+/* User registers; in a blocked call eip is at the `int 0x80`, which will be run again. */
 struct SSM_PACKED ssm_regs { /* 56 bytes */
     uint32_t eax;                /* 00 */
     uint32_t ebx;                /* 04 */

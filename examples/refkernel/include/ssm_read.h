@@ -111,6 +111,8 @@ static inline int ssm_check_records(const void *map, uint32_t index)
         return -SSM_E_REC_MIN;
     if (it->rec_size < it->rec_min || it->rec_size < kind->least)
         return -SSM_E_REC_SIZE;
+    if (it->type == SSM_BLOB && it->rec_size != kind->size)
+        return -SSM_E_REC_SIZE;
     if (kind->has_data)
         return ssm_check_data(map, it);
     if ((uint64_t)it->count * it->rec_size != it->len)
@@ -120,7 +122,7 @@ static inline int ssm_check_records(const void *map, uint32_t index)
     return 0;
 }
 
-/* The header and the section table, of which the rest depends. */
+/* Level 0 of the header and of the section table as a whole. */
 static inline int ssm_check_header(const void *map, uint32_t len)
 {
     const struct ssm_hdr *hdr = map;

@@ -1,0 +1,123 @@
+/* Linux i386: error numbers, flags and structures of the system calls (<asm/...>, <linux/...>). */
+#ifndef ABI_H
+#define ABI_H
+#include <stdint.h>
+
+enum {
+    EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, E2BIG = 7, ENOEXEC = 8, EBADF = 9,
+    ECHILD = 10, EAGAIN = 11, ENOMEM = 12, EACCES = 13, EFAULT = 14, EEXIST = 17, ENODEV = 19,
+    ENOTDIR = 20, EISDIR = 21, EINVAL = 22, ENFILE = 23, EMFILE = 24, ENOTTY = 25, ESPIPE = 29,
+    EROFS = 30, EPIPE = 32, ERANGE = 34, ENAMETOOLONG = 36, ENOSYS = 38,
+};
+
+enum {
+    O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_ACCMODE = 3, O_CREAT = 0100, O_TRUNC = 01000,
+    O_APPEND = 02000, O_NONBLOCK = 04000, O_LARGEFILE = 0100000, O_DIRECTORY = 0200000,
+    O_CLOEXEC = 02000000,
+};
+enum { F_DUPFD = 0, F_GETFD = 1, F_SETFD = 2, F_GETFL = 3, F_SETFL = 4, F_DUPFD_CLOEXEC = 1030 };
+enum { FD_CLOEXEC = 1, AT_FDCWD = -100, AT_EMPTY_PATH = 0x1000 };
+enum { S_IFMT = 0170000, S_IFIFO = 0010000, S_IFCHR = 0020000, S_IFDIR = 0040000,
+       S_IFREG = 0100000 };
+enum { PIPE_BUF = 4096, PATH_MAX = 256 };
+
+enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
+enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20 };
+
+enum { SIGHUP = 1, SIGINT = 2, SIGQUIT = 3, SIGILL = 4, SIGTRAP = 5, SIGABRT = 6, SIGBUS = 7,
+       SIGFPE = 8, SIGKILL = 9, SIGSEGV = 11, SIGPIPE = 13, SIGALRM = 14, SIGTERM = 15,
+       SIGCHLD = 17, SIGCONT = 18, SIGSTOP = 19, SIGTSTP = 20, SIGTTIN = 21, SIGTTOU = 22,
+       SIGURG = 23, SIGWINCH = 28, NSIG = 64 };
+enum { SIG_DFL = 0, SIG_IGN = 1, SIG_BLOCK = 0, SIG_UNBLOCK = 1, SIG_SETMASK = 2 };
+enum { SA_NOCLDSTOP = 1, SA_NOCLDWAIT = 2, SA_SIGINFO = 4, SA_RESTORER = 0x04000000,
+       SA_RESTART = 0x10000000, SA_NODEFER = 0x40000000 };
+#define SA_RESETHAND 0x80000000u
+
+enum { WNOHANG = 1, WUNTRACED = 2 };
+enum { CLOCK_REALTIME = 0, CLOCK_MONOTONIC = 1, CLOCK_MONOTONIC_RAW = 4,
+       CLOCK_REALTIME_COARSE = 5, CLOCK_MONOTONIC_COARSE = 6, CLOCK_BOOTTIME = 7 };
+enum { ITIMER_REAL = 0, TIMER_ABSTIME = 1 };
+enum { USER_HZ = 100 }; /* the unit of times(), whatever the kernel's tick is */
+enum { POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, POLLNVAL = 32 };
+enum { TCGETS = 0x5401, TIOCGPGRP = 0x540F, TIOCGWINSZ = 0x5413, FIONREAD = 0x541B };
+enum { DT_DIR = 4, DT_REG = 8 };
+enum { AT_NULL = 0, AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_BASE = 7,
+       AT_FLAGS = 8, AT_ENTRY = 9, AT_UID = 11, AT_EUID = 12, AT_GID = 13, AT_EGID = 14,
+       AT_PLATFORM = 15, AT_HWCAP = 16, AT_CLKTCK = 17, AT_SECURE = 23, AT_RANDOM = 25 };
+
+struct abi_timespec { int32_t sec, nsec; };
+struct abi_timeval { int32_t sec, usec; };
+struct abi_itimerspec { struct abi_timespec interval, value; };
+struct abi_itimerval { struct abi_timeval interval, value; };
+struct abi_tms { uint32_t utime, stime, cutime, cstime; };
+struct abi_iovec { uint32_t base, len; };
+struct abi_pollfd { int32_t fd; int16_t events, revents; };
+struct abi_utsname {
+    char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65];
+};
+struct abi_sysinfo {
+    int32_t uptime; /* seconds */
+    uint32_t loads[3], totalram, freeram, sharedram, bufferram, totalswap, freeswap;
+    uint16_t procs, pad;
+    uint32_t totalhigh, freehigh, mem_unit;
+    char fill[8];
+};
+struct abi_rusage { struct abi_timeval utime, stime; int32_t other[14]; };
+
+struct __attribute__((packed)) abi_stat64 {
+    uint64_t dev;
+    uint32_t pad0, low_ino, mode, nlink, uid, gid;
+    uint64_t rdev;
+    uint32_t pad3;
+    uint64_t size;
+    uint32_t blksize;
+    uint64_t blocks;
+    uint32_t atime, atime_nsec, mtime, mtime_nsec, ctime, ctime_nsec;
+    uint64_t ino;
+};
+_Static_assert(sizeof(struct abi_stat64) == 96, "stat64");
+
+struct __attribute__((packed)) abi_dirent64 {
+    uint64_t ino, off;
+    uint16_t reclen;
+    uint8_t type;
+    char name[];
+};
+
+struct abi_termios { uint32_t iflag, oflag, cflag, lflag; uint8_t line, cc[19]; };
+struct abi_winsize { uint16_t rows, cols, xpixel, ypixel; };
+
+/* what sigaction and rt_sigaction take */
+struct abi_old_sigaction { uint32_t handler, mask, flags, restorer; };
+struct __attribute__((packed)) abi_sigaction {
+    uint32_t handler, flags, restorer;
+    uint64_t mask;
+};
+
+/* what a handler finds on its stack */
+struct abi_sigcontext {
+    uint32_t gs, fs, es, ds, edi, esi, ebp, esp, ebx, edx, ecx, eax, trapno, err, eip, cs, eflags,
+        esp_at_signal, ss, fpstate, oldmask, cr2;
+};
+_Static_assert(sizeof(struct abi_sigcontext) == 88, "sigcontext");
+struct abi_fpstate { uint8_t image[108]; uint16_t status, magic; }; /* magic 0xFFFF: x87 only */
+struct abi_sigframe {
+    uint32_t pretcode, sig;
+    struct abi_sigcontext sc;
+    struct abi_fpstate unused;
+    uint32_t extramask;
+    uint8_t retcode[8];
+};
+struct abi_siginfo { int32_t signo, error, code, fields[29]; };
+struct abi_ucontext {
+    uint32_t flags, link, stack_sp, stack_flags, stack_size;
+    struct abi_sigcontext sc;
+    uint32_t mask[2];
+};
+struct abi_rt_sigframe {
+    uint32_t pretcode, sig, pinfo, puc;
+    struct abi_siginfo info;
+    struct abi_ucontext uc;
+    uint8_t retcode[8];
+};
+#endif

@@ -1,0 +1,257 @@
+/* What each file offers the others, by file; struct.h is v1's or v2's own. */
+#ifndef KERNEL_H
+#define KERNEL_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "param.h"
+#include "ssm.h"
+#include "struct.h"
+#include "x86.h"
+
+#define USER_CS 0x73 /* Linux i386's, so that a program sees the same in both kernels */
+#define USER_DS 0x7B
+#define USER_LO 0x00400000u
+#define USER_HI 0xC0000000u
+#define STACK_LO 0x07000000u /* the stack lies below the program, as the i386 ABI has it, */
+#define STACK_HI 0x08048000u /* so that a small process needs one page table */
+#define MMAP_LO 0x40000000u
+
+/* All RAM is mapped at DIRECT_MAP, supervisor only; the first 4 MiB, with the kernel, also at 0. */
+#define DIRECT_MAP 0xC0000000u
+#define RAM_MAX 0x10000000u /* 256 MiB: what is above is left alone */
+#define P2V(pa) ((void *)((pa) + DIRECT_MAP))
+#define V2P(at) ((uint32_t)(at) >= DIRECT_MAP ? (uint32_t)(at) - DIRECT_MAP : (uint32_t)(at))
+#define PAGES(bytes) (((bytes) + PAGE_MASK) / PAGE)
+#define PAGE_UP(at) (((at) + PAGE_MASK) & ~PAGE_MASK)
+#define PAGE_DOWN(at) ((at) & ~PAGE_MASK)
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+
+#define NS_PER_S 1000000000ull
+#define NS_PER_TICK (NS_PER_S / HZ)
+#define NEVER (~0ull)
+
+/* A system call that has to wait returns this after proc_block(): it is run again on waking. */
+#define BLOCKED (-512)
+
+/* string.c, print.c, panic.c, recorder.c */
+void *memset(void *to, int byte, size_t len);
+void *memcpy(void *to, const void *from, size_t len);
+void *memmove(void *to, const void *from, size_t len);
+int memcmp(const void *a, const void *b, size_t len);
+size_t strlen(const char *s);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t len);
+void copy_name(char *to, size_t room, const char *from);
+extern bool quiet;
+void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void panic(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+void machine_exit(uint8_t status) __attribute__((noreturn));
+void record(uint8_t phase, uint16_t code, uint32_t value);
+void recorder_start(uint32_t txn, uint8_t source);
+
+/* memory.c: which RAM is whose; paging for the kernel itself */
+struct memory {
+    uint32_t lo, hi;                 /* RAM for the frame allocator */
+    uint32_t top;                    /* end of all RAM the kernel reaches */
+    uint32_t scratch_lo, scratch_hi; /* all that may be used before COMMIT; none at a cold boot */
+    uint32_t initrd, initrd_len;
+};
+extern struct memory memory;
+extern uint32_t kernel_pgdir;
+void memory_cold(uint32_t multiboot_info);
+void memory_switch(const struct ssm_boot *boot);
+void paging_init(void);
+uint32_t early_frame(void);
+uint32_t scratch_frame(void);
+
+/* frame.c (v1, v2): physical frames. All return physical addresses, 0 when there is none. */
+void frame_init(void);
+void frame_open(void);
+uint32_t frame_for_kernel(void);
+uint32_t frame_for_user(void);
+uint32_t frame_run(uint32_t n);
+void frame_claim(uint32_t pa, uint32_t n);
+void frame_free(uint32_t pa);
+uint32_t frames_free(void);
+extern uint32_t frames_total;
+
+/* pool.c: objects of one size out of frames */
+void *pool_take(struct pool *pool);
+void pool_give(struct pool *pool, void *object);
+
+/* segment.c, trap.S, trap.c, pic.c */
+void segment_init(void);
+void segment_stack(uint32_t esp0);
+void trap_init(void);
+void resume_user(struct trapframe *frame) __attribute__((noreturn));
+void pic_init(void);
+void pic_unmask(int irq);
+bool pic_is_spurious(int irq);
+void pic_eoi(int irq);
+
+/* the other chips; `switching` is set from PREPARE on: no driver then starts what would outlast it */
+void pit_init(void);
+void pit_switching(bool on);
+void uart_init(bool cold);
+void uart_putc(char c);
+void uart_irq(void);
+void uart_drain(void);
+void uart_switching(bool on);
+uint32_t cmos_read_time(uint32_t *time_bcd, uint32_t *date_bcd);
+void cmos_write_time(uint32_t seconds);
+void cmos_switching(bool on);
+
+/* sc.c: the switchover card */
+void sc_init(uint32_t base);
+bool sc_present(void);
+uint64_t sc_time(void);
+uint32_t sc_command(void);
+uint32_t sc_argument(uint32_t which);
+void sc_ack(uint8_t phase, uint8_t code, uint16_t txn);
+void sc_map(uint32_t pa, uint32_t len);
+void sc_heartbeat(void);
+void sc_log(char c);
+void sc_irq(void);
+
+/* clock.c */
+extern struct clock clock;
+void clock_cold(void);
+void clock_restore(const struct ssm_time *time);
+void clock_tick(void);
+uint64_t now(void);
+uint64_t uptime(void);
+uint64_t real_time(void);
+
+/* timer.c (v1, v2): deadlines in now() ns; owner is a pid, or a file id for TIMERFD */
+void timer_arm(uint32_t kind, uint32_t owner, uint64_t deadline, uint64_t period);
+bool timer_read(uint32_t kind, uint32_t owner, uint64_t *deadline, uint64_t *period);
+void timer_disarm(uint32_t kind, uint32_t owner);
+void timers_run(uint64_t when);
+uint32_t timers_each(uint32_t kind, uint32_t after);
+void timer_expired(uint32_t kind, uint32_t owner, uint32_t times);
+uint64_t timer_next(uint64_t deadline, uint64_t period, uint64_t when, uint32_t *times);
+uint64_t timer_left_for_user(uint64_t deadline, uint64_t when);
+
+/* proc.c (v1, v2): the process table and who waits for what */
+extern struct proc *current;
+struct proc *proc_new(uint32_t pid);
+void proc_delete(struct proc *p);
+struct proc *proc_find(uint32_t pid);
+struct proc *proc_first(void);
+struct proc *proc_after(struct proc *p);
+uint32_t proc_count(void);
+uint32_t pid_unused(void);
+void proc_block(struct proc *p, uint32_t kind, uint64_t obj);
+void proc_wake(struct proc *p);
+void proc_stop(struct proc *p);
+void proc_zombie(struct proc *p);
+void wake_all(uint32_t kind, uint64_t obj);
+struct proc *sched_pick(bool yield);
+struct file *fd_file(struct proc *p, uint32_t fd);
+bool fd_cloexec(struct proc *p, uint32_t fd);
+void fd_set(struct proc *p, uint32_t fd, struct file *file, bool cloexec);
+bool sig_action(struct proc *p, int signo, struct sigact *act);
+bool sig_set_action(struct proc *p, int signo, const struct sigact *act);
+void sig_forget(struct proc *p);
+
+/* fpu.c (v1 eager, v2 lazy) */
+void fpu_switch(struct proc *p);
+void fpu_trap(struct proc *p);
+void fpu_store(void);
+void fpu_drop(struct proc *p);
+
+/* aspace.c (v1, v2): address spaces; vma.c: what is common of them */
+struct run { uint32_t vaddr, paddr, n; };
+bool aspace_new(struct aspace *as);
+void aspace_delete(struct aspace *as);
+void aspace_use(struct aspace *as);
+bool aspace_touch(struct aspace *as, uint32_t vaddr, bool write);
+uint32_t aspace_frame(struct aspace *as, uint32_t vaddr);
+void aspace_drop(struct aspace *as, uint32_t from, uint32_t to);
+void aspace_protect(struct aspace *as, uint32_t from, uint32_t to);
+bool aspace_next_run(struct aspace *as, struct run *run, uint32_t end);
+bool aspace_map_run(struct aspace *as, const struct run *run);
+struct vma *vma_first(struct aspace *as);
+struct vma *vma_after(struct aspace *as, struct vma *vma);
+struct vma *vma_new(struct aspace *as, uint32_t start);
+void vma_delete(struct aspace *as, struct vma *vma);
+struct vma *vma_find(struct aspace *as, uint32_t vaddr);
+bool vma_add(struct aspace *as, uint32_t start, uint32_t end, uint32_t prot, uint32_t kind);
+int vma_unmap(struct aspace *as, uint32_t start, uint32_t end);
+int vma_protect(struct aspace *as, uint32_t start, uint32_t end, uint32_t prot);
+bool aspace_copy(struct aspace *to, struct aspace *from);
+bool aspace_write(struct aspace *as, uint32_t vaddr, const void *from, uint32_t len);
+
+/* usermem.c: memory of the current process, checked first */
+bool user_ok(uint32_t at, uint32_t len, bool write);
+int copy_in(void *to, uint32_t from, uint32_t len);
+int copy_out(uint32_t to, const void *from, uint32_t len);
+int copy_string(char *to, uint32_t from, uint32_t room);
+
+/* file.c (v1, v2): open files, pipes, inodes; pipe.c, fd.c, initrd.c */
+struct file *file_new(uint32_t id, uint32_t kind, uint32_t flags);
+void file_delete(struct file *file);
+struct file *file_find(uint32_t id);
+struct file *file_first(void);
+struct file *file_after(struct file *file);
+struct pipe *pipe_new(uint32_t id);
+void pipe_delete(struct pipe *pipe);
+struct pipe *pipe_find(uint32_t id);
+struct pipe *pipe_first(void);
+struct pipe *pipe_after(struct pipe *pipe);
+uint32_t pipe_used(struct pipe *pipe);
+uint32_t pipe_seq(struct pipe *pipe);
+void pipe_put(struct pipe *pipe, const void *from, uint32_t len);
+void pipe_take(struct pipe *pipe, void *to, uint32_t len);
+void pipe_peek(struct pipe *pipe, void *to);
+void pipe_set_seq(struct pipe *pipe, uint32_t seq);
+struct inode *inode_new(const char *name, uint32_t ino);
+struct inode *inode_first(void);
+struct inode *inode_after(struct inode *inode);
+void file_release(struct file *file);
+int fd_install(struct proc *p, struct file *file, uint32_t from, bool cloexec);
+int pipe_read(struct file *file, uint32_t to, uint32_t len);
+int pipe_write(struct file *file, uint32_t from, uint32_t len, uint32_t done);
+void initrd_init(void);
+struct inode *initrd_find(const char *path);
+int initrd_dirent(struct inode *folder, uint32_t index, struct inode **child, const char **name);
+
+/* ttybuf.c (v1, v2): the input of the console; tty.c: its line discipline */
+void ttybuf_put(char c);
+bool ttybuf_unput(void);
+uint32_t ttybuf_take_line(char *to, uint32_t room);
+uint32_t ttybuf_peek(char *to);
+bool ttybuf_has_line(void);
+void tty_input(char c);
+int tty_read(struct file *file, uint32_t to, uint32_t len);
+int tty_write(uint32_t from, uint32_t len, uint32_t done);
+
+/* exec.c, process.c, signal.c, sigframe.c, sched.c */
+int exec(struct proc *p, const char *path, uint32_t argc, uint32_t envc, const char *strings,
+         uint32_t strings_len);
+void process_spawn_init(const char *cmdline);
+void process_exit(struct proc *p, uint32_t status);
+void signal_post(struct proc *p, int signo);
+void signal_fault(struct proc *p, int signo);
+void signal_deliver(struct proc *p);
+bool sigframe_push(struct proc *p, int signo, const struct sigact *act, uint64_t mask);
+void schedule(void) __attribute__((noreturn));
+void sched_tick(void);
+extern bool need_resched;
+
+/* switchover.c, save.c, restore.c */
+void switchover_point(void);
+void switchover_boot(struct ssm_boot *boot) __attribute__((noreturn));
+void switchover_reserve(void);
+extern bool before_commit;
+extern uint16_t switchover_txn;
+uint32_t save_size(void);
+uint32_t save(uint32_t pa, uint32_t room, uint16_t txn);
+void restore(const struct ssm_boot *boot);
+void restore_fail(uint8_t reason, uint32_t value) __attribute__((noreturn));
+
+/* syscall.c */
+void syscall(struct proc *p);
+#endif

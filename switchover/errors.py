@@ -1,0 +1,66 @@
+"""What can end a switchover, and what can be wrong with a map or an image."""
+
+from __future__ import annotations
+
+from hotswap.bus.errors import HotswapError
+
+from .faults import Fault
+
+
+class SwitchoverError(HotswapError):
+    """Root of the ways a switchover does not happen. Never raised itself."""
+
+
+class Refused(SwitchoverError):  # noqa: N818 (an outcome)
+    """The switchover was not begun, or was called off before R1: nothing has changed.
+
+    `what` is wrong, `todo` is what to do next.
+    """
+
+    def __init__(self, what: str, todo: str) -> None:
+        super().__init__(f"{what}; {todo}")
+        self.what = what
+        self.todo = todo
+
+
+class ImageError(Refused):
+    """A kernel image cannot be used: `what` is wrong, `where` in it, `todo` next."""
+
+    def __init__(self, what: str, where: str, todo: str) -> None:
+        super().__init__(f"{where}: {what}", todo)
+        self.what = what
+        self.where = where
+
+
+class RolledBack(SwitchoverError):  # noqa: N818
+    """The machine is back at R1 under the old kernel, exactly as if nothing had been tried.
+
+    `phase` is the phase that failed, `reason` what happened in it.
+    """
+
+    def __init__(self, phase: str, reason: str) -> None:
+        super().__init__(
+            f"rolled back in {phase}: {reason}; the old kernel runs on, "
+            "see the flight recorder and the card's log for what the new one said"
+        )
+        self.phase = phase
+        self.reason = reason
+
+
+class Lost(SwitchoverError):  # noqa: N818
+    """Neither kernel can go on: the rollback itself failed. Power the machine on again."""
+
+
+class MapError(HotswapError):
+    """One thing wrong with a Save State Map.
+
+    `code` is the Fault (its `level` says which check), `where` the place in the map, `what` was
+    found there, `todo` next. The kernel that wrote the map is at fault, or whoever changed it.
+    """
+
+    def __init__(self, code: Fault, where: str, what: str, todo: str) -> None:
+        super().__init__(f"L{code.level} {code.name}: {where}: {what}; {todo}")
+        self.code = code
+        self.where = where
+        self.what = what
+        self.todo = todo
