@@ -1,1 +1,66 @@
-"""The card author's whole API: cycles, Card, Backplane, slots, lines, clock, errors."""
+"""The card author's whole API: cycles, Card, Backplane, slots, lines, clock, errors.
+
+A card is a subclass of `Card` with a `State`; it is offered by a module that has a `hotswap_card`
+hook (`hookimpl`) and is named by an entry point in group `hotswap.cards`.
+"""
+
+from .backplane import Backplane, BackplaneState, open_backplane
+from .card import Card, Policy, Resources, Settings
+from .clock import Alarm, MachineClock
+from .code_engine import CodeEngine, CodeFault, CodeResult
+from .commands import Commands
+from .cycle import FLOATING, Cycle, MemoryRange, PortRange, Space, Width
+from .errors import BusError, CardError, GuestError, HotswapError, StateError
+from .hookspecs import ENTRY_POINTS, hookimpl
+from .line import Edge, Lines, Wire
+from .pins import BoardEvent, CardFault, CpuPins, CpuShutdown, InterruptController
+from .slot import Slot
+from .state import SavedState, State
+from .stream import Inbox, Outbox
+from .trace import BusTrace, CycleRecord, EdgeRecord, HostWrite
+
+__all__ = [
+    "ENTRY_POINTS",
+    "FLOATING",
+    "Alarm",
+    "Backplane",
+    "BackplaneState",
+    "BoardEvent",
+    "BusError",
+    "BusTrace",
+    "Card",
+    "CardError",
+    "CardFault",
+    "CodeEngine",
+    "CodeFault",
+    "CodeResult",
+    "Commands",
+    "CpuPins",
+    "CpuShutdown",
+    "Cycle",
+    "CycleRecord",
+    "Edge",
+    "EdgeRecord",
+    "GuestError",
+    "HostWrite",
+    "HotswapError",
+    "Inbox",
+    "InterruptController",
+    "Lines",
+    "MachineClock",
+    "MemoryRange",
+    "Outbox",
+    "Policy",
+    "PortRange",
+    "Resources",
+    "SavedState",
+    "Settings",
+    "Slot",
+    "Space",
+    "State",
+    "StateError",
+    "Width",
+    "Wire",
+    "hookimpl",
+    "open_backplane",
+]

@@ -1,0 +1,282 @@
+"""The backplane: slots, leases, lines, windows, and the scopes of every card.
+
+Owned by one nursery (`open_backplane`); every card's task lives in it and ends with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import msgspec
+import structlog
+import trio
+
+from .card import Card, Resources
+from .clock import MachineClock
+from .cycle import Space
+from .errors import BusError
+from .line import Lines, LinesState
+from .pins import BoardEvent, CpuPins, InterruptController
+from .ports import IoSpace
+from .slot import Slot, SlotState
+from .trace import BusTrace
+from .windows import Windows
+
+
+class BackplaneState(msgspec.Struct):
+    """Every slot and line at one instant."""
+
+    slots: list[SlotState]
+    irq: LinesState
+    drq: LinesState
+
+
+class Backplane:
+    """The ISA/VLB bus of one machine. Use `open_backplane`."""
+
+    def __init__(self, nursery: trio.Nursery, clock: MachineClock) -> None:
+        self.clock = clock
+        self.trace = BusTrace(clock.now)
+        self.io = IoSpace(self.trace)
+        self.windows = Windows(self.trace)
+        self.irq = Lines("IRQ", 16, clock.now)
+        self.drq = Lines("DRQ", 8, clock.now)
+        self.slots: dict[int, Slot] = {}
+        self.controller: InterruptController | None = None
+        self.cpu: CpuPins | None = None
+        self.in_slice = False
+        """True while guest code runs; set by the CPU."""
+        self.frozen = False
+        self.locked_by: str | None = None
+        """What forbids insertion and removal now, e.g. a switchover transaction."""
+        self.port_reads = tuple(self.io.reads.get(w) for w in range(5))
+        self.port_writes = tuple(self.io.writes.get(w) for w in range(5))
+        self.memory_read = self.windows.read
+        self.memory_write = self.windows.write
+        self._nursery = nursery
+        self._scopes: dict[int, trio.CancelScope] = {}
+        self._leases: dict[int, Resources] = {}
+        self._listeners: list[Callable[[BoardEvent], None]] = []
+        self._log = structlog.get_logger()
+        self.irq.on_edge = self._irq_edge
+
+    # -- slots --------------------------------------------------------------------------------
+
+    async def insert(self, card: Card[Any], number: int | None = None, *, run: bool = True) -> Slot:
+        """Plug `card` in (next free slot by default) and start its task.
+
+        Raises `BusError` when the slot or one of the card's resources is taken or a transaction
+        is under way; then nothing was leased.
+        """
+        self._check_unlocked(f"insert {card.name}")
+        if number is None:
+            number = next(n for n in range(len(self.slots) + 1) if n not in self.slots)
+        elif number in self.slots:
+            raise BusError(
+                f"slot {number} holds card {self.slots[number].title}; "
+                "remove it or use another slot"
+            )
+        slot = Slot(number, card, self)
+        resources = card.resources()
+        self.io.check(resources.ports, card.name)
+        self.windows.check(resources.windows, card.name)
+        try:
+            for line in resources.irqs:
+                slot.irqs.append(self.irq.lease(line, number, card.name))
+            for line in resources.drqs:
+                slot.drqs.append(self.drq.lease(line, number, card.name))
+        except BusError:
+            self._release_lines(slot)
+            raise
+        card.slot = slot
+        self._leases[number] = resources
+        self.slots[number] = slot
+        self.replug_ports(slot)
+        card.plugged(slot)
+        scope = self._scopes[number] = trio.CancelScope()
+        self._nursery.start_soon(self._serve, slot, scope, name=f"card {card.name} (slot {number})")
+        if run and not self.frozen:
+            slot.thaw()
+        self._log.info("card inserted", card=card.name, slot=number)
+        await trio.lowlevel.checkpoint()
+        return slot
+
+    async def remove(self, number: int) -> None:
+        """Pull the card: its ports float and its lines drop at once, then its task ends."""
+        self._check_unlocked(f"remove slot {number}")
+        slot = self.find(number)
+        if slot.fault is None:
+            self.unplug_ports(slot)
+        self._release_lines(slot)
+        del self.slots[number], self._leases[number]
+        slot.freeze(trio.current_time())
+        scope = self._scopes.pop(number)
+        scope.cancel()
+        await slot.frozen()
+        slot.commands.close()
+        self._log.info("card removed", card=slot.title, slot=number)
+
+    def find(self, number: int) -> Slot:
+        """The slot; raises `BusError` when it is empty."""
+        if number not in self.slots:
+            taken = ", ".join(f"{n} {s.title}" for n, s in sorted(self.slots.items()))
+            raise BusError(f"slot {number} is empty; taken are: {taken or 'none'}")
+        return self.slots[number]
+
+    def card(self, name: str) -> Card[Any]:
+        """The first card called `name`. Raises `BusError` when there is none."""
+        for _, slot in sorted(self.slots.items()):
+            if slot.title == name:
+                return slot.card
+        raise BusError(f"no card called {name} is plugged in")
+
+    async def _serve(self, slot: Slot, scope: trio.CancelScope) -> None:
+        with scope:
+            await slot.serve()
+
+    def _release_lines(self, slot: Slot) -> None:
+        for wire in slot.irqs:
+            self.irq.release(wire.line)
+        for wire in slot.drqs:
+            self.drq.release(wire.line)
+
+    def replug_ports(self, slot: Slot) -> None:
+        """Connect the card's ports and windows to it."""
+        resources, card = self._leases[slot.number], slot.card
+        width = resources.cycle_width
+        self.io.lease(resources.ports, slot, card.read, card.write, width)
+        self.windows.lease(resources.windows, slot, card.memory_read, card.memory_write, width)
+
+    def cycle_failed(self, space: Space, address: int, error: Exception) -> None:
+        """A bus handler raised in the CPU's turn: fault the card that leases `address`."""
+        leases = self.io if space is Space.PORT else self.windows
+        if (holder := leases.holder(address)) is None:
+            raise error  # not a card's: a defect of the board itself
+        self.slots[holder.number].set_fault(error)
+
+    def unplug_ports(self, slot: Slot) -> None:
+        """Let the card's ports and windows float."""
+        self.io.release(self._leases[slot.number].ports)
+        self.windows.release(slot)
+
+    @contextmanager
+    def locked(self, by: str) -> Iterator[None]:
+        """Refuse insertion and removal while the block runs."""
+        self._check_unlocked(by)
+        self.locked_by = by
+        try:
+            yield
+        finally:
+            self.locked_by = None
+
+    def _check_unlocked(self, what: str) -> None:
+        if self.locked_by is not None:
+            raise BusError(f"cannot {what}: {self.locked_by} is under way; try again when it ended")
+
+    # -- lines and the CPU --------------------------------------------------------------------
+
+    def kick(self) -> None:
+        """End the CPU's slice soon, or wake it from HLT."""
+        if self.cpu is not None:
+            self.cpu.kick()
+
+    def _irq_edge(self) -> None:
+        if self.cpu is None:
+            return
+        if self.in_slice:
+            self.cpu.sync_interrupts()
+        else:  # tasks run in no fixed order: the CPU sorts the edges before it takes them
+            self.cpu.kick()
+
+    def settle_order(self) -> None:
+        """Put the edges raised between two slices into their fixed order."""
+        self.irq.sort()
+        self.drq.sort()
+
+    # -- events -------------------------------------------------------------------------------
+
+    @contextmanager
+    def listening(self, listener: Callable[[BoardEvent], None]) -> Iterator[None]:
+        """Send board events to `listener` while the block runs; the innermost one gets them."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
+
+    def report(self, event: BoardEvent) -> None:
+        """Tell whoever listens about a fault or a shutdown."""
+        if self._listeners:
+            self._listeners[-1](event)
+        else:
+            self._log.error("nobody listens", happened=str(event))
+
+    # -- freeze, thaw, snapshot ---------------------------------------------------------------
+
+    async def quiesce(self, *, each: float, total: float) -> list[str]:
+        """End every run scope, highest slot first, and latch the lines.
+
+        `each` and `total` are seconds of host time. Returns the names of the cards that were not
+        frozen in time; the caller thaws or goes on. Already frozen is fine.
+        """
+        self.frozen = True
+        self.irq.hold(True)
+        self.drq.hold(True)
+        slots = [slot for _, slot in sorted(self.slots.items(), reverse=True)]
+        for slot in slots:
+            slot.freeze(trio.current_time() + each)
+        with trio.move_on_after(total):
+            for slot in slots:
+                await slot.frozen()
+        return [slot.title for slot in slots if slot.running]
+
+    def thaw(self) -> None:
+        """Start every run scope again from state, lowest slot first, and let the edges out."""
+        self.frozen = False
+        for _, slot in sorted(self.slots.items()):
+            slot.thaw()
+        self.irq.hold(False)
+        self.drq.hold(False)
+
+    def snapshot(self) -> BackplaneState:
+        """State, queue and lines of every card."""
+        slots = [slot.snapshot() for _, slot in sorted(self.slots.items())]
+        return BackplaneState(slots, self.irq.snapshot(), self.drq.snapshot())
+
+    def restore(self, state: BackplaneState) -> None:
+        """Put a snapshot back. The cards must be frozen and be the same as then."""
+        for saved in state.slots:
+            self.find(saved.slot).restore(saved)
+        self.irq.restore(state.irq)
+        self.drq.restore(state.drq)
+
+    def hold_streams(self) -> None:
+        """From here on nothing leaves and what is read is kept."""
+        for slot in self.slots.values():
+            slot.output.hold()
+            slot.input.hold()
+
+    def rewind_streams(self) -> None:
+        """Back to the hold: what was written since is forgotten, what was read is there again."""
+        for slot in self.slots.values():
+            slot.output.rewind()
+            slot.input.rewind()
+
+    def release_streams(self) -> None:
+        """Let everything out, forget the copies."""
+        for slot in self.slots.values():
+            slot.output.release()
+            slot.input.release()
+
+
+@asynccontextmanager
+async def open_backplane(clock: MachineClock) -> AsyncIterator[Backplane]:
+    """An empty backplane whose cards live until the block ends."""
+    async with trio.open_nursery() as nursery:
+        backplane = Backplane(nursery, clock)
+        try:
+            yield backplane
+        finally:
+            nursery.cancel_scope.cancel()

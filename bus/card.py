@@ -1,0 +1,121 @@
+"""What a card is: the class every chip and every third-party card derives from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import msgspec
+import trio
+
+from .cycle import FLOATING, MemoryRange, PortRange, Width
+from .errors import StateError
+from .state import SavedState, State, load_state, save_state
+
+if TYPE_CHECKING:
+    from .slot import Slot
+
+
+class Policy(Enum):
+    """What becomes of a card when the kernel under it is replaced."""
+
+    CARRY = "carry"
+    """State, queue and lines go on as they are."""
+    REINITIALISE = "reinitialise"
+    """Stays powered; the new kernel programs it afresh."""
+    COLD_RESET = "cold reset"
+    """Gets a RESET before the new kernel sees it."""
+    REFUSE = "refuse"
+    """A switchover is refused while this card is plugged in."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of a card's settings: the jumpers, set at insertion."""
+
+
+class Resources(msgspec.Struct, frozen=True):
+    """What a card leases from the backplane. `cycle_width` is its data path in bytes."""
+
+    ports: Sequence[PortRange] = ()
+    irqs: Sequence[int] = ()
+    drqs: Sequence[int] = ()
+    windows: Sequence[MemoryRange] = ()
+    cycle_width: Width = 1
+
+
+S = TypeVar("S", bound=State)
+
+
+class Card(Generic[S]):
+    """One chip or card. Subclasses set the class attributes and override what they need.
+
+    `read`, `write`, `memory_read` and `memory_write` are bus cycles: they run in the CPU's turn,
+    may touch nothing but this card, must not await and must be quick; whatever takes time is posted
+    to `slot.commands` (with `slot.post`) and done by `run`, the card's own task. At every await of
+    `run` a bus cycle may have changed `state`: look again afterwards. `run` is cancelled to freeze
+    the card and started again from `state` to thaw it, so everything that matters is in `state`.
+    """
+
+    name: ClassVar[str]
+    """The name it is inserted by: what is printed on the chip, or what users call it."""
+    ports: ClassVar[PortRange | Sequence[PortRange]] = ()
+    irq: ClassVar[int | None] = None
+    drq: ClassVar[int | None] = None
+    cycle_width: ClassVar[Width] = 1
+    """1 and 2: an ISA card of 8 or 16 bit, wider cycles are split. 4: VLB, cycles arrive whole."""
+    switchover: ClassVar[Policy] = Policy.CARRY
+    state_type: ClassVar[type[State]]
+    settings_type: ClassVar[type[Settings]] = Settings
+
+    state: S
+    slot: Slot
+
+    def __init__(self, settings: Any = None) -> None:
+        self.settings = self.settings_type() if settings is None else settings
+        self.power_on()
+
+    def resources(self) -> Resources:
+        """What to lease; by default what the class attributes say."""
+        ports = (self.ports,) if isinstance(self.ports, PortRange) else tuple(self.ports)
+        return Resources(
+            ports=ports,
+            irqs=() if self.irq is None else (self.irq,),
+            drqs=() if self.drq is None else (self.drq,),
+            cycle_width=self.cycle_width,
+        )
+
+    def power_on(self) -> None:
+        """Set `state` to what it is after power-on or RESET."""
+        self.state = self.state_type()  # type: ignore[assignment]
+
+    def plugged(self, slot: Slot) -> None:
+        """The leases are taken; `self.slot` is set. Runs before the first bus cycle."""
+
+    def read(self, port: int, width: int) -> int:
+        """IN from one of the card's ports; `width` is at most `cycle_width` bytes."""
+        return FLOATING[width]
+
+    def write(self, port: int, width: int, value: int) -> None:
+        """OUT to one of the card's ports."""
+
+    def memory_read(self, address: int, width: int) -> int:
+        """Load from one of the card's memory windows."""
+        return FLOATING[width]
+
+    def memory_write(self, address: int, width: int, value: int) -> None:
+        """Store into one of the card's memory windows."""
+
+    async def run(self, slot: Slot) -> None:
+        """The card's own task, from thaw to freeze. Returning early is fine."""
+        await trio.sleep_forever()
+
+    def save(self) -> SavedState:
+        """The state as bytes."""
+        return save_state(self.name, self.state)
+
+    def load(self, saved: SavedState) -> None:
+        """Put a saved state back. Raises `StateError` when it is not this card's."""
+        if saved.card != self.name:
+            raise StateError(f"card {self.name}: this is the state of a {saved.card}")
+        self.state = load_state(self.state_type, saved)  # type: ignore[assignment]

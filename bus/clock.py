@@ -1,0 +1,114 @@
+"""Machine time: the one clock cards may use, and the alarms on it.
+
+Machine time is integer nanoseconds since power-on. Where it comes from is the machine's business:
+the host's monotonic clock, or counted instructions in deterministic mode. Alarms are kept in one
+heap which the CPU loop fires between slices, so that no card ever waits on the host's clock and
+alarms that fall due together fire in a fixed order: (deadline, slot, sequence).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from itertools import count
+
+import trio
+
+
+def _nobody() -> None:
+    """No CPU is plugged in: nobody to tell."""
+
+
+class MachineClock:
+    """The machine's clock: `now()` in ns, alarms, and the earliest deadline for the CPU loop."""
+
+    def __init__(self, source: Callable[[], int]) -> None:
+        self.now = source
+        self.on_deadline_change: Callable[[], None] = _nobody
+        """Called when an alarm becomes the earliest one; the CPU kicks its slice."""
+        self._heap: list[tuple[int, int, int, Alarm]] = []
+        self._sequence = count()
+
+    def alarm(self, slot: int = -1) -> Alarm:
+        """A new alarm; `slot` decides the order among equal deadlines."""
+        return Alarm(self, slot)
+
+    async def sleep_until(self, deadline: int, slot: int = -1) -> None:
+        """Return once machine time has reached `deadline` (ns)."""
+        if deadline <= self.now():
+            await trio.lowlevel.checkpoint()
+            return
+        alarm = self.alarm(slot)
+        alarm.set(deadline)
+        try:
+            await alarm.wait()
+        finally:
+            alarm.set(None)
+
+    def next_deadline(self) -> int | None:
+        """The earliest armed deadline in ns, or None."""
+        heap = self._heap
+        while heap and heap[0][3].entry != heap[0][2]:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
+    def fire(self) -> bool:
+        """Wake every alarm that is due; True when there was one. Called by the CPU loop."""
+        now, fired = self.now(), False
+        while (deadline := self.next_deadline()) is not None and deadline <= now:
+            heapq.heappop(self._heap)[3].ring()
+            fired = True
+        return fired
+
+    def arm(self, alarm: Alarm, deadline: int) -> int:
+        """Put `alarm` into the heap; returns the ticket that says which entry is the live one."""
+        earliest = self.next_deadline()
+        ticket = next(self._sequence)
+        heapq.heappush(self._heap, (deadline, alarm.slot, ticket, alarm))
+        if earliest is None or deadline < earliest:
+            self.on_deadline_change()
+        return ticket
+
+
+class Alarm:
+    """One timer on machine time: set it from a bus cycle, wait for it in the card's task.
+
+    Setting it again moves it; an alarm that has rung but was not yet waited for is forgotten then.
+    While muted (its card is frozen) it keeps its deadline but never rings.
+    """
+
+    def __init__(self, clock: MachineClock, slot: int) -> None:
+        self.slot = slot
+        self.deadline: int | None = None
+        self.entry: int | None = None
+        self._clock = clock
+        self._muted = False
+        self._rung = trio.Event()
+
+    def set(self, deadline: int | None) -> None:
+        """Ring at `deadline` (ns of machine time), or never."""
+        self.deadline = deadline
+        self.entry = None
+        if self._rung.is_set():
+            self._rung = trio.Event()
+        if deadline is not None and not self._muted:
+            self.entry = self._clock.arm(self, deadline)
+
+    async def wait(self) -> None:
+        """Until the alarm rings; then it is unset."""
+        while True:
+            rung = self._rung
+            await rung.wait()
+            if rung is self._rung:  # else it was moved before this task had its turn
+                self._rung = trio.Event()
+                return
+
+    def ring(self) -> None:
+        """The deadline has passed (called by the clock)."""
+        self.deadline = self.entry = None
+        self._rung.set()
+
+    def mute(self, muted: bool) -> None:
+        """Stop ringing, or ring again from the kept deadline (called by the slot)."""
+        self._muted = muted
+        self.set(self.deadline)

@@ -1,0 +1,132 @@
+"""IRQ and DRQ lines: wires with an ordered log of edges.
+
+A line is not a queue: raising or dropping it changes its level at once and appends one edge to
+the log. Whoever watches the lines (the 8259A, the 8237A) takes the log before it answers anything,
+so neither an EOI nor a register read can overtake the edge that came before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from .errors import BusError
+
+
+class Edge(msgspec.Struct, frozen=True):
+    """One change of one line. `time` is machine time in ns."""
+
+    time: int
+    slot: int
+    sequence: int
+    line: int
+    level: bool
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Where it belongs among the edges of tasks that ran at the same machine time."""
+        return (self.time, self.slot, self.sequence)
+
+
+class LinesState(msgspec.Struct):
+    """Levels by line and the edges nobody has taken yet."""
+
+    levels: list[bool]
+    edges: list[Edge]
+
+
+class Wire:
+    """One line in the hands of the slot that leased it."""
+
+    __slots__ = ("_lines", "_slot", "line")
+
+    def __init__(self, lines: Lines, line: int, slot: int) -> None:
+        self.line = line
+        self._lines = lines
+        self._slot = slot
+
+    @property
+    def level(self) -> bool:
+        """True while the line is high."""
+        return self._lines.levels[self.line]
+
+    def set(self, level: bool) -> None:
+        """Drive the line; an edge is logged when the level changes."""
+        if self._lines.levels[self.line] != level:
+            self._lines.change(self.line, self._slot, level)
+
+    def pulse(self) -> None:
+        """Low, then high: a fresh rising edge whatever the level was."""
+        self.set(False)
+        self.set(True)
+
+
+class Lines:
+    """The IRQ (or DRQ) lines of one backplane: levels, leases, edge log."""
+
+    def __init__(self, name: str, size: int, now: Callable[[], int]) -> None:
+        self.name = name
+        self.levels = [False] * size
+        self.on_edge: Callable[[], None] | None = None
+        """Called after each edge is logged: the watcher is told at once."""
+        self._holders: dict[int, tuple[int, str]] = {}
+        self._edges: list[Edge] = []
+        self._held = False
+        self._sequence = 0
+        self._now = now
+
+    def lease(self, line: int, slot: int, card: str) -> Wire:
+        """The wire of `line` for `slot`. Raises `BusError` when another slot drives it."""
+        last = len(self.levels) - 1
+        if not 0 <= line <= last:
+            raise BusError(f"card {card}: there is no {self.name} {line}; use 0 to {last}")
+        if line in self._holders:
+            slot_held, holder = self._holders[line]
+            raise BusError(
+                f"card {card}: {self.name} {line} is driven by card {holder} in slot {slot_held}; "
+                "set another line or remove that card"
+            )
+        self._holders[line] = (slot, card)
+        return Wire(self, line, slot)
+
+    def release(self, line: int) -> None:
+        """End a lease: the pull-down takes the line low."""
+        slot, _ = self._holders.pop(line)
+        if self.levels[line]:
+            self.change(line, slot, False)
+
+    def change(self, line: int, slot: int, level: bool) -> None:
+        """Log one edge (called by the line's wire)."""
+        self.levels[line] = level
+        self._sequence += 1
+        self._edges.append(Edge(self._now(), slot, self._sequence, line, level))
+        if self.on_edge is not None and not self._held:
+            self.on_edge()
+
+    def sort(self) -> None:
+        """Order the edges that tasks raised between two slices, by (time, slot, sequence)."""
+        if len(self._edges) > 1:
+            self._edges.sort(key=lambda edge: edge.order)
+
+    def take(self) -> list[Edge]:
+        """The edges since the last call, oldest first; none while the lines are held."""
+        if self._held or not self._edges:
+            return []
+        edges, self._edges = self._edges, []
+        return edges
+
+    def hold(self, held: bool) -> None:
+        """Latch edges instead of handing them out (a switchover), or hand them out again."""
+        self._held = held
+        if not held and self._edges and self.on_edge is not None:
+            self.on_edge()
+
+    def snapshot(self) -> LinesState:
+        """Levels and untaken edges, as values."""
+        return LinesState(list(self.levels), list(self._edges))
+
+    def restore(self, state: LinesState) -> None:
+        """Put a snapshot back."""
+        self.levels[:] = state.levels
+        self._edges = list(state.edges)

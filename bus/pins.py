@@ -1,0 +1,61 @@
+"""The pins between the CPU socket, the interrupt controller and the rest of the board."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+
+class InterruptController(Protocol):
+    """The 8259A pair as the CPU sees it: INTR and INTA."""
+
+    def update(self) -> int | None:
+        """Apply every logged edge; return the vector INTR asks for now, or None."""
+
+    def acknowledge(self) -> None:
+        """INTA: the vector `update` last returned has been delivered."""
+
+
+class CpuPins(Protocol):
+    """What cards and the backplane may ask of the CPU. Every call is safe inside a bus cycle."""
+
+    def sync_interrupts(self) -> None:
+        """Notice a delivered interrupt, ask the controller again, arm or withdraw INTR."""
+
+    def kick(self) -> None:
+        """End the running slice at its next block, or wake a halted CPU to look around."""
+
+    def nmi(self) -> None:
+        """Raise NMI."""
+
+    def set_a20(self, enabled: bool) -> None:
+        """Drive the A20 gate; takes effect at once."""
+
+    def reset(self) -> None:
+        """Pull RESET; the CPU starts at F000:FFF0 when the slice has ended."""
+
+
+class CpuShutdown(msgspec.Struct, frozen=True):
+    """The CPU stopped for good: nothing but RESET, NMI or a rollback brings it back."""
+
+    reason: str
+    cs: int
+    eip: int
+
+    def __str__(self) -> str:
+        return f"{self.reason} at {self.cs:04x}:{self.eip:08x}"
+
+
+class CardFault(msgspec.Struct, frozen=True):
+    """A card raised; it is off the bus until it is removed or rolled back."""
+
+    slot: int
+    card: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"card {self.card} in slot {self.slot}: {self.what}"
+
+
+BoardEvent = CpuShutdown | CardFault

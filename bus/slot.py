@@ -1,0 +1,186 @@
+"""A slot and the two scopes of the card in it.
+
+Slot scope, from insert to remove: owns leases, lines, queue, streams and state. Run scope, from
+thaw to freeze: the task `card.run`. A freeze ends the run scope only, so a frozen card goes on
+answering bus cycles from its state.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+import trio
+
+from .card import Card, Policy
+from .clock import Alarm, MachineClock
+from .commands import Commands
+from .line import Wire
+from .pins import CardFault
+from .state import SavedState
+from .stream import Inbox, Outbox
+
+if TYPE_CHECKING:
+    from .backplane import Backplane
+
+
+class SlotState(msgspec.Struct):
+    """All a slot holds at one instant, except the streams (which keep their own mark)."""
+
+    slot: int
+    saved: SavedState
+    commands: list[Any]
+    fault: CardFault | None
+
+
+class Slot:
+    """One card's place on the backplane; what the card sees of the board."""
+
+    def __init__(self, number: int, card: Card[Any], backplane: Backplane) -> None:
+        self.number = number
+        self.card = card
+        self.log = structlog.get_logger().bind(card=card.name, slot=number)
+        self.commands: Commands[Any] = Commands()
+        self.output = Outbox()
+        self.input = Inbox()
+        self.irqs: list[Wire] = []
+        self.drqs: list[Wire] = []
+        self.fault: CardFault | None = None
+        self.needs_reset = False
+        self.alarm: Alarm = backplane.clock.alarm(number)
+        self.backplane = backplane
+        self._alarms = [self.alarm]
+        self._run_scope = trio.CancelScope()
+        self._flush_scope: trio.CancelScope | None = None
+        self._flush_deadline = math.inf
+        self._thawed = trio.Event()
+        self._ended = trio.Event()
+        self._ended.set()
+
+    # -- what a card uses ---------------------------------------------------------------------
+
+    @property
+    def clock(self) -> MachineClock:
+        """Machine time."""
+        return self.backplane.clock
+
+    @property
+    def irq(self) -> Wire:
+        """The card's first IRQ line."""
+        return self.irqs[0]
+
+    def new_alarm(self) -> Alarm:
+        """A further alarm, for cards with more than one timer."""
+        alarm = self.clock.alarm(self.number)
+        self._alarms.append(alarm)
+        return alarm
+
+    def post(self, command: Any) -> None:
+        """Post work to `run` and end the CPU's slice, so that the task has its turn soon."""
+        self.commands.post(command)
+        self.backplane.kick()
+
+    @asynccontextmanager
+    async def flush(self) -> AsyncIterator[None]:
+        """Work a freeze must not cut short: shielded, but only up to the freeze's deadline."""
+        with trio.CancelScope(shield=True, deadline=self._flush_deadline) as scope:
+            self._flush_scope = scope
+            try:
+                yield
+            finally:
+                self._flush_scope = None
+        if scope.cancelled_caught:
+            self.needs_reset = True
+            self.log.warning("flush cut short", next="the card will be cold reset")
+
+    # -- the scopes, driven by the backplane --------------------------------------------------
+
+    @property
+    def title(self) -> str:
+        """The card's name."""
+        return self.card.name
+
+    @property
+    def running(self) -> bool:
+        """True while the run scope is open."""
+        return not self._ended.is_set()
+
+    async def serve(self) -> None:
+        """The slot scope's task: opens a run scope each time the card is thawed."""
+        while True:
+            await self._thawed.wait()
+            if self._thawed.is_set():  # else it was frozen again before this task had its turn
+                self._ended = trio.Event()
+                try:
+                    with trio.CancelScope() as self._run_scope:
+                        await self._run_card()
+                finally:
+                    self._ended.set()
+            await trio.lowlevel.checkpoint()
+
+    async def _run_card(self) -> None:
+        try:
+            await self.card.run(self)
+        except Exception as error:  # whatever a card raises is the card's fault, not the board's
+            self._thawed = trio.Event()
+            self.set_fault(error)
+        else:
+            await trio.sleep_forever()
+
+    def thaw(self) -> None:
+        """Open the run scope."""
+        for alarm in self._alarms:
+            alarm.mute(False)
+        self._flush_deadline = math.inf
+        if self.fault is None:
+            self._thawed.set()
+
+    def freeze(self, deadline: float) -> None:
+        """Ask the run scope to end; a flush may take until `deadline` (trio's clock)."""
+        self._thawed = trio.Event()
+        for alarm in self._alarms:
+            alarm.mute(True)
+        self._flush_deadline = deadline
+        if self._flush_scope is not None:
+            self._flush_scope.deadline = deadline
+        self._run_scope.cancel()
+
+    async def frozen(self) -> None:
+        """Until the run scope has ended."""
+        await self._ended.wait()
+
+    def set_fault(self, error: BaseException) -> None:
+        """Take a card that raised off the bus; it stays in its slot until removed or restored."""
+        if self.fault is not None:
+            return
+        self.fault = CardFault(self.number, self.card.name, f"{type(error).__name__}: {error}")
+        self.log.error("card fault", what=self.fault.what, exc_info=error)
+        self.backplane.unplug_ports(self)
+        for wire in (*self.irqs, *self.drqs):
+            wire.set(False)
+        self._run_scope.cancel()
+        self.backplane.report(self.fault)
+
+    # -- snapshot -----------------------------------------------------------------------------
+
+    def snapshot(self) -> SlotState:
+        """State and queue as values."""
+        return SlotState(self.number, self.card.save(), self.commands.snapshot(), self.fault)
+
+    def restore(self, state: SlotState) -> None:
+        """Put a snapshot back; the card must be frozen. Lifts a fault that came later."""
+        self.card.load(state.saved)
+        self.commands.restore(list(state.commands))
+        if self.fault is not None and state.fault is None:
+            self.backplane.replug_ports(self)
+        self.fault = state.fault
+        self.needs_reset = False
+
+    @property
+    def policy(self) -> Policy:
+        """The card's switch policy, or COLD_RESET after a flush that was cut short."""
+        return Policy.COLD_RESET if self.needs_reset else self.card.switchover

@@ -1,0 +1,59 @@
+"""Card state: one typed, versioned structure per card, and its saved form."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+
+from .errors import StateError
+
+
+class State(msgspec.Struct):
+    """Base of every card's state: plain data, no references to anything outside.
+
+    `VERSION` counts incompatible changes. A card that can read older states overrides `migrate`.
+    """
+
+    VERSION: ClassVar[int] = 1
+
+    @classmethod
+    def migrate(cls, version: int, fields: dict[str, Any]) -> dict[str, Any]:
+        """Turn the fields of an older `version` into this version's. Raises `StateError`."""
+        raise StateError(
+            f"{cls.__name__} is at version {cls.VERSION} and cannot read version {version}; "
+            "give it a migrate()"
+        )
+
+
+class SavedState(msgspec.Struct, frozen=True):
+    """A card's state as bytes: msgpack of its fields, with the card's name and state version."""
+
+    card: str
+    version: int
+    fields: bytes
+
+
+S = TypeVar("S", bound=State)
+
+
+def save_state(card: str, state: State) -> SavedState:
+    """The state of `card` as it is now."""
+    return SavedState(card, state.VERSION, msgspec.msgpack.encode(state))
+
+
+def load_state(kind: type[S], saved: SavedState) -> S:
+    """The state in `saved`. Raises `StateError` naming the field that does not fit."""
+    fields: Any
+    try:
+        if saved.version == kind.VERSION:
+            return msgspec.msgpack.decode(saved.fields, type=kind)
+        if saved.version > kind.VERSION:
+            raise StateError(
+                f"card {saved.card}: state version {saved.version} is newer than this card's "
+                f"{kind.VERSION}; use a newer card"
+            )
+        fields = msgspec.msgpack.decode(saved.fields, type=dict[str, Any])
+        return msgspec.convert(kind.migrate(saved.version, fields), type=kind)
+    except msgspec.DecodeError as error:
+        raise StateError(f"card {saved.card}: the saved state does not fit: {error}") from error

@@ -1,0 +1,150 @@
+"""Byte streams between a card and the outside world, which a switchover can hold and rewind.
+
+A card writes to its `Outbox` and reads from its `Inbox`; a back end (terminal, file, socket) sits
+at the other end in a task of its own. While a switchover is undecided nothing leaves and nothing
+that came in is forgotten, so that both directions can be taken back to the rollback point.
+"""
+
+from __future__ import annotations
+
+import trio
+
+
+class Outbox:
+    """Bytes on their way out, in order. `capacity` bytes may wait for a slow back end."""
+
+    def __init__(self, capacity: int = 65536) -> None:
+        self.capacity = capacity
+        self.delivered = 0
+        """Bytes the back end has taken since power-on."""
+        self.delivered_at: float = 0.0
+        """Host time (`trio.current_time`) of the last delivery, for the pause a peer sees."""
+        self._data = bytearray()
+        self._mark: int | None = None
+        self._changed = trio.Event()
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    @property
+    def full(self) -> bool:
+        """True when the card should wait: the back end is `capacity` bytes behind.
+
+        While output is held the card may run on for sixteen times that much.
+        """
+        limit = self.capacity if self._mark is None else self._mark + 16 * self.capacity
+        return len(self._data) >= limit
+
+    def write(self, data: bytes) -> None:
+        """Append `data`; it leaves when the back end takes it."""
+        self._data += data
+        if self._mark is None:
+            self._wake()
+
+    async def take(self, limit: int = 65536) -> bytes:
+        """Wait for bytes that may leave and take up to `limit` of them (called by the back end)."""
+        while True:
+            ready = len(self._data) if self._mark is None else self._mark
+            if ready:
+                await trio.lowlevel.checkpoint()
+                ready = len(self._data) if self._mark is None else self._mark
+            if ready:
+                break
+            await self._changed.wait()
+        return self.take_nowait(limit)
+
+    def take_nowait(self, limit: int = 65536) -> bytes:
+        """Take what may leave now, perhaps nothing."""
+        ready = len(self._data) if self._mark is None else self._mark
+        data = bytes(self._data[: min(ready, limit)])
+        if data:
+            del self._data[: len(data)]
+            if self._mark is not None:
+                self._mark -= len(data)
+            self.delivered += len(data)
+            self.delivered_at = trio.current_time()
+            self._wake()
+        return data
+
+    async def room(self) -> None:
+        """Wait until the outbox is not full."""
+        while self.full:
+            await self._changed.wait()
+        await trio.lowlevel.checkpoint()
+
+    async def drained(self) -> None:
+        """Wait until every byte has been taken by the back end."""
+        while self._data:
+            await self._changed.wait()
+        await trio.lowlevel.checkpoint()
+
+    def hold(self) -> None:
+        """Set the mark: what is written from here on stays in."""
+        self._mark = len(self._data)
+
+    def rewind(self) -> None:
+        """Forget what was written since the mark; the mark stays."""
+        if self._mark is not None:
+            del self._data[self._mark :]
+
+    def release(self) -> None:
+        """Lift the mark: everything may leave."""
+        self._mark = None
+        self._wake()
+
+    @property
+    def held(self) -> bool:
+        """True while a mark is set."""
+        return self._mark is not None
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+
+class Inbox:
+    """Bytes that came in and that the card has not read yet, in order."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._taken: bytearray | None = None
+        self._changed = trio.Event()
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def feed(self, data: bytes) -> None:
+        """Append bytes from outside (called by the back end)."""
+        self._data += data
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def read(self, limit: int) -> bytes:
+        """Take up to `limit` bytes, perhaps none."""
+        data = bytes(self._data[:limit])
+        del self._data[: len(data)]
+        if self._taken is not None:
+            self._taken += data
+        return data
+
+    async def wait(self) -> None:
+        """Until there is something to read."""
+        while not self._data:
+            await self._changed.wait()
+        await trio.lowlevel.checkpoint()
+
+    def hold(self) -> None:
+        """Keep a copy of everything read from here on."""
+        self._taken = bytearray()
+
+    def rewind(self) -> None:
+        """Put back what was read since `hold`; it will be read again, in order."""
+        if self._taken:
+            self._data[:0] = self._taken
+            self._taken.clear()
+            self._changed.set()
+            self._changed = trio.Event()
+
+    def release(self) -> None:
+        """Forget the copy."""
+        self._taken = None
