@@ -6,6 +6,7 @@ hook (`hookimpl`) and is named by an entry point in group `hotswap.cards`.
 
 from .backplane import Backplane, BackplaneState, open_backplane
 from .card import Card, Policy, Resources, Settings
+from .choice import Choice
 from .clock import Alarm, MachineClock
 from .code_engine import CodeEngine, CodeFault, CodeResult
 from .commands import Commands
@@ -13,7 +14,7 @@ from .cycle import FLOATING, Cycle, MemoryRange, PortRange, Space, Width
 from .errors import BusError, CardError, GuestError, HotswapError, StateError
 from .hookspecs import ENTRY_POINTS, hookimpl
 from .line import Edge, Lines, Wire
-from .pins import BoardEvent, CardFault, CpuPins, CpuShutdown, InterruptController
+from .pins import BoardEvent, CardFault, CpuPins, CpuShutdown, InterruptController, Memory
 from .slot import Slot
 from .state import SavedState, State
 from .stream import Inbox, Outbox
@@ -31,6 +32,7 @@ __all__ = [
     "Card",
     "CardError",
     "CardFault",
+    "Choice",
     "CodeEngine",
     "CodeFault",
     "CodeResult",
@@ -48,6 +50,7 @@ __all__ = [
     "InterruptController",
     "Lines",
     "MachineClock",
+    "Memory",
     "MemoryRange",
     "Outbox",
     "Policy",

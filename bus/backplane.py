@@ -18,7 +18,7 @@ from .clock import MachineClock
 from .cycle import Space
 from .errors import BusError
 from .line import Lines, LinesState
-from .pins import BoardEvent, CpuPins, InterruptController
+from .pins import BoardEvent, CpuPins, InterruptController, Memory
 from .ports import IoSpace
 from .slot import Slot, SlotState
 from .trace import BusTrace
@@ -46,6 +46,7 @@ class Backplane:
         self.slots: dict[int, Slot] = {}
         self.controller: InterruptController | None = None
         self.cpu: CpuPins | None = None
+        self.memory: Memory | None = None
         self.in_slice = False
         """True while guest code runs; set by the CPU."""
         self.frozen = False
@@ -224,7 +225,7 @@ class Backplane:
         self.frozen = True
         self.irq.hold(True)
         self.drq.hold(True)
-        slots = [slot for _, slot in sorted(self.slots.items(), reverse=True)]
+        slots = [s for _, s in sorted(self.slots.items(), reverse=True) if s.card.freezes]
         for slot in slots:
             slot.freeze(trio.current_time() + each)
         with trio.move_on_after(total):

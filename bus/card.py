@@ -65,6 +65,8 @@ class Card(Generic[S]):
     cycle_width: ClassVar[Width] = 1
     """1 and 2: an ISA card of 8 or 16 bit, wider cycles are split. 4: VLB, cycles arrive whole."""
     switchover: ClassVar[Policy] = Policy.CARRY
+    freezes: ClassVar[bool] = True
+    """False only for the card a switchover is conducted through."""
     state_type: ClassVar[type[State]]
     settings_type: ClassVar[type[Settings]] = Settings
 

@@ -36,6 +36,21 @@ class CpuPins(Protocol):
         """Pull RESET; the CPU starts at F000:FFF0 when the slice has ended."""
 
 
+class Memory(Protocol):
+    """Guest RAM, for cards that are bus masters. Addresses are physical."""
+
+    def holds(self, address: int, size: int) -> bool:
+        """Whether all of [address, address + size) is RAM."""
+        ...
+
+    def read_memory(self, address: int, size: int) -> bytes:
+        """Bytes of RAM. Raises `BusError` when not all of them are RAM."""
+        ...
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Store into RAM; code translated from there is dropped. Raises `BusError`."""
+
+
 class CpuShutdown(msgspec.Struct, frozen=True):
     """The CPU stopped for good: nothing but RESET, NMI or a rollback brings it back."""
 

@@ -1,0 +1,333 @@
+"""Switchover card: ports 0x180-0x1C3 (VLB, 32-bit cycles only), IRQ 10.
+
+The mailbox between the coordinator on the host and the kernels on the board. The coordinator
+issues commands by messages to the card's task, which puts them into CMD and raises the IRQ; what
+the guest writes to ACK, LOG and HEARTBEAT reaches the coordinator on `signals`. The register
+layout is this project's own: docs/switchover-card.md.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import msgspec
+import trio
+
+from hotswap.bus import Card, Policy, PortRange, Resources, Settings, Slot, State, hookimpl
+from hotswap.bus.choice import Choice
+
+CARD_ID = 0x31554B4C  # 'LKU1'
+CARD_BASE, CARD_IRQ = 0x180, 10
+LOG_LINE = 256  # bytes after which a line is handed on without waiting for its end
+
+
+class Register(Choice):
+    """Registers of the switchover card: offsets from its base, 32-bit cycles only."""
+
+    ID = 0x00, "r: 'LKU1'"
+    CMD = 0x04, "r: what the host wants"
+    ACK = 0x08, "w: phase << 24 | code << 16 | txn"
+    SSM_PA = 0x0C, "rw: the map"
+    SSM_LEN = 0x10, "rw: its bytes"
+    HEARTBEAT = 0x14, "w: progress, 0 to 65535; kicks the watchdog"
+    TIME_LO = 0x18, "r: monotonic ns, low half; latches the high half"
+    TIME_HI = 0x1C, "r: the latched high half"
+    ARG_SEL = 0x20, "w: which argument ARG reads"
+    ARG = 0x24, "r: the argument"
+    LOG = 0x28, "w: a byte for the host's log"
+    CRC_PA = 0x2C, "w: CRC engine, first byte"
+    CRC_LEN = 0x30, "w: CRC engine, bytes"
+    CRC = 0x34, "r: CRC-32 of these bytes"
+    DMA_DST = 0x38, "w: where the card copies the image"
+    DMA_GO = 0x3C, "w: txn; copies before the OUT ends"
+    IRQ_ACK = 0x40, "w: takes the interrupt request back"
+
+
+class Command(Choice):
+    """Values of CMD."""
+
+    NONE = 0, ""
+    PREPARE = 1, "allocate the map, stop starting work in the drivers"
+    SAVE = 2, "write the map"
+    SWITCH = 3, "paging off, jump to the bootstrap"
+    COMMIT = 4, "go on running processes"
+    CANCEL = 5, "undo PREPARE and QUIESCE"
+    QUERY_CAPS = 6, "say what the kernel can do"
+    RESUME_OLD = 7, "as CANCEL, after a rollback"
+    ECHO = 8, "write a map of what has been restored"
+    QUIESCE = 9, "stop running processes, interrupts off, poll CMD"
+
+
+class Ack(Choice):
+    """Phases in ACK."""
+
+    PREPARED = 1, ""
+    SAVED = 2, "SSM_PA and SSM_LEN are set"
+    BOOT = 3, "the bootstrap runs"
+    DECODED = 4, "the new kernel is in place"
+    RESTORED = 5, "everything of the map has been taken over"
+    RESUMED = 6, "code 0 after COMMIT, 1 after CANCEL, 2 after RESUME_OLD"
+    ECHOED = 7, "SSM_PA and SSM_LEN are those of the echo"
+    QUIESCED = 8, ""
+    ERROR = 0xFF, "code = reason"
+
+
+class Argument(Choice):
+    """What ARG_SEL selects."""
+
+    TXN = 0, "the switchover's number, 16 bits"
+    BUDGET_US = 1, "time allowed for the blackout, us"
+    STAGE_PA = 2, "the staged image"
+    SCRATCH_LO = 3, "first byte of SCRATCH"
+    SCRATCH_HI = 4, "its end"
+    TARGET_MINOR = 5, "minor version of the map to write"
+    ECHO_PA = 6, "where the echo goes"
+    ECHO_LEN = 7, "room there, bytes"
+
+
+class Begin(msgspec.Struct, frozen=True):
+    """To the card: a switchover begins. `image` is what DMA_GO copies to `dest`."""
+
+    txn: int
+    budget_us: int
+    target_minor: int
+    image: bytes
+    dest: int
+
+
+class Issue(msgspec.Struct, frozen=True):
+    """To the card: put `command` into CMD; `interrupt` raises the IRQ as well."""
+
+    command: Command
+    interrupt: bool = False
+
+
+class End(msgspec.Struct, frozen=True):
+    """To the card: the switchover is over, CMD is NONE again and ACK is deaf."""
+
+
+class Acknowledged(msgspec.Struct, frozen=True):
+    """From the card: the guest wrote ACK; the map registers as they were then."""
+
+    phase: int
+    code: int
+    ssm_pa: int
+    ssm_len: int
+
+    def __str__(self) -> str:
+        name = Ack(self.phase).name if self.phase in set(Ack) else f"{self.phase:#x}"
+        return f"ACK {name} code {self.code:#x}"
+
+
+class Heartbeat(msgspec.Struct, frozen=True):
+    """From the card: the guest says how far it is, 0 to 65535."""
+
+    progress: int
+
+
+class LogLine(msgspec.Struct, frozen=True):
+    """From the card: what the guest wrote to LOG."""
+
+    text: str
+
+
+Signal = Acknowledged | Heartbeat | LogLine
+
+
+class SwitchoverSettings(Settings, frozen=True, forbid_unknown_fields=True):
+    """Jumpers, and where the machine keeps memory for a switchover (physical addresses)."""
+
+    base: int = CARD_BASE
+    irq: int = CARD_IRQ
+    stage_pa: int = 0
+    scratch_lo: int = 0
+    scratch_hi: int = 0
+    echo_pa: int = 0
+    echo_len: int = 0
+
+
+class SwitchoverState(State):
+    cmd: int = Command.NONE
+    txn: int = 0
+    budget_us: int = 0
+    target_minor: int = 0
+    dest: int = 0
+    ssm_pa: int = 0
+    ssm_len: int = 0
+    time_hi: int = 0
+    arg_sel: int = 0
+    crc_pa: int = 0
+    crc_len: int = 0
+    dma_dst: int = 0
+    progress: int = 0
+    line: str = ""
+
+
+class SwitchoverCard(Card[SwitchoverState]):
+    """CMD, ACK and DMA_GO act only during a switchover, on a full write with its number.
+
+    The card is never frozen: it is how the coordinator talks to the kernels meanwhile.
+    """
+
+    name = "switchover"
+    switchover = Policy.CARRY
+    freezes = False
+    state_type = SwitchoverState
+    settings_type = SwitchoverSettings
+
+    def __init__(self, settings: SwitchoverSettings | None = None) -> None:
+        super().__init__(settings)
+        self._image = b""
+        self._send, self.signals = trio.open_memory_channel[Signal](1024)
+
+    def resources(self) -> Resources:
+        return Resources(
+            ports=(PortRange(self.settings.base, 0x44),), irqs=(self.settings.irq,), cycle_width=4
+        )
+
+    def read(self, port: int, width: int) -> int:
+        if width != 4:
+            return (1 << 8 * width) - 1
+        state = self.state
+        match port - self.settings.base:
+            case Register.ID:
+                return CARD_ID
+            case Register.CMD:
+                return state.cmd
+            case Register.SSM_PA:
+                return state.ssm_pa
+            case Register.SSM_LEN:
+                return state.ssm_len
+            case Register.TIME_LO:
+                now = self.slot.clock.now()
+                state.time_hi = now >> 32 & 0xFFFFFFFF
+                return now & 0xFFFFFFFF
+            case Register.TIME_HI:
+                return state.time_hi
+            case Register.ARG:
+                return self._argument(state.arg_sel)
+            case Register.CRC:
+                return self._crc()
+        return 0xFFFFFFFF
+
+    def write(self, port: int, width: int, value: int) -> None:
+        if width != 4:
+            return  # half a command is no command
+        state = self.state
+        match port - self.settings.base:
+            case Register.ACK:
+                self._acknowledge(value)
+            case Register.SSM_PA:
+                state.ssm_pa = value
+            case Register.SSM_LEN:
+                state.ssm_len = value
+            case Register.HEARTBEAT:
+                self._beat(value & 0xFFFF)
+            case Register.ARG_SEL:
+                state.arg_sel = value
+            case Register.LOG:
+                self._log(chr(value & 0xFF))
+            case Register.CRC_PA:
+                state.crc_pa = value
+            case Register.CRC_LEN:
+                state.crc_len = value
+            case Register.DMA_DST:
+                state.dma_dst = value
+            case Register.DMA_GO:
+                self._copy_image(value)
+            case Register.IRQ_ACK:
+                self.slot.irq.set(False)
+
+    async def run(self, slot: Slot) -> None:
+        """Carry out what the coordinator asks; nothing here awaits, so nothing is half done."""
+        async for order in slot.commands:
+            match order:
+                case Begin():
+                    self._begin(order)
+                case Issue():
+                    self.state.cmd = order.command
+                    if order.interrupt:
+                        slot.irq.pulse()
+                case End():
+                    self.state.cmd, self.state.txn = Command.NONE, 0
+                    self._image = b""
+
+    def _begin(self, order: Begin) -> None:
+        state = self.state
+        state.txn, state.budget_us = order.txn, order.budget_us
+        state.target_minor, state.dest = order.target_minor, order.dest
+        state.cmd, state.progress = Command.NONE, 0
+        self._image = order.image
+        while True:  # what an earlier switchover left behind
+            try:
+                self.signals.receive_nowait()
+            except trio.WouldBlock:
+                return
+
+    def _argument(self, which: int) -> int:
+        state, settings = self.state, self.settings
+        match which:
+            case Argument.TXN:
+                return state.txn
+            case Argument.BUDGET_US:
+                return state.budget_us
+            case Argument.STAGE_PA:
+                return int(settings.stage_pa)
+            case Argument.SCRATCH_LO:
+                return int(settings.scratch_lo)
+            case Argument.SCRATCH_HI:
+                return int(settings.scratch_hi)
+            case Argument.TARGET_MINOR:
+                return state.target_minor
+            case Argument.ECHO_PA:
+                return int(settings.echo_pa)
+            case Argument.ECHO_LEN:
+                return int(settings.echo_len)
+        return 0xFFFFFFFF
+
+    def _acknowledge(self, value: int) -> None:
+        state = self.state
+        if state.txn and value & 0xFFFF == state.txn:
+            ack = Acknowledged(value >> 24, value >> 16 & 0xFF, state.ssm_pa, state.ssm_len)
+            self._signal(ack)
+            self.slot.backplane.kick()
+
+    def _beat(self, progress: int) -> None:
+        if self.state.txn and progress != self.state.progress:
+            self.state.progress = progress
+            self._signal(Heartbeat(progress))
+
+    def _log(self, character: str) -> None:
+        state = self.state
+        if character != "\n":
+            state.line += character
+        if character == "\n" or len(state.line) >= LOG_LINE:
+            self.slot.log.info("guest", says=state.line)
+            self._signal(LogLine(state.line))
+            state.line = ""
+
+    def _signal(self, signal: Signal) -> None:
+        try:
+            self._send.send_nowait(signal)
+        except trio.WouldBlock:
+            self.slot.log.warning("coordinator is behind, signal lost", signal=str(signal))
+
+    def _crc(self) -> int:
+        memory = self.slot.backplane.memory
+        state = self.state
+        if memory is None or not memory.holds(state.crc_pa, state.crc_len):
+            return 0
+        return zlib.crc32(memory.read_memory(state.crc_pa, state.crc_len))
+
+    def _copy_image(self, value: int) -> None:
+        state, memory = self.state, self.slot.backplane.memory
+        if state.txn and value == state.txn and state.dma_dst == state.dest and memory is not None:
+            memory.write_memory(state.dest, self._image)
+            self.slot.backplane.trace.host_write(state.dest, len(self._image), self.name)
+
+
+@hookimpl
+def hotswap_card(name: str) -> type[Card[Any]] | None:
+    """The switchover card, for the card discovery."""
+    return SwitchoverCard if name == SwitchoverCard.name else None
