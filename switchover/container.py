@@ -14,7 +14,7 @@ import msgspec
 
 from .errors import MapError
 from .faults import Fault
-from .layout import layout_of
+from .layout import Record, key_text, layout_of
 from .schema import (
     KINDS,
     MAGIC,
@@ -212,6 +212,12 @@ def section_name(entry: SectionEntry) -> str:
     """A section as messages name it."""
     kind = section_kind(entry.type)
     return f"section {kind.section.name}" if kind else f"section {entry.type:#x}"
+
+
+def record_fault(code: Fault, section: SectionType, record: Record, what: str) -> MapError:
+    """A fault of one record, which is named by its key."""
+    where = f"section {section.name} {key_text(record, KINDS[section].key)}".rstrip()
+    return MapError(code, where, what, "the kernel that wrote the map has a bug there")
 
 
 def _crcs(stored: int, found: int) -> str:

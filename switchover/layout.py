@@ -10,8 +10,10 @@ so none of them can disagree with another.
 
 import functools
 import struct
+import zlib
 from collections.abc import Iterator
 from enum import IntEnum
+from operator import attrgetter
 from typing import Annotated, Any, Generic, NamedTuple, Self, TypeVar, get_args, get_type_hints
 
 import msgspec
@@ -31,11 +33,15 @@ class Choice(IntEnum):
 
 
 class Word(NamedTuple):
-    """How one field is stored: the code of the struct module, the C type, the C array length."""
+    """How one field is stored: the code of the struct module, the C type, the C array length.
+
+    `in_hex` says how people want to read it.
+    """
 
     code: str
     c_type: str
     length: int = 0
+    in_hex: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -47,6 +53,9 @@ U8 = Annotated[int, Word("B", "uint8_t")]
 U16 = Annotated[int, Word("H", "uint16_t")]
 U32 = Annotated[int, Word("I", "uint32_t")]
 U64 = Annotated[int, Word("Q", "uint64_t")]
+X16 = Annotated[int, Word("H", "uint16_t", in_hex=True)]
+X32 = Annotated[int, Word("I", "uint32_t", in_hex=True)]
+X64 = Annotated[int, Word("Q", "uint64_t", in_hex=True)]
 Text16 = Annotated[bytes, Word("16s", "char", 16)]
 Text32 = Annotated[bytes, Word("32s", "char", 32)]
 Bytes16 = Annotated[bytes, Word("16s", "uint8_t", 16)]
@@ -70,8 +79,34 @@ class Field(NamedTuple):
     choices: type[Choice] | None
     nested: type[Record] | None
 
+    def show(self, value: Any) -> str:
+        """A value of this field as people read it; long byte strings by length and checksum."""
+        if self.choices is not None:
+            names = {int(choice): choice.name.lower() for choice in self.choices}
+            return names.get(value, str(value))
+        if isinstance(value, int):
+            return f"{value:#x}" if self.word.in_hex else str(value)
+        if self.word.is_text:
+            return str(value.decode("ascii", "backslashreplace"))
+        return show_bytes(value)
+
 
 R = TypeVar("R", bound=Record)
+
+
+def show_bytes(value: bytes) -> str:
+    """Bytes as people read them: in hexadecimal, long ones by length and checksum."""
+    if not any(value):
+        return "0"
+    if len(value) <= 16:
+        return value.hex()
+    return f"{len(value)} bytes, CRC-32 {zlib.crc32(value):#010x}"
+
+
+def key_text(record: Record, key: tuple[str, ...]) -> str:
+    """The fields that tell a record apart, as `name value name value`."""
+    fields = {field.name: field for field in layout_of(type(record)).fields}
+    return " ".join(f"{name} {fields[name].show(getattr(record, name))}" for name in key)
 
 
 class Layout(Generic[R]):
@@ -82,6 +117,7 @@ class Layout(Generic[R]):
         self.fields = tuple(_fields(record))
         self._struct = struct.Struct("<" + "".join(field.word.code for field in self.fields))
         self.size = self._struct.size
+        self._values = attrgetter(*(field.name for field in self.fields))
         self._special = [
             (index, field)
             for index, field in enumerate(self.fields)
@@ -115,7 +151,9 @@ class Layout(Generic[R]):
 
     def pack(self, record: R) -> bytes:
         """Encode without `extra`; raises struct.error when a value does not fit its field."""
-        values = [getattr(record, field.name) for field in self.fields]
+        if not self._special:
+            return self._struct.pack(*self._values(record))
+        values = list(self._values(record))
         for index, field in self._special:
             if field.nested:
                 values[index] = layout_of(field.nested).pack(values[index])

@@ -1,7 +1,8 @@
 """Who owns which physical memory: the layout host, bootstrap and both kernels agree on.
 
-The top of RAM is reported as reserved to the kernel at its first boot: half of it is SCRATCH, where
-a new kernel works until COMMIT, then STAGE for the packed image and ECHO for the map it writes back.
+The top of RAM is reported as reserved to the kernel at its first boot: half of it is SCRATCH,
+where a new kernel works until COMMIT, then STAGE for the packed image and ECHO for the map it
+writes back.
 """
 
 from __future__ import annotations

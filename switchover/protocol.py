@@ -5,7 +5,7 @@ Physical addresses and the order of the phases are those of docs/save-state-map.
 
 from typing import Annotated
 
-from .layout import U16, U32, Choice, Record, Text32
+from .layout import U16, U32, X32, Choice, Record, Text32
 from .schema import MAGIC, MAJOR, MINOR
 
 RECORDER_PA = 0x500  # flight recorder, RECORDER_ENTRIES entries of 8 bytes, the first its header
@@ -39,27 +39,27 @@ class BootMode(Choice):
 class Boot(Record):
     """At 0x800; EBX points to it at the bootstrap's and the new kernel's entry, EAX = 'KSSM'."""
 
-    magic: Annotated[U32, "'KSSM'"] = MAGIC
+    magic: Annotated[X32, "'KSSM'"] = MAGIC
     major: Annotated[U16, "of the map"] = MAJOR
     minor: Annotated[U16, "of the map"] = MINOR
     func: Annotated[U32, "", BootFunc] = BootFunc.SWITCH
-    ssm_pa: Annotated[U32, "the map"] = 0
-    ssm_len: Annotated[U32, "bytes"] = 0
-    img_pa: Annotated[U32, "the staged image"] = 0
-    img_clen: Annotated[U32, "bytes as staged"] = 0
-    img_ulen: Annotated[U32, "bytes decoded"] = 0
-    img_ccrc: Annotated[U32, "CRC-32 as staged"] = 0
-    img_ucrc: Annotated[U32, "CRC-32 decoded"] = 0
-    dest: Annotated[U32, "where the decoded image goes"] = KERNEL_LO
-    entry: Annotated[U32, "the new kernel's entry"] = 0
-    card_base: Annotated[U32, "the card's first port"] = CARD_BASE
+    ssm_pa: Annotated[X32, "the map"] = 0
+    ssm_len: Annotated[X32, "bytes"] = 0
+    img_pa: Annotated[X32, "the staged image"] = 0
+    img_clen: Annotated[X32, "bytes as staged"] = 0
+    img_ulen: Annotated[X32, "bytes decoded"] = 0
+    img_ccrc: Annotated[X32, "CRC-32 as staged"] = 0
+    img_ucrc: Annotated[X32, "CRC-32 decoded"] = 0
+    dest: Annotated[X32, "where the decoded image goes"] = KERNEL_LO
+    entry: Annotated[X32, "the new kernel's entry"] = 0
+    card_base: Annotated[X32, "the card's first port"] = CARD_BASE
     txn: Annotated[U32, "the switchover"] = 0
     mode: Annotated[U32, "", BootMode] = BootMode.LZ4
-    scratch_lo: Annotated[U32, "frames the new kernel may use before COMMIT"] = 0
-    scratch_hi: Annotated[U32, "their end"] = 0
-    echo_pa: Annotated[U32, "where the new kernel writes the echo map"] = 0
-    echo_len: Annotated[U32, "room there, bytes"] = 0
-    mem_top: Annotated[U32, "bytes of RAM"] = 0
+    scratch_lo: Annotated[X32, "frames the new kernel may use before COMMIT"] = 0
+    scratch_hi: Annotated[X32, "their end"] = 0
+    echo_pa: Annotated[X32, "where the new kernel writes the echo map"] = 0
+    echo_len: Annotated[X32, "room there, bytes"] = 0
+    mem_top: Annotated[X32, "bytes of RAM"] = 0
 
 
 class Note(Record):
@@ -67,11 +67,11 @@ class Note(Record):
 
     ssm_major: Annotated[U16, "map version it reads and writes"] = MAJOR
     ssm_minor: Annotated[U16, ""] = MINOR
-    load_lo: Annotated[U32, "first byte of the kernel, physical"] = 0
-    load_hi: Annotated[U32, "end of its text, data and bss"] = 0
-    entry_switch: Annotated[U32, "entry of a switchover, physical"] = 0
-    ram_min: Annotated[U32, "bytes of RAM it needs"] = 0
-    features: Annotated[U32, "feature bits of maps it knows"] = 0
+    load_lo: Annotated[X32, "first byte of the kernel, physical"] = 0
+    load_hi: Annotated[X32, "end of its text, data and bss"] = 0
+    entry_switch: Annotated[X32, "entry of a switchover, physical"] = 0
+    ram_min: Annotated[X32, "bytes of RAM it needs"] = 0
+    features: Annotated[X32, "feature bits of maps it knows"] = 0
     card_abi: Annotated[U32, "1"] = 1
     version: Annotated[Text32, "as uname -r says, NUL padded"] = b""
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from .layout import U8, U16, U32, U64, Bytes108, Choice, Record, Text16
+from .layout import U8, U16, U32, U64, X16, X32, X64, Bytes108, Choice, Record, Text16
 
 
 class ProcState(Choice):
@@ -35,23 +35,23 @@ class WaitKind(Choice):
 class Regs(Record):
     """User registers; in a blocked call eip is at the `int 0x80`, which will be run again."""
 
-    eax: Annotated[U32, ""] = 0
-    ebx: Annotated[U32, ""] = 0
-    ecx: Annotated[U32, ""] = 0
-    edx: Annotated[U32, ""] = 0
-    esi: Annotated[U32, ""] = 0
-    edi: Annotated[U32, ""] = 0
-    ebp: Annotated[U32, ""] = 0
-    esp: Annotated[U32, ""] = 0
-    eip: Annotated[U32, ""] = 0
-    eflags: Annotated[U32, ""] = 0
-    cr3: Annotated[U32, "of the writing kernel; means nothing to the reader"] = 0
-    cs: Annotated[U16, ""] = 0
-    ds: Annotated[U16, ""] = 0
-    es: Annotated[U16, ""] = 0
-    fs: Annotated[U16, ""] = 0
-    gs: Annotated[U16, ""] = 0
-    ss: Annotated[U16, ""] = 0
+    eax: Annotated[X32, ""] = 0
+    ebx: Annotated[X32, ""] = 0
+    ecx: Annotated[X32, ""] = 0
+    edx: Annotated[X32, ""] = 0
+    esi: Annotated[X32, ""] = 0
+    edi: Annotated[X32, ""] = 0
+    ebp: Annotated[X32, ""] = 0
+    esp: Annotated[X32, ""] = 0
+    eip: Annotated[X32, ""] = 0
+    eflags: Annotated[X32, ""] = 0
+    cr3: Annotated[X32, "of the writing kernel; means nothing to the reader"] = 0
+    cs: Annotated[X16, ""] = 0
+    ds: Annotated[X16, ""] = 0
+    es: Annotated[X16, ""] = 0
+    fs: Annotated[X16, ""] = 0
+    gs: Annotated[X16, ""] = 0
+    ss: Annotated[X16, ""] = 0
 
 
 class Time(Record):
@@ -60,8 +60,8 @@ class Time(Record):
     mono_ns: Annotated[U64, "monotonic time now, ns (the card's TIME)"] = 0
     real_ns: Annotated[U64, "wall clock, ns since 1970"] = 0
     boot_ns: Annotated[U64, "mono_ns at boot: uptime = mono_ns - boot_ns"] = 0
-    cmos_time_bcd: Annotated[U32, "CMOS time as 0x00HHMMSS"] = 0
-    cmos_date_bcd: Annotated[U32, "CMOS date as 0xCCYYMMDD"] = 0
+    cmos_time_bcd: Annotated[X32, "CMOS time as 0x00HHMMSS"] = 0
+    cmos_date_bcd: Annotated[X32, "CMOS date as 0xCCYYMMDD"] = 0
     tick_hz: Annotated[U32, "the writing kernel's timer ticks, Hz"] = 0
     switch_count: Annotated[U32, "switchovers since boot, this one not counted"] = 0
 
@@ -78,14 +78,14 @@ class Proc(Record):
     regs: Annotated[Regs, "user registers"] = msgspec.field(default_factory=Regs)
     fpu: Annotated[Bytes108, "x87 image as fnsave stores it"] = bytes(108)
     used_fpu: Annotated[U32, "1 when fpu holds something"] = 0
-    sig_pending: Annotated[U64, "bit n-1 = signal n"] = 0
-    sig_mask: Annotated[U64, "bit n-1 = signal n"] = 0
+    sig_pending: Annotated[X64, "bit n-1 = signal n"] = 0
+    sig_mask: Annotated[X64, "bit n-1 = signal n"] = 0
     utime_ns: Annotated[U64, "time in user mode, ns"] = 0
     stime_ns: Annotated[U64, "time in the kernel, ns"] = 0
     progress: Annotated[U32, "bytes already moved by a blocked write"] = 0
-    exit_code: Annotated[U32, "of a zombie, as wait4 returns it"] = 0
-    brk_start: Annotated[U32, "linear address"] = 0
-    brk: Annotated[U32, "linear address"] = 0
+    exit_code: Annotated[X32, "of a zombie, as wait4 returns it"] = 0
+    brk_start: Annotated[X32, "linear address"] = 0
+    brk: Annotated[X32, "linear address"] = 0
     pgrp: Annotated[U32, "process group"] = 0
     sid: Annotated[U32, "session"] = 0
     restart_nr: Annotated[U32, "the system call's number (orig eax) of a blocked call"] = 0
@@ -106,12 +106,12 @@ class Vma(Record):
     """One range of linear addresses of a process; disjoint, sorted by pid and start."""
 
     pid: Annotated[U32, "process"] = 0
-    start: Annotated[U32, "linear address, page aligned"] = 0
-    end: Annotated[U32, "first address after it, page aligned"] = 0
+    start: Annotated[X32, "linear address, page aligned"] = 0
+    end: Annotated[X32, "first address after it, page aligned"] = 0
     prot: Annotated[U32, "1 read, 2 write, 4 execute"] = 0
     kind: Annotated[U32, "", VmaKind] = 0
     file_id: Annotated[U32, "of a mapped file, 0 for none"] = 0
-    file_off: Annotated[U64, "bytes into the file at start"] = 0
+    file_off: Annotated[X64, "bytes into the file at start"] = 0
 
 
 class FrameKind(Choice):
@@ -127,11 +127,11 @@ class Frame(Record):
     """A run of frames contiguous in linear and in physical addresses; sorted by pid and vaddr."""
 
     pid: Annotated[U32, "process, 0 for the ramdisk"] = 0
-    vaddr: Annotated[U32, "linear address, page aligned"] = 0
-    paddr: Annotated[U32, "physical address, page aligned"] = 0
+    vaddr: Annotated[X32, "linear address, page aligned"] = 0
+    paddr: Annotated[X32, "physical address, page aligned"] = 0
     n_pages: Annotated[U32, "4 KiB pages"] = 0
     kind: Annotated[U32, "", FrameKind] = 0
-    crc: Annotated[U32, "CRC-32 of the frames, 0 when not computed"] = 0
+    crc: Annotated[X32, "CRC-32 of the frames, 0 when not computed"] = 0
 
 
 class FileKind(Choice):
@@ -150,11 +150,11 @@ class File(Record):
 
     file_id: Annotated[U32, "kept across switchovers; not 0"] = 0
     kind: Annotated[U32, "", FileKind] = 0
-    flags: Annotated[U32, "open flags, Linux i386 values"] = 0
+    flags: Annotated[X32, "open flags, Linux i386 values"] = 0
     refs: Annotated[U32, "number of FD records that name it"] = 0
     dev_ino: Annotated[U64, "as kind says"] = 0
     offset: Annotated[U64, "position, bytes"] = 0
-    path_off: Annotated[U32, "path, or console input: offset in BLOB"] = 0
+    path_off: Annotated[X32, "path, or console input: offset in BLOB"] = 0
     path_len: Annotated[U32, "its bytes, no NUL; 0 for none"] = 0
 
 
@@ -164,7 +164,7 @@ class Fd(Record):
     pid: Annotated[U32, "process"] = 0
     fd: Annotated[U32, "descriptor number"] = 0
     file_id: Annotated[U32, "the open file"] = 0
-    flags: Annotated[U32, "1 close on exec"] = 0
+    flags: Annotated[X32, "1 close on exec"] = 0
 
 
 class Pipe(Record):
@@ -173,7 +173,7 @@ class Pipe(Record):
     id: Annotated[U32, "kept across switchovers; not 0"] = 0
     len: Annotated[U32, "bytes in the pipe"] = 0
     seq: Annotated[U32, "bytes read from it so far, mod 2^32"] = 0
-    flags: Annotated[U32, "0"] = 0
+    flags: Annotated[X32, "0"] = 0
     data: bytes = b""
 
 
@@ -199,13 +199,13 @@ class Dev(Record):
     """One card's state, written by the host."""
 
     dev_id: Annotated[U32, "slot number"] = 0
-    bus: Annotated[U32, "IRQ << 16 | first port, 0 for none"] = 0
+    bus: Annotated[X32, "IRQ << 16 | first port, 0 for none"] = 0
     driver: Annotated[Text16, "the card's name, NUL padded"] = b""
     state_ver: Annotated[U16, "version of the card's state"] = 0
     policy: Annotated[U16, "what the card wants done at a switchover"] = 0
-    blob_off: Annotated[U32, "state: offset in BLOB"] = 0
+    blob_off: Annotated[X32, "state: offset in BLOB"] = 0
     blob_len: Annotated[U32, "state: bytes"] = 0
-    crc: Annotated[U32, "CRC-32 of the state"] = 0
+    crc: Annotated[X32, "CRC-32 of the state"] = 0
 
 
 class Log(Record):
@@ -213,8 +213,8 @@ class Log(Record):
 
     phase: Annotated[U8, "phase of the switchover"] = 0
     source: Annotated[U8, "1 the old kernel, 2 the bootstrap, 3 the new kernel"] = 0
-    code: Annotated[U16, "the writer's own code"] = 0
-    value: Annotated[U32, "anything"] = 0
+    code: Annotated[X16, "the writer's own code"] = 0
+    value: Annotated[X32, "anything"] = 0
 
 
 class Sigact(Record):
@@ -222,11 +222,11 @@ class Sigact(Record):
 
     pid: Annotated[U32, "process"] = 0
     signo: Annotated[U32, "1 to 64"] = 0
-    handler: Annotated[U32, "linear address; 1 ignores the signal"] = 0
-    flags: Annotated[U32, "SA_ flags, Linux i386 values"] = 0
-    restorer: Annotated[U32, "linear address, or 0"] = 0
+    handler: Annotated[X32, "linear address; 1 ignores the signal"] = 0
+    flags: Annotated[X32, "SA_ flags, Linux i386 values"] = 0
+    restorer: Annotated[X32, "linear address, or 0"] = 0
     rsvd: Annotated[U32, "0"] = 0
-    mask: Annotated[U64, "signals blocked meanwhile; bit n-1 = signal n"] = 0
+    mask: Annotated[X64, "signals blocked meanwhile; bit n-1 = signal n"] = 0
 
 
 class Blob(Record):

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from .layout import U16, U32, U64, Bytes16, Choice, Record, layout_of
+from .layout import U16, U32, U64, X16, X32, Bytes16, Choice, Record, layout_of
 from .records import (
     Blob,
     Dev,
@@ -47,40 +47,40 @@ class Feature(Choice):
 class Header(Record):
     """The first 96 bytes of a map, which starts on a page boundary."""
 
-    magic: Annotated[U32, "'KSSM'"] = MAGIC
+    magic: Annotated[X32, "'KSSM'"] = MAGIC
     major: Annotated[U16, "another major is refused"] = MAJOR
     minor: Annotated[U16, "never a reason to refuse"] = MINOR
-    hdr_len: Annotated[U32, "bytes of header, 96 in 1.0; a multiple of 8"] = 96
-    total_len: Annotated[U32, "bytes of map in use, header included"] = 96
-    sect_off: Annotated[U32, "offset of the section table; a multiple of 8"] = 96
+    hdr_len: Annotated[X32, "bytes of header, 96 in 1.0; a multiple of 8"] = 96
+    total_len: Annotated[X32, "bytes of map in use, header included"] = 96
+    sect_off: Annotated[X32, "offset of the section table; a multiple of 8"] = 96
     sect_count: Annotated[U16, "section entries, at most 64"] = 0
     sect_size: Annotated[U16, "bytes of a section entry: 32"] = 32
-    flags: Annotated[U32, "0"] = 0
+    flags: Annotated[X32, "0"] = 0
     txn: Annotated[U32, "the switchover this map was written for"] = 0
     feat_required: Annotated[U32, "features a reader must know", Feature] = Feature.IN_PLACE
     feat_optional: Annotated[U32, "features a reader may ignore", Feature] = 0
     generation: Annotated[U64, "maps written since the machine was powered on"] = 0
     src_build: Annotated[Bytes16, "first 16 bytes of the writing kernel's build-id"] = bytes(16)
     dst_build: Annotated[Bytes16, "the same of the kernel it is meant for, or 0"] = bytes(16)
-    phys_lo: Annotated[U32, "physical address of the frames allocated for the map"] = 0
-    phys_hi: Annotated[U32, "end of these frames"] = 0
-    sect_crc: Annotated[U32, "CRC-32 of the section table"] = 0
-    hdr_crc: Annotated[U32, "CRC-32 of these 96 bytes with this field 0"] = 0
+    phys_lo: Annotated[X32, "physical address of the frames allocated for the map"] = 0
+    phys_hi: Annotated[X32, "end of these frames"] = 0
+    sect_crc: Annotated[X32, "CRC-32 of the section table"] = 0
+    hdr_crc: Annotated[X32, "CRC-32 of these 96 bytes with this field 0"] = 0
 
 
 class SectionEntry(Record):
     """One entry of the section table."""
 
     type: Annotated[U16, "section type"] = 0
-    flags: Annotated[U16, "bits", SectionFlag] = 0
+    flags: Annotated[X16, "bits", SectionFlag] = 0
     ver: Annotated[U16, "1; another number is another meaning and is refused"] = 1
     rec_min: Annotated[U16, "bytes of a record a reader must know"] = 0
-    off: Annotated[U32, "offset of the section in the map; a multiple of 8"] = 0
-    len: Annotated[U32, "bytes of the section"] = 0
+    off: Annotated[X32, "offset of the section in the map; a multiple of 8"] = 0
+    len: Annotated[X32, "bytes of the section"] = 0
     count: Annotated[U32, "records"] = 0
     rec_size: Annotated[U16, "bytes of a record; of its fixed part when it carries bytes"] = 0
     rsvd: Annotated[U16, "0"] = 0
-    crc: Annotated[U32, "CRC-32 of the section"] = 0
+    crc: Annotated[X32, "CRC-32 of the section"] = 0
     rsvd2: Annotated[U32, "0"] = 0
 
 

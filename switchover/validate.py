@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from .container import open_container
 from .errors import MapError
-from .faults import Fault
 from .memory import MemoryPlan
 from .references import reference_faults
 from .savemap import SaveStateMap, read
@@ -38,6 +37,3 @@ def validate(data: bytes | memoryview, plan: MemoryPlan | None = None) -> SaveSt
     for fault in reference_faults(decoded, plan):
         raise fault
     return decoded
-
-
-__all__ = ["Fault", "check", "faults", "validate"]

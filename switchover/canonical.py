@@ -1,0 +1,167 @@
+"""The canonical form of a map: what must be the same when the new kernel writes it back.
+
+The echo check compares the old kernel's map with the one the new kernel makes of its own
+structures. Left out is what may differ: places of the map and in BLOB, build ids, the cards'
+states, the recorder, page directories. Time goes on between the two, so clocks are compared by
+what does not move (a timer by when it expires), to one tick of each kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+import msgspec
+
+from .layout import Field, Record, layout_of, show_bytes
+from .records import File, Frame, Pipe, Proc, Time, Timer
+from .savemap import SaveStateMap
+from .schema import KINDS, PAGE, SectionKind, SectionType
+
+Values: TypeAlias = tuple[Any, ...]
+CanonicalMap: TypeAlias = dict[SectionType, dict[Values, Values]]
+"""By section, and by the key of the record, the values of the fields `compared` names."""
+
+_SECTIONS = tuple(
+    kind
+    for kind in KINDS.values()
+    if kind.section not in (SectionType.DEV, SectionType.BLOB, SectionType.LOG)
+)
+_LEFT_OUT: dict[type[Record], set[str]] = {
+    Time: {"mono_ns", "real_ns", "cmos_time_bcd", "cmos_date_bcd", "tick_hz"},
+    Proc: {"regs.cr3", "utime_ns", "stime_ns"},
+    Frame: {"crc"},
+    File: {"path_off", "path_len"},
+    Pipe: {"len"},
+    Timer: {"left_ns"},
+}
+_BYTES = {File: "path", Pipe: "data"}  # compared instead of where they are and how many
+
+
+def compared(record: type[Record]) -> dict[str, Field]:
+    """The fields of a record that are compared; those of a nested record as `regs.eax`."""
+    fields: dict[str, Field] = {}
+    for field in layout_of(record).fields:
+        if field.nested:
+            inner = layout_of(field.nested).fields
+            fields |= {f"{field.name}.{each.name}": each for each in inner}
+        elif not field.name.startswith("rsvd"):
+            fields[field.name] = field
+    return {name: fields[name] for name in fields if name not in _LEFT_OUT.get(record, ())}
+
+
+def canonical(found: SaveStateMap) -> CanonicalMap:
+    """The canonical form. Raises MapError when a path is not in BLOB."""
+    return {kind.section: _section(found, kind) for kind in _SECTIONS}
+
+
+def difference(before: SaveStateMap, after: SaveStateMap) -> list[str]:
+    """What has changed from `before` to `after`, a line each: section, record, field, both values.
+
+    [] when the two say the same. Raises MapError when a path is not in BLOB.
+    """
+    changed: list[str] = []
+    for kind in _SECTIONS:
+        as_written = [each.records(kind.section) for each in (before, after)]
+        if as_written[0] == as_written[1] and kind.section is not SectionType.FILE:
+            continue  # most often so, and quicker than the canonical form
+        left, right = _section(before, kind), _section(after, kind)
+        if left != right:
+            changed.extend(_section_difference(kind, left, right))
+    return changed + list(_clock_difference(before, after))
+
+
+def _section(found: SaveStateMap, kind: SectionKind) -> dict[Values, Values]:
+    values = attrgetter(*compared(kind.record))
+    records: Sequence[Any] = found.records(kind.section)
+    if kind.section is SectionType.TIME:
+        return {(): values(found.time)}
+    if kind.section is SectionType.PROC:
+        records = [
+            proc if proc.used_fpu else msgspec.structs.replace(proc, fpu=b"") for proc in found.proc
+        ]
+    elif kind.section is SectionType.FRAME:
+        records = _joined(found.frame)
+    elif kind.section is SectionType.SIGACT:
+        records = [action for action in found.sigact if action.handler]  # 0 is the default
+    if kind.section is SectionType.FILE:
+        named = [(file, found.text(file.path_off, file.path_len)) for file in found.file]
+        return {_key(kind, file): (*values(file), path) for file, path in named}
+    if kind.section is SectionType.PIPE:
+        return {_key(kind, pipe): (*values(pipe), pipe.data) for pipe in found.pipe}
+    return {_key(kind, record): values(record) for record in records}
+
+
+def _key(kind: SectionKind, record: Record) -> Values:
+    return tuple([getattr(record, name) for name in kind.key])
+
+
+def _joined(frames: Sequence[Frame]) -> list[Frame]:
+    """The runs as long as they can be: where a kernel cuts them says nothing."""
+    joined: list[Frame] = []
+    for frame in sorted(frames, key=attrgetter("pid", "vaddr")):
+        last = joined[-1] if joined else None
+        if (
+            last
+            and (last.pid, last.kind) == (frame.pid, frame.kind)
+            and last.vaddr + last.n_pages * PAGE == frame.vaddr
+            and last.paddr + last.n_pages * PAGE == frame.paddr
+        ):
+            pages = last.n_pages + frame.n_pages
+            joined[-1] = msgspec.structs.replace(last, n_pages=pages)
+        else:
+            joined.append(frame)
+    return joined
+
+
+def _section_difference(
+    kind: SectionKind, left: dict[Values, Values], right: dict[Values, Values]
+) -> Iterator[str]:
+    fields = compared(kind.record)
+    names = [*fields, _BYTES.get(kind.record, "")]
+    shown = {field.name: field for field in layout_of(kind.record).fields}
+    for key in sorted(left.keys() | right.keys()):
+        pairs = zip(kind.key, key, strict=True)
+        named = " ".join(f"{name} {shown[name].show(value)}" for name, value in pairs)
+        where = f"{kind.section.name} {named}".rstrip()
+        if key not in right:
+            yield f"{where}: is missing"
+        elif key not in left:
+            yield f"{where}: was not there before"
+        else:
+            for name, old, new in zip(names, left[key], right[key], strict=False):
+                if old != new:
+                    yield f"{where}: {name} {_change(fields.get(name), old, new)}"
+
+
+def _change(field: Field | None, old: Any, new: Any) -> str:
+    show = field.show if field else show_bytes
+    change = f"{show(old)} -> {show(new)}"
+    if isinstance(old, bytes):
+        pairs = zip(old, new, strict=False)
+        at = next((at for at, (was, now) in enumerate(pairs) if was != now), None)
+        change += f", from byte {min(len(old), len(new)) if at is None else at} on"
+    return change
+
+
+def _clock_difference(before: SaveStateMap, after: SaveStateMap) -> Iterator[str]:
+    slack = sum(10**9 // max(each.time.tick_hz, 1) for each in (before, after))
+    start = [each.time.real_ns - each.time.mono_ns for each in (before, after)]
+    if abs(start[0] - start[1]) > slack:
+        yield f"TIME: the wall clock moved by {start[1] - start[0]} ns"
+    procs = {proc.pid: proc for proc in after.proc}
+    for proc in before.proc:
+        now = procs.get(proc.pid, proc)
+        for name in ("utime_ns", "stime_ns"):
+            if abs(getattr(now, name) - getattr(proc, name)) > slack:
+                yield f"PROC pid {proc.pid}: {name} {getattr(proc, name)} -> {getattr(now, name)}"
+    timers = {(timer.kind, timer.pid, timer.cookie): timer for timer in after.timer}
+    for timer in before.timer:
+        same = timers.get((timer.kind, timer.pid, timer.cookie))
+        if same is None:
+            continue
+        late = after.time.mono_ns + same.left_ns - before.time.mono_ns - timer.left_ns
+        if late < -slack or (late > slack and same.left_ns):  # one that is due has nothing left
+            where = f"TIMER kind {timer.kind} pid {timer.pid} cookie {timer.cookie}"
+            yield f"{where}: expires {late} ns later than before"
