@@ -70,6 +70,8 @@ class Card(Generic[S]):
     state_type: ClassVar[type[State]]
     settings_type: ClassVar[type[Settings]] = Settings
 
+    settings: Any
+    """An instance of `settings_type`; subclasses annotate it so."""
     state: S
     slot: Slot
 

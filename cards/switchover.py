@@ -175,6 +175,7 @@ class SwitchoverCard(Card[SwitchoverState]):
     freezes = False
     state_type = SwitchoverState
     settings_type = SwitchoverSettings
+    settings: SwitchoverSettings
 
     def __init__(self, settings: SwitchoverSettings | None = None) -> None:
         super().__init__(settings)
@@ -267,24 +268,17 @@ class SwitchoverCard(Card[SwitchoverState]):
 
     def _argument(self, which: int) -> int:
         state, settings = self.state, self.settings
-        match which:
-            case Argument.TXN:
-                return state.txn
-            case Argument.BUDGET_US:
-                return state.budget_us
-            case Argument.STAGE_PA:
-                return int(settings.stage_pa)
-            case Argument.SCRATCH_LO:
-                return int(settings.scratch_lo)
-            case Argument.SCRATCH_HI:
-                return int(settings.scratch_hi)
-            case Argument.TARGET_MINOR:
-                return state.target_minor
-            case Argument.ECHO_PA:
-                return int(settings.echo_pa)
-            case Argument.ECHO_LEN:
-                return int(settings.echo_len)
-        return 0xFFFFFFFF
+        arguments: dict[int, int] = {
+            Argument.TXN: state.txn,
+            Argument.BUDGET_US: state.budget_us,
+            Argument.STAGE_PA: settings.stage_pa,
+            Argument.SCRATCH_LO: settings.scratch_lo,
+            Argument.SCRATCH_HI: settings.scratch_hi,
+            Argument.TARGET_MINOR: state.target_minor,
+            Argument.ECHO_PA: settings.echo_pa,
+            Argument.ECHO_LEN: settings.echo_len,
+        }
+        return arguments.get(which, 0xFFFFFFFF)
 
     def _acknowledge(self, value: int) -> None:
         state = self.state
