@@ -3,9 +3,10 @@
 
    mode  image comes by                     checked by
    0     LZ4 block decoded here             CRC-32 of block and image, computed here
-   1     rep movs of the decoded image      CRC-32 by the card
+   1     copying of the decoded image       CRC-32 by the card
    2     the card's DMA                     CRC-32 by the card */
 #include "../refkernel/include/ssm.h"
+#include "copy.h"
 #include "crc32.h"
 #include "lz4.h"
 
@@ -106,10 +107,9 @@ static uint32_t decode(void)
     return own_crc(boot.dest, boot.img_ulen);
 }
 
-static uint32_t copy(void)
+static uint32_t take(void)
 {
-    uint32_t to = boot.dest, from = boot.img_pa, dwords = boot.img_ulen / 4, bytes = boot.img_ulen % 4;
-    __asm__ volatile("rep movsl; movl %3, %2; rep movsb" : "+D"(to), "+S"(from), "+c"(dwords) : "r"(bytes) : "memory");
+    copy((uint8_t *)boot.dest, (const uint8_t *)boot.img_pa, boot.img_ulen);
     return card_crc(boot.dest, boot.img_ulen);
 }
 
@@ -134,7 +134,7 @@ uint32_t bootstrap(void)
     acknowledge(SC_ACK_BOOT, 0);
     crc32_prepare();
 
-    crc = boot.mode == SSM_MODE_LZ4 ? decode() : boot.mode == SSM_MODE_COPY ? copy() : dma();
+    crc = boot.mode == SSM_MODE_LZ4 ? decode() : boot.mode == SSM_MODE_COPY ? take() : dma();
     if (crc != boot.img_ucrc)
         fail(SC_REASON_BAD_DECODED, crc);
     record(SC_ACK_DECODED, 0, boot.entry);

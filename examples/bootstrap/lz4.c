@@ -1,19 +1,13 @@
 #include "lz4.h"
 
-enum { MIN_MATCH = 4, MORE = 15, REPORT = 65536 };
+#include "copy.h"
 
-static void copy(uint8_t *to, const uint8_t *from, unsigned long n)
-{
-    unsigned long dwords = n / 4;
-    __asm__ volatile("rep movsl" : "+D"(to), "+S"(from), "+c"(dwords) : : "memory");
-    for (n %= 4; n; n--)
-        *to++ = *from++;
-}
+enum { MIN_MATCH = 4, MORE = 15, REPORT = 65536 };
 
 /* Repeat what stands `distance` before `to`; with a distance below n, bytes that are written here too. */
 static void repeat(uint8_t *to, uint32_t distance, uint32_t n)
 {
-    uint32_t step = distance; /* a multiple of it that copy()'s dwords do not overtake */
+    uint32_t step = distance; /* a multiple of it that copy() can take */
     while (step < 4)
         step += distance;
     for (uint32_t first = step - distance; first && n; first--, n--, to++)
