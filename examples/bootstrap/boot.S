@@ -1,5 +1,6 @@
-/* Switchover bootstrap, first instructions: a flat binary at 0x8000, entered with paging and interrupts off and flat
-   segments, whose descriptors may be gone with the old kernel: no segment register is loaded here. */
+/* Switchover bootstrap, first instructions: a flat binary at 0x8000, entered with paging and
+   interrupts off and flat segments, whose descriptors may be gone with the old kernel: no segment
+   register is loaded here. */
 #include "../refkernel/include/ssm.h"
 
         .section .entry, "ax"

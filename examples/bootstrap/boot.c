@@ -1,5 +1,6 @@
-/* Switchover bootstrap: puts the new kernel over the old one and enters it. It runs below 1 MiB, has nothing but
-   struct ssm_boot, and either returns the entry or reports ERROR to the switchover card and halts.
+/* Switchover bootstrap: puts the new kernel over the old one and enters it. It runs below 1 MiB,
+   has nothing but struct ssm_boot, and either returns the entry or reports ERROR to the switchover
+   card and halts.
 
    mode  image comes by                     checked by
    0     LZ4 block decoded here             CRC-32 of block and image, computed here
@@ -91,7 +92,8 @@ static int sensible(void)
     if (!inside(boot.entry, 1, boot.dest, boot.dest + boot.img_ulen))
         return 0;
     return boot.mode == SSM_MODE_DMA ||
-           inside(boot.img_pa, boot.mode == SSM_MODE_COPY ? boot.img_ulen : boot.img_clen, SSM_KERNEL_END, boot.mem_top);
+           inside(boot.img_pa, boot.mode == SSM_MODE_COPY ? boot.img_ulen : boot.img_clen,
+                  SSM_KERNEL_END, boot.mem_top);
 }
 
 static uint32_t decode(void)
@@ -100,7 +102,8 @@ static uint32_t decode(void)
 
     if (crc != boot.img_ccrc)
         fail(SC_REASON_BAD_STAGED, crc);
-    size = lz4_decode((const uint8_t *)boot.img_pa, boot.img_clen, (uint8_t *)boot.dest, boot.img_ulen, progress);
+    size = lz4_decode((const uint8_t *)boot.img_pa, boot.img_clen, (uint8_t *)boot.dest,
+                      boot.img_ulen, progress);
     if (size != boot.img_ulen)
         fail(SC_REASON_BAD_IMAGE, size);
     passed += size;

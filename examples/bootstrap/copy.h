@@ -1,5 +1,6 @@
-/* A copy by dwords, first bytes first: `to` may stand 4 or more after `from`. Under translation a loop like this is ten
-   times as fast as rep movsd, which leaves the translated code once for each dword. */
+/* A copy by dwords, first bytes first: `to` may stand 4 or more after `from`. Under translation a
+   loop like this is ten times as fast as rep movsd, which leaves the translated code once for each
+   dword. */
 #ifndef COPY_H
 #define COPY_H
 #include <stdint.h>

@@ -4,7 +4,8 @@
 
 enum { MIN_MATCH = 4, MORE = 15, REPORT = 65536 };
 
-/* Repeat what stands `distance` before `to`; with a distance below n, bytes that are written here too. */
+/* Repeat what stands `distance` before `to`; with a distance below n, bytes that are written here
+   too. */
 static void repeat(uint8_t *to, uint32_t distance, uint32_t n)
 {
     uint32_t step = distance; /* a multiple of it that copy() can take */
@@ -28,7 +29,8 @@ static int extend(uint32_t *n, uint32_t most, const uint8_t **from, const uint8_
     return *n <= most;
 }
 
-uint32_t lz4_decode(const uint8_t *from, uint32_t size, uint8_t *to, uint32_t room, void (*progress)(uint32_t done))
+uint32_t lz4_decode(const uint8_t *from, uint32_t size, uint8_t *to, uint32_t room,
+                    void (*progress)(uint32_t done))
 {
     const uint8_t *end = from + size;
     uint32_t done = 0, reported = 0, token, n, distance;

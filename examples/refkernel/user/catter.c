@@ -1,4 +1,5 @@
-/* An unmodified program of another C library, klibc's cat, copies a file through a pipe: catter [ROUNDS]. */
+/* An unmodified program of another C library, klibc's cat, copies a file through a pipe: catter
+   [ROUNDS]. */
 #include "lib.h"
 
 const char name[] = "catter";

@@ -6,7 +6,10 @@ const char name[] = "clock";
 enum { READINGS = 50 };
 #define APART (1100u * MS) /* two clocks of which one counts seconds */
 
-struct clocks { u64 monotonic, real; u32 day, uptime, seconds; };
+struct clocks {
+    u64 monotonic, real;
+    u32 day, uptime, seconds;
+};
 
 static struct clocks look(void)
 {
@@ -31,19 +34,25 @@ static int near(u64 a, u64 b, u64 apart)
     return (a > b ? a - b : b - a) <= apart;
 }
 
-static void compare(const struct clocks *first, const struct clocks *before, const struct clocks *now)
+static void compare(const struct clocks *first, const struct clocks *before,
+                    const struct clocks *now)
 {
     u64 passed = now->monotonic - first->monotonic;
 
     check(now->monotonic >= before->monotonic, "CLOCK_MONOTONIC goes back");
     check(now->real >= before->real, "CLOCK_REALTIME goes back");
     check(now->day - before->day < 1u << 31, "gettimeofday goes back");
-    check(now->uptime >= before->uptime, "uptime goes back from %u s to %u s", before->uptime, now->uptime);
-    check(now->seconds >= before->seconds, "time goes back from %u s to %u s", before->seconds, now->seconds);
-    check(near(now->real - first->real, passed, 100 * MS), "CLOCK_REALTIME and CLOCK_MONOTONIC drift apart: %u, %u ms",
+    check(now->uptime >= before->uptime, "uptime goes back from %u s to %u s", before->uptime,
+          now->uptime);
+    check(now->seconds >= before->seconds, "time goes back from %u s to %u s", before->seconds,
+          now->seconds);
+    check(near(now->real - first->real, passed, 100 * MS),
+          "CLOCK_REALTIME and CLOCK_MONOTONIC drift apart: %u, %u ms",
           (u32)((now->real - first->real) >> 20), (u32)(passed >> 20));
-    check(near((u64)(now->uptime - first->uptime) * SECOND, passed, APART), "uptime and CLOCK_MONOTONIC drift apart");
-    check(near((u64)(now->seconds - first->seconds) * SECOND, passed, APART), "time and CLOCK_MONOTONIC drift apart");
+    check(near((u64)(now->uptime - first->uptime) * SECOND, passed, APART),
+          "uptime and CLOCK_MONOTONIC drift apart");
+    check(near((u64)(now->seconds - first->seconds) * SECOND, passed, APART),
+          "time and CLOCK_MONOTONIC drift apart");
     check(near((u64)now->seconds * SECOND, now->real, APART), "time and CLOCK_REALTIME differ");
 }
 

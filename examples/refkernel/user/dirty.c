@@ -1,4 +1,5 @@
-/* Writes to every one of PAGES pages, over and over: dirty [PAGES] [ROUNDS]; no ROUNDS: for ever. */
+/* Writes to every one of PAGES pages, over and over: dirty [PAGES] [ROUNDS]; no ROUNDS: for
+   ever. */
 #include "lib.h"
 
 const char name[] = "dirty";

@@ -45,7 +45,8 @@ static void seeking(void)
     check(close(fd) == 0, "close");
 }
 
-/* Parent, child and a duplicate read one after the other from one offset; another open has its own. */
+/* Parent, child and a duplicate read one after the other from one offset; another open has its
+   own. */
 static void shared(void)
 {
     int fd = open(path, O_RDONLY), twin = dup(fd), alone = open(path, O_RDONLY), pid, turn[2];

@@ -1,4 +1,5 @@
-/* Trees of processes, each with its own memory; leaves are new programs: forker [ROUNDS] [WIDTH]. */
+/* Trees of processes, each with its own memory; leaves are new programs: forker [ROUNDS]
+   [WIDTH]. */
 #include "lib.h"
 
 const char name[] = "forker";

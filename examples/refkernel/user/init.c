@@ -2,17 +2,21 @@
 
        init [stay] [hold] [PROGRAM[*COUNT][:ARGUMENT]...]...
 
-   starts /bin/PROGRAM (COUNT times) with its arguments, all at once; without a program, the lines of /etc/inittab
-   (words separated by blanks, # starts a comment). `hold` is handed on to each. When all have ended, init prints
-   `init: all ok N programs` and exits with 0, or a line for each failure, `init: K of N programs failed`, and exits
-   with 1. With `stay` it does not exit but sleeps in pause() for ever. */
+   starts /bin/PROGRAM (COUNT times) with its arguments, all at once; without a program, the lines
+   of /etc/inittab (words separated by blanks, # starts a comment). `hold` is handed on to each.
+   When all have ended, init prints `init: all ok N programs` and exits with 0, or a line for each
+   failure, `init: K of N programs failed`, and exits with 1. With `stay` it does not exit but
+   sleeps in pause() for ever. */
 #include "lib.h"
 
 const char name[] = "init";
 
 enum { PROGRAMS = 1100, WORDS = 12 };
 
-struct program { int pid; const char *name; };
+struct program {
+    int pid;
+    const char *name;
+};
 
 static struct program programs[PROGRAMS];
 static u32 started, failed;
@@ -32,7 +36,8 @@ static void start(char **words)
     program->pid = fork();
     if (program->pid == 0) {
         format(path, sizeof path, "/bin/%s", words[0]);
-        print("init: %s cannot be started: error %d\n", words[0], -execve(path, words, words + WORDS + 1));
+        print("init: %s cannot be started: error %d\n", words[0],
+              -execve(path, words, words + WORDS + 1));
         exit(127);
     }
     if (program->pid < 0) {

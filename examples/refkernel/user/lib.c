@@ -6,7 +6,7 @@ static int child; /* a fork of the program: only the parent prints the final lin
 
 void begin(int *stack);
 
-/* ---- text ------------------------------------------------------------------------------------------------ */
+/* ---- text ----------------------------------------------------------------------------------- */
 
 u32 length(const char *text)
 {
@@ -57,7 +57,8 @@ static u32 vformat(char *text, u32 size, const char *form, __builtin_va_list val
             } else if (*form == 'd') {
                 s32 value = __builtin_va_arg(values, s32);
                 digits[0] = '-';
-                n = value < 0 ? 1 + put_number(digits + 1, 0u - (u32)value, 10) : put_number(digits, (u32)value, 10);
+                n = value < 0 ? 1 + put_number(digits + 1, 0u - (u32)value, 10)
+                              : put_number(digits, (u32)value, 10);
             } else {
                 n = put_number(digits, __builtin_va_arg(values, u32), *form == 'x' ? 16 : 10);
             }
@@ -90,7 +91,7 @@ void print(const char *form, ...)
     __builtin_va_end(values);
 }
 
-/* ---- memory ---------------------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 void *memcpy(void *to, const void *from, u32 size)
 {
@@ -141,7 +142,7 @@ u32 crc32(u32 crc, const void *from, u32 size)
     return ~crc;
 }
 
-/* ---- system calls that are repeated until done ------------------------------------------------------------- */
+/* ---- system calls that are repeated until done ---------------------------------------------- */
 
 u32 write_all(int fd, const void *from, u32 size)
 {
@@ -199,7 +200,7 @@ void on_signal(int signal, void (*handler)(int))
         check(0, "rt_sigaction of signal %d gives %d", signal, result);
 }
 
-/* ---- a program's life -------------------------------------------------------------------------------------- */
+/* ---- a program's life ----------------------------------------------------------------------- */
 
 char *word(u32 n)
 {
@@ -274,8 +275,12 @@ void begin(int *stack)
         hold |= same(word(i), "hold");
     if (!hold)
         exit(0);
-    /* What time or another process's pid has left below the stack pointer differs from run to run. */
-    __asm__ volatile("leal -4096(%%esp), %%edi; rep stosl" : "+c"(dwords) : "a"(0) : "edi", "memory");
+    /* What time or another process's pid has left below the stack pointer differs from run to
+       run. */
+    __asm__ volatile("leal -4096(%%esp), %%edi; rep stosl"
+                     : "+c"(dwords)
+                     : "a"(0)
+                     : "edi", "memory");
     for (;;)
         pause();
 }

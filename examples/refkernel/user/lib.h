@@ -2,17 +2,18 @@
 
        NAME [NUMBER...] [hold]
 
-   and ends with exactly one line, `NAME ok CHECKS` or `NAME FAILED what`, and status 0 or 1. The number of checks
-   does not depend on time. With `hold` a program that is well does not exit: it wipes the stack it no longer uses and
-   sleeps in pause() for ever, so that its memory and registers can be compared with those of another run. */
+   and ends with exactly one line, `NAME ok CHECKS` or `NAME FAILED what`, and status 0 or 1. The
+   number of checks does not depend on time. With `hold` a program that is well does not exit: it
+   wipes the stack it no longer uses and sleeps in pause() for ever, so that its memory and
+   registers can be compared with those of another run. */
 #ifndef LIB_H
 #define LIB_H
 
 #include "linux.h"
 
-#define PAGE 4096u
-#define MS 1000000u /* ns */
-#define SECOND 1000000000u /* ns */
+#define PAGE         4096u
+#define MS           1000000u    /* ns */
+#define SECOND       1000000000u /* ns */
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 extern const char name[];
@@ -24,9 +25,10 @@ char *word(u32 n);
 u32 argument(u32 n, u32 otherwise);
 u32 number(const char *digits);
 
-/* Count a check that holds; report one that does not and exit with status 1. Formats: %s %c %d %u %x %08x. */
+/* Count a check that holds; report one that does not and exit with status 1. */
 void check(int holds, const char *what, ...);
-/* Print one formatted line (at most 159 bytes) on the console with one write. */
+/* Print one formatted line (at most 159 bytes) on the console with one write. Formats: %s %c %d
+   %u %x %08x. */
 void print(const char *format, ...);
 /* As print, into text[size], ended by 0; returns the length. */
 u32 format(char *text, u32 size, const char *format, ...);
@@ -35,7 +37,8 @@ u32 format(char *text, u32 size, const char *format, ...);
 int spawn(void);
 /* Wait for a child of spawn() and count its exit status as a check. */
 void reap(int pid, int status);
-/* Write or read exactly `size` bytes, or what comes before an end of file; interrupted calls are repeated. */
+/* Write or read exactly `size` bytes, or what comes before an end of file; interrupted calls are
+   repeated. */
 u32 write_all(int fd, const void *from, u32 size);
 u32 read_all(int fd, void *to, u32 size);
 /* Call `handler` on `signal`; blocked system calls then end with EINTR. */

@@ -1,5 +1,5 @@
-/* Linux i386 system calls: numbers and structures of arch/x86/entry/syscalls/syscall_32.tbl and <asm/...>.
-   Each call returns what the kernel returns: a negative result is -errno. */
+/* Linux i386 system calls: numbers and structures of arch/x86/entry/syscalls/syscall_32.tbl and
+   <asm/...>. Each call returns what the kernel returns: a negative result is -errno. */
 #ifndef LINUX_H
 #define LINUX_H
 
@@ -9,7 +9,10 @@ typedef unsigned int u32;
 typedef unsigned long long u64;
 typedef int s32;
 
-enum { ENOENT = 2, ESRCH = 3, EINTR = 4, EBADF = 9, ECHILD = 10, EAGAIN = 11, EFAULT = 14, EINVAL = 22, EPIPE = 32 };
+enum {
+    ENOENT = 2, ESRCH = 3, EINTR = 4, EBADF = 9, ECHILD = 10, EAGAIN = 11, EFAULT = 14,
+    EINVAL = 22, EPIPE = 32
+};
 enum { O_RDONLY = 0, O_WRONLY = 1, O_NONBLOCK = 04000 };
 enum { SEEK_SET, SEEK_CUR, SEEK_END };
 enum { SIGKILL = 9, SIGUSR1 = 10, SIGPIPE = 13, SIGALRM = 14, SIGTERM = 15 };
@@ -33,7 +36,9 @@ struct sysinfo {
     u32 totalhigh, freehigh, mem_unit;
     char fill[8];
 };
-struct utsname { char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65]; };
+struct utsname {
+    char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65];
+};
 
 int syscall(int number, ...);
 void sigrestore(void);
@@ -44,7 +49,10 @@ static inline int read(int fd, void *to, u32 size) { return syscall(3, fd, to, s
 static inline int write(int fd, const void *from, u32 size) { return syscall(4, fd, from, size); }
 static inline int open(const char *path, int flags) { return syscall(5, path, flags, 0); }
 static inline int close(int fd) { return syscall(6, fd); }
-static inline int execve(const char *path, char *const *argv, char *const *envp) { return syscall(11, path, argv, envp); }
+static inline int execve(const char *path, char *const *argv, char *const *envp)
+{
+    return syscall(11, path, argv, envp);
+}
 static inline int time(s32 *to) { return syscall(13, to); }
 static inline int lseek(int fd, s32 offset, int whence) { return syscall(19, fd, offset, whence); }
 static inline int getpid(void) { return syscall(20); }
@@ -58,18 +66,36 @@ static inline int dup2(int fd, int as) { return syscall(63, fd, as); }
 static inline int getppid(void) { return syscall(64); }
 static inline int gettimeofday(struct timeval *to) { return syscall(78, to, 0); }
 static inline int munmap(void *at, u32 size) { return syscall(91, at, size); }
-static inline int setitimer(int which, const struct itimerval *to, struct itimerval *old) { return syscall(104, which, to, old); }
+static inline int setitimer(int which, const struct itimerval *to, struct itimerval *old)
+{
+    return syscall(104, which, to, old);
+}
 static inline int getitimer(int which, struct itimerval *to) { return syscall(105, which, to); }
-static inline int wait4(int pid, int *status, int options) { return syscall(114, pid, status, options, 0); }
+static inline int wait4(int pid, int *status, int options)
+{
+    return syscall(114, pid, status, options, 0);
+}
 static inline int sysinfo(struct sysinfo *to) { return syscall(116, to); }
 static inline int uname(struct utsname *to) { return syscall(122, to); }
 static inline int sched_yield(void) { return syscall(158); }
-static inline int nanosleep(const struct timespec *want, struct timespec *left) { return syscall(162, want, left); }
-static inline int sigaction(int signal, const struct sigaction *to) { return syscall(174, signal, to, 0, 8); }
-static inline int sigprocmask(int how, const u32 set[2], u32 old[2]) { return syscall(175, how, set, old, 8); }
+static inline int nanosleep(const struct timespec *want, struct timespec *left)
+{
+    return syscall(162, want, left);
+}
+static inline int sigaction(int signal, const struct sigaction *to)
+{
+    return syscall(174, signal, to, 0, 8);
+}
+static inline int sigprocmask(int how, const u32 set[2], u32 old[2])
+{
+    return syscall(175, how, set, old, 8);
+}
 static inline int clock_gettime(int clock, struct timespec *to) { return syscall(265, clock, to); }
 static inline int timerfd_create(int clock, int flags) { return syscall(322, clock, flags); }
-static inline int timerfd_settime(int fd, const struct itimerspec *to) { return syscall(325, fd, 0, to, 0); }
+static inline int timerfd_settime(int fd, const struct itimerspec *to)
+{
+    return syscall(325, fd, 0, to, 0);
+}
 static inline int timerfd_gettime(int fd, struct itimerspec *to) { return syscall(326, fd, to); }
 
 /* Private anonymous pages at an address of the kernel's choice (mmap2). */

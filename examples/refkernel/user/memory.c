@@ -1,4 +1,5 @@
-/* Pages from brk and mmap keep what is written to them: memory [ROUNDS] [PAGES], each round with another pattern. */
+/* Pages from brk and mmap keep what is written to them: memory [ROUNDS] [PAGES], each round with
+   another pattern. */
 #include "lib.h"
 
 const char name[] = "memory";

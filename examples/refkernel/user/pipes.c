@@ -1,4 +1,5 @@
-/* Pipes lose, double and cut nothing, whether reader or writer has to wait: pipes [ROUNDS] [KIB]. */
+/* Pipes lose, double and cut nothing, whether reader or writer has to wait: pipes [ROUNDS]
+   [KIB]. */
 #include "lib.h"
 
 const char name[] = "pipes";
@@ -60,7 +61,11 @@ static void stream(u32 total, u32 seed, int late)
     reap(pid, 0);
 }
 
-struct record { u16 writer, number, size, fill; u32 crc; u8 body[500]; };
+struct record {
+    u16 writer, number, size, fill;
+    u32 crc;
+    u8 body[500];
+};
 enum { HEAD = 12 };
 
 static void write_records(int fd, u16 writer)
@@ -90,7 +95,8 @@ static void records(void)
     close(end[1]);
     for (i = 0; i < WRITERS * RECORDS; i++) {
         check(read_all(end[0], &record, HEAD) == HEAD, "record %u is missing", i);
-        check(record.writer < WRITERS && record.size < sizeof record.body, "record %u is broken", i);
+        check(record.writer < WRITERS && record.size < sizeof record.body, "record %u is broken",
+              i);
         check(record.number == next[record.writer]++, "record %u is out of order", i);
         check(read_all(end[0], record.body, record.size) == record.size, "record %u is cut", i);
         check(crc32(0, record.body, record.size) == record.crc, "record %u is changed", i);

@@ -1,8 +1,10 @@
 /* The loops of registers.c: every register holds a pattern that only this process can know.
 
-   struct registers { u32 eax, ebx, ecx, edx, esi, edi, ebp, esp, eflags, fs, gs; }
-   void hold_flags(struct registers *from_and_to, u32 count);   counts ECX down by LOOP, which changes no flag
-   void hold_until(struct registers *from_and_to);   until a signal has added to registers_stop; CF, DF are kept */
+   struct registers { u32 eax, ebx, ecx, edx, esi, edi, ebp, esp, eflags; }
+   void hold_flags(struct registers *from_and_to, u32 count);
+       counts ECX down by LOOP, which changes no flag
+   void hold_until(struct registers *from_and_to);
+       until a signal has added to registers_stop; keeps CF and DF */
         .set    ESP_, 28
         .set    EFLAGS, 32
 

@@ -1,9 +1,12 @@
-/* Every register keeps its value over long loops, preemption and signals: registers [ROUNDS] [LOOPS]. */
+/* Every register keeps its value over long loops, preemption and signals: registers [ROUNDS]
+   [LOOPS]. */
 #include "lib.h"
 
 const char name[] = "registers";
 
-struct registers { u32 eax, ebx, ecx, edx, esi, edi, ebp, esp, eflags; };
+struct registers {
+    u32 eax, ebx, ecx, edx, esi, edi, ebp, esp, eflags;
+};
 void hold_flags(struct registers *from_and_to, u32 count);
 void hold_until(struct registers *from_and_to);
 extern volatile u32 registers_stop;
@@ -43,13 +46,15 @@ static void check_same(const struct registers *now, const struct registers *befo
     check(now->edi == before->edi, "edi is %x, not %x", now->edi, before->edi);
     check(now->ebp == before->ebp, "ebp is %x, not %x", now->ebp, before->ebp);
     check(now->esp == 0, "esp moved by %d", now->esp);
-    check((now->eflags & flags) == (before->eflags & flags), "eflags is %x, not %x", now->eflags, before->eflags);
+    check((now->eflags & flags) == (before->eflags & flags), "eflags is %x, not %x", now->eflags,
+          before->eflags);
 }
 
 static struct registers pattern(u32 *state)
 {
     struct registers r;
-    r.eax = xorshift(state), r.ebx = xorshift(state), r.ecx = xorshift(state), r.edx = xorshift(state);
+    r.eax = xorshift(state), r.ebx = xorshift(state);
+    r.ecx = xorshift(state), r.edx = xorshift(state);
     r.esi = xorshift(state), r.edi = xorshift(state), r.ebp = xorshift(state), r.esp = 0;
     r.eflags = xorshift(state) & (CF | PF | AF | ZF | SF | DF | OF);
     return r;
@@ -57,7 +62,8 @@ static struct registers pattern(u32 *state)
 
 void run(void)
 {
-    u32 round, rounds = argument(1, 10), loops = argument(2, 2000000), state = 0x1BADF00D, data, fs, gs;
+    u32 round, rounds = argument(1, 10), loops = argument(2, 2000000);
+    u32 state = 0x1BADF00D, data, fs, gs;
     const struct itimerval shot = {{0, 0}, {0, 30000}};
     struct registers before, now;
 

@@ -11,7 +11,8 @@ static void sleep_once(u32 nsec)
     after = monotonic();
     check(result == 0, "nanosleep gives %d", result);
     check(after >= before, "the clock goes back");
-    check(after - before >= nsec, "%u us of sleep last %u us", nsec / 1000, (u32)(after - before) / 1000);
+    check(after - before >= nsec, "%u us of sleep last %u us", nsec / 1000,
+          (u32)(after - before) / 1000);
 }
 
 void run(void)

@@ -1,4 +1,5 @@
-/* The first instructions of every program, the one system call gate and the way back from a signal. */
+/* The first instructions of every program, the one system call gate and the way back from a
+   signal. */
         .text
         .globl  _start
 _start: xorl    %ebp, %ebp

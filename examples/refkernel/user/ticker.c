@@ -1,5 +1,5 @@
-/* Numbered lines on the console, each with the CRC-32 of all before and its own start: ticker [LINES] [MS].
-   A lost, doubled or changed byte shows at the other end; only the writer is here. */
+/* Numbered lines on the console, each with the CRC-32 of all before and its own start: ticker
+   [LINES] [MS]. A lost, doubled or changed byte shows at the other end; only the writer is here. */
 #include "lib.h"
 
 const char name[] = "ticker";

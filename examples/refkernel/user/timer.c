@@ -26,11 +26,13 @@ static void interval(u32 rounds, u32 period)
     while (alarms < rounds) /* one that comes before pause() is followed by another */
         pause();
     took = monotonic() - start;
-    check(took >= (u64)rounds * period * MS, "%u alarms of %u ms after %u us", rounds, period, (u32)took / 1000);
+    check(took >= (u64)rounds * period * MS, "%u alarms of %u ms after %u us", rounds, period,
+          (u32)took / 1000);
     check(getitimer(ITIMER_REAL, &now) == 0, "getitimer");
     check(now.interval.sec == every.interval.sec && now.interval.usec == every.interval.usec,
           "the interval is %u us, not %u ms", now.interval.usec, period);
-    check(now.value.sec * 1000u + (u32)now.value.usec / 1000 <= period + 10, "%u us are left", now.value.usec);
+    check(now.value.sec * 1000u + (u32)now.value.usec / 1000 <= period + 10, "%u us are left",
+          now.value.usec);
     check(setitimer(ITIMER_REAL, &off, &now) == 0, "setitimer off");
     alarms = 0;
     sleep_ms(3 * period);
@@ -49,7 +51,8 @@ static void interrupted(void)
     result = nanosleep(&want, &left);
     check(result == -EINTR, "a sleep that is interrupted gives %d", result);
     check(alarms == 1, "%u alarms from one shot", alarms);
-    check(left.sec < 5 && (left.sec > 0 || left.nsec > 0), "%u s %u ns are left of 5 s", left.sec, left.nsec);
+    check(left.sec < 5 && (left.sec > 0 || left.nsec > 0), "%u s %u ns are left of 5 s", left.sec,
+          left.nsec);
     check(setitimer(ITIMER_REAL, &once, 0) == 0, "setitimer once");
     check(pause() == -EINTR, "pause");
     check(alarms == 2, "%u alarms from two shots", alarms);
@@ -70,7 +73,8 @@ static void descriptor(u32 rounds, u32 period)
         count += expired;
     }
     check(size == 8, "read of a timerfd gives %d", size);
-    check(monotonic() - start >= count * period * MS, "%u expiries of %u ms too early", (u32)count, period);
+    check(monotonic() - start >= count * period * MS, "%u expiries of %u ms too early", (u32)count,
+          period);
     check(read(fd, &expired, 4) == -EINVAL, "read of half an expiry count");
     check(timerfd_gettime(fd, &now) == 0, "timerfd_gettime");
     check(nanoseconds(now.value) <= (u64)(period + 10) * MS, "%u ns are left", now.value.nsec);

@@ -1,6 +1,7 @@
 /* void x87_series(const u8 start[8][10], u8 end[8][10], u32 count, u32 control):
-   eight numbers between 0 and 1 stay in the eight x87 registers for `count` turns. A turn takes the one on top through
-   the logistic map x' = r/4 - r (x - 1/2)^2, which is chaotic: one wrong bit changes all that come after. */
+   eight numbers between 0 and 1 stay in the eight x87 registers for `count` turns. A turn takes the
+   one on top through the logistic map x' = r/4 - r (x - 1/2)^2, which is chaotic: one wrong bit
+   changes all that come after. */
         .text
         .globl  x87_series
 x87_series:
@@ -16,7 +17,7 @@ x87_series:
         fmul    %st(0), %st
         fmuls   r
         fsubrs  r_quarter
-        fsqrt                           /* root, square, division and product take only their rounding */
+        fsqrt                           /* from here on x' changes by rounding only */
         fmul    %st(0), %st
         fdivs   seven
         fmuls   seven

@@ -1,4 +1,5 @@
-/* Eight x87 registers, control word and tags over long series, to the last bit: x87 [ROUNDS] [COUNT]. */
+/* Eight x87 registers, control word and tags over long series, to the last bit: x87 [ROUNDS]
+   [COUNT]. */
 #include "lib.h"
 
 const char name[] = "x87";
@@ -24,8 +25,10 @@ static u32 series_crc(u32 count, u32 mode)
     }
     x87_series(start, end, count, control[mode]);
     __asm__("fnstcw %0; fnstsw %1; fninit" : "=m"(now), "=m"(status));
-    check((now & 0x0F3F) == (control[mode] & 0x0F3F), "control word is %x, not %x", now, control[mode]);
-    check((status & 0x3800) == (count % 8 << 11 & 0x3800), "top of stack is %u after %u turns", status >> 11 & 7, count);
+    check((now & 0x0F3F) == (control[mode] & 0x0F3F), "control word is %x, not %x", now,
+          control[mode]);
+    check((status & 0x3800) == (count % 8 << 11 & 0x3800), "top of stack is %u after %u turns",
+          status >> 11 & 7, count);
     return crc32(0, end, sizeof end);
 }
 
@@ -37,7 +40,8 @@ void run(void)
 
     for (mode = 0; mode < 4; mode++) {
         crc = series_crc(COUNT_KNOWN, mode);
-        check(crc == known[mode], "series with rounding %u ends in %08x, not %08x", mode, crc, known[mode]);
+        check(crc == known[mode], "series with rounding %u ends in %08x, not %08x", mode, crc,
+              known[mode]);
         expected[mode] = series_crc(count, mode);
     }
     for (round = 0; round < rounds; round++) {
@@ -46,7 +50,8 @@ void run(void)
         /* two processes with different numbers and rounding share the one x87 */
         pid = spawn();
         crc = series_crc(count, pid ? mode : other);
-        check(crc == expected[pid ? mode : other], "series ends in %08x, not %08x", crc, expected[pid ? mode : other]);
+        check(crc == expected[pid ? mode : other], "series ends in %08x, not %08x", crc,
+              expected[pid ? mode : other]);
         if (pid == 0)
             exit(0);
         reap(pid, 0);
