@@ -8,9 +8,12 @@ static assertion of their size. The reader and the writer are plain C beside the
 
 from collections.abc import Iterator
 
+from hotswap.bus.choice import Choice
+from hotswap.cards import switchover as card
+
 from . import protocol, records, schema
 from .faults import Fault
-from .layout import Choice, Field, Record, layout_of
+from .layout import Field, Record, layout_of
 
 _C_NAMES: dict[type[Record], str] = {schema.Header: "hdr", schema.SectionEntry: "sect"}
 
@@ -28,11 +31,11 @@ _CHOICES: tuple[tuple[str, type[Choice]], ...] = (
     ("SSM_FUNC_", protocol.BootFunc),
     ("SSM_MODE_", protocol.BootMode),
     ("SSM_SOURCE_", protocol.RecorderSource),
-    ("SC_", protocol.Register),
-    ("SC_CMD_", protocol.Command),
-    ("SC_ACK_", protocol.Ack),
+    ("SC_", card.Register),
+    ("SC_CMD_", card.Command),
+    ("SC_ACK_", card.Ack),
     ("SC_REASON_", protocol.Reason),
-    ("SC_ARG_", protocol.Argument),
+    ("SC_ARG_", card.Argument),
 )
 
 _CONSTANTS = (
@@ -49,9 +52,9 @@ _CONSTANTS = (
     ("SSM_KERNEL_LO", protocol.KERNEL_LO, "both kernels are linked here"),
     ("SSM_KERNEL_END", protocol.KERNEL_HI, "and end below this"),
     ("SSM_NOTE_TYPE", protocol.NOTE_TYPE, "of the ELF note named LKUS"),
-    ("SC_BASE", protocol.CARD_BASE, "default first port"),
-    ("SC_IRQ", protocol.CARD_IRQ, ""),
-    ("SC_ID_VALUE", protocol.CARD_ID, "'LKU1'"),
+    ("SC_BASE", card.CARD_BASE, "default first port"),
+    ("SC_IRQ", card.CARD_IRQ, ""),
+    ("SC_ID_VALUE", card.CARD_ID, "'LKU1'"),
 )
 
 _RECORDS: tuple[type[Record], ...] = (

@@ -1,6 +1,6 @@
 """What can be wrong with a map: the codes `ssm_check` in C and the Python reader agree on."""
 
-from .layout import Choice
+from hotswap.bus.choice import Choice
 
 
 class Fault(Choice):

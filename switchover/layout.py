@@ -12,24 +12,12 @@ import functools
 import struct
 import zlib
 from collections.abc import Iterator
-from enum import IntEnum
 from operator import attrgetter
-from typing import Annotated, Any, Generic, NamedTuple, Self, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints
 
 import msgspec
 
-
-class Choice(IntEnum):
-    """An enumeration whose members carry a line of documentation: `NAME = value, "doc"`."""
-
-    doc: str
-
-    def __new__(cls, value: int, doc: str = "") -> Self:
-        """Make the member `value`, documented by `doc`."""
-        member = int.__new__(cls, value)
-        member._value_ = value
-        member.doc = doc
-        return member
+from hotswap.bus.choice import Choice
 
 
 class Word(NamedTuple):

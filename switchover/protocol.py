@@ -1,11 +1,14 @@
-"""What host, kernels and bootstrap say to each other: ssm_boot, the LKUS note, the card's words.
+"""What host, kernels and bootstrap say to each other: ssm_boot, the LKUS note, the recorder.
 
-Physical addresses and the order of the phases are those of docs/save-state-map.md.
+The switchover card's registers and commands are in `hotswap.cards.switchover`.
 """
 
 from typing import Annotated
 
-from .layout import U16, U32, X32, Choice, Record, Text32
+from hotswap.bus.choice import Choice
+from hotswap.cards.switchover import CARD_BASE
+
+from .layout import U16, U32, X32, Record, Text32
 from .schema import MAGIC, MAJOR, MINOR
 
 RECORDER_PA = 0x500  # flight recorder, RECORDER_ENTRIES entries of 8 bytes, the first its header
@@ -14,9 +17,7 @@ BOOT_PA = 0x800  # struct ssm_boot
 BOOTSTRAP_STACK = 0x7000  # grows down
 BOOTSTRAP_LO, BOOTSTRAP_HI = 0x8000, 0xC000  # bootstrap: entered at its first byte
 KERNEL_LO, KERNEL_HI = 0x100000, 0x200000  # both kernels are linked here
-CARD_BASE, CARD_IRQ = 0x180, 10
 NOTE_NAME, NOTE_TYPE = "LKUS", 1
-CARD_ID = 0x31554B4C  # 'LKU1'
 
 
 class BootFunc(Choice):
@@ -83,57 +84,6 @@ class RecorderHead(Record):
     txn: Annotated[U32, "the switchover"] = 0
 
 
-class Register(Choice):
-    """Registers of the switchover card: offsets from its base, 32-bit cycles only."""
-
-    ID = 0x00, "r: 'LKU1'"
-    CMD = 0x04, "r: what the host wants"
-    ACK = 0x08, "w: phase << 24 | code << 16 | txn"
-    SSM_PA = 0x0C, "rw: the map"
-    SSM_LEN = 0x10, "rw: its bytes"
-    HEARTBEAT = 0x14, "w: progress, 0 to 65535; kicks the watchdog"
-    TIME_LO = 0x18, "r: monotonic ns, low half; latches the high half"
-    TIME_HI = 0x1C, "r: the latched high half"
-    ARG_SEL = 0x20, "w: which argument ARG reads"
-    ARG = 0x24, "r: the argument"
-    LOG = 0x28, "w: a byte for the host's log"
-    CRC_PA = 0x2C, "w: CRC engine, first byte"
-    CRC_LEN = 0x30, "w: CRC engine, bytes"
-    CRC = 0x34, "r: CRC-32 of these bytes"
-    DMA_DST = 0x38, "w: where the card copies the image"
-    DMA_GO = 0x3C, "w: txn; copies before the OUT ends"
-    IRQ_ACK = 0x40, "w: takes the interrupt request back"
-
-
-class Command(Choice):
-    """Values of CMD."""
-
-    NONE = 0, ""
-    PREPARE = 1, "allocate the map, stop starting work in the drivers"
-    SAVE = 2, "write the map"
-    SWITCH = 3, "paging off, jump to the bootstrap"
-    COMMIT = 4, "go on running processes"
-    CANCEL = 5, "undo PREPARE and QUIESCE"
-    QUERY_CAPS = 6, "say what the kernel can do"
-    RESUME_OLD = 7, "as CANCEL, after a rollback"
-    ECHO = 8, "write a map of what has been restored"
-    QUIESCE = 9, "stop running processes, interrupts off, poll CMD"
-
-
-class Ack(Choice):
-    """Phases in ACK."""
-
-    PREPARED = 1, ""
-    SAVED = 2, "SSM_PA and SSM_LEN are set"
-    BOOT = 3, "the bootstrap runs"
-    DECODED = 4, "the new kernel is in place"
-    RESTORED = 5, "everything of the map has been taken over"
-    RESUMED = 6, "code 0 after COMMIT, 1 after CANCEL, 2 after RESUME_OLD"
-    ECHOED = 7, "SSM_PA and SSM_LEN are those of the echo"
-    QUIESCED = 8, ""
-    ERROR = 0xFF, "code = reason"
-
-
 class Reason(Choice):
     """Codes of ACK ERROR."""
 
@@ -145,19 +95,6 @@ class Reason(Choice):
     NO_MEMORY = 6, "no frames left"
     UNSUPPORTED = 7, "something this kernel cannot save or restore"
     PANIC = 8, "the kernel has panicked"
-
-
-class Argument(Choice):
-    """What ARG_SEL selects."""
-
-    TXN = 0, "the switchover's number, 16 bits"
-    BUDGET_US = 1, "time allowed for the blackout, us"
-    STAGE_PA = 2, "the staged image"
-    SCRATCH_LO = 3, "first byte of SCRATCH"
-    SCRATCH_HI = 4, "its end"
-    TARGET_MINOR = 5, "minor version of the map to write"
-    ECHO_PA = 6, "where the echo goes"
-    ECHO_LEN = 7, "room there, bytes"
 
 
 class RecorderSource(Choice):

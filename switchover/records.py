@@ -7,7 +7,9 @@ from typing import Annotated
 
 import msgspec
 
-from .layout import U8, U16, U32, U64, X16, X32, X64, Bytes108, Choice, Record, Text16
+from hotswap.bus.choice import Choice
+
+from .layout import U8, U16, U32, U64, X16, X32, X64, Bytes108, Record, Text16
 
 
 class ProcState(Choice):

@@ -9,7 +9,9 @@ from typing import Annotated
 
 import msgspec
 
-from .layout import U16, U32, U64, X16, X32, Bytes16, Choice, Record, layout_of
+from hotswap.bus.choice import Choice
+
+from .layout import U16, U32, U64, X16, X32, Bytes16, Record, layout_of
 from .records import (
     Blob,
     Dev,
