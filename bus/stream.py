@@ -7,6 +7,8 @@ that came in is forgotten, so that both directions can be taken back to the roll
 
 from __future__ import annotations
 
+import time
+
 import trio
 
 
@@ -17,8 +19,8 @@ class Outbox:
         self.capacity = capacity
         self.delivered = 0
         """Bytes the back end has taken since power-on."""
-        self.delivered_at: float = 0.0
-        """Host time (`trio.current_time`) of the last delivery, for the pause a peer sees."""
+        self.delivered_at = 0
+        """Host time (monotonic ns) of the last delivery, for the pause a peer sees."""
         self._data = bytearray()
         self._mark: int | None = None
         self._changed = trio.Event()
@@ -41,30 +43,38 @@ class Outbox:
         if self._mark is None:
             self._wake()
 
-    async def take(self, limit: int = 65536) -> bytes:
-        """Wait for bytes that may leave and take up to `limit` of them (called by the back end)."""
-        while True:
-            ready = len(self._data) if self._mark is None else self._mark
-            if ready:
-                await trio.lowlevel.checkpoint()
-                ready = len(self._data) if self._mark is None else self._mark
-            if ready:
-                break
+    async def ready(self) -> None:
+        """Wait until something may leave (called by the back end)."""
+        while not self._free():
             await self._changed.wait()
-        return self.take_nowait(limit)
+        await trio.lowlevel.checkpoint()
 
-    def take_nowait(self, limit: int = 65536) -> bytes:
-        """Take what may leave now, perhaps nothing."""
-        ready = len(self._data) if self._mark is None else self._mark
-        data = bytes(self._data[: min(ready, limit)])
+    def peek(self, limit: int = 65536) -> bytes:
+        """What may leave now, up to `limit` bytes, left in place."""
+        return bytes(self._data[: min(self._free(), limit)])
+
+    def consume(self, count: int) -> None:
+        """The first `count` bytes have left for good."""
+        del self._data[:count]
+        if self._mark is not None:
+            self._mark -= count
+        self.delivered += count
+        self.delivered_at = time.monotonic_ns()
+        self._wake()
+
+    def take(self, limit: int = 65536) -> bytes:
+        """Peek and consume in one."""
+        data = self.peek(limit)
         if data:
-            del self._data[: len(data)]
-            if self._mark is not None:
-                self._mark -= len(data)
-            self.delivered += len(data)
-            self.delivered_at = trio.current_time()
-            self._wake()
+            self.consume(len(data))
         return data
+
+    def _free(self) -> int:
+        return len(self._data) if self._mark is None else self._mark
+
+    async def more(self) -> None:
+        """Wait for the next change: bytes written, taken or released."""
+        await self._changed.wait()
 
     async def room(self) -> None:
         """Wait until the outbox is not full."""

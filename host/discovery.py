@@ -1,0 +1,74 @@
+"""Which cards there are, and how one is made: entry points in group `hotswap.cards`.
+
+Listing imports nothing. A plugin is imported only when its card is wanted, inside a fence: one
+that raises or exits at import harms nobody and is reported by name.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import msgspec
+import pluggy
+
+from hotswap.bus import ENTRY_POINTS, Card, HotswapError, hookspecs
+
+
+class PluginError(HotswapError):
+    """A card plugin cannot be found, does not import or does not offer its card."""
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """A card that could be inserted: its name, the module it is in, the distribution it is from."""
+
+    name: str
+    module: str
+    distribution: str
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+
+
+def offers() -> list[Offer]:
+    """Every card that could be inserted, by name; nothing is imported."""
+    return [
+        Offer(name, point.value, point.dist.name if point.dist else "?")
+        for name, point in sorted(_entry_points().items())
+    ]
+
+
+def card_type(name: str) -> type[Card[Any]]:
+    """Import the plugin of card `name` and ask it for its class. Raises `PluginError`."""
+    points = _entry_points()
+    if name not in points:
+        near = difflib.get_close_matches(name, points, 1)
+        hint = f"did you mean {near[0]}?" if near else "`hotswap-host info` lists the cards"
+        raise PluginError(f"no card is called {name!r}; {hint}")
+    point = points[name]
+    whose = f"card {name} ({point.value}, from {point.dist.name if point.dist else 'nowhere'})"
+    try:
+        module = point.load()
+    except (Exception, SystemExit) as error:  # the fence: whatever a foreign module does
+        raise PluginError(f"{whose} does not import: {type(error).__name__}: {error}") from error
+    plugins = pluggy.PluginManager("hotswap")
+    plugins.add_hookspecs(hookspecs)
+    plugins.register(module, name)
+    found = plugins.hook.hotswap_card(name=name)
+    if not (isinstance(found, type) and issubclass(found, Card)):
+        raise PluginError(
+            f"{whose} offers no such card: its hotswap_card({name!r}) returned {found!r}"
+        )
+    return found
+
+
+def make_card(name: str, settings: Mapping[str, object] | None = None) -> Card[Any]:
+    """A new card. Raises `PluginError` when it is unknown or its settings do not fit."""
+    kind = card_type(name)
+    try:
+        return kind(msgspec.convert(dict(settings or {}), kind.settings_type))
+    except msgspec.ValidationError as error:
+        raise PluginError(f"card {name}: settings do not fit: {error}") from error
