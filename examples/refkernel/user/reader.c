@@ -17,11 +17,11 @@ static void next_line(char *line, u32 size)
             ;
         if (end < used)
             break;
-        check(used < sizeof text, "a line of %u bytes", used);
         n = read(0, text + used, sizeof text - used);
-        check(n > 0 || n == -EINTR, "read of the console gives %d", n);
         if (n > 0)
             used += (u32)n;
+        else if (n != -EINTR) /* also 0: an end of file, or no room for a line as long as that */
+            check(0, "read of the console gives %d with %u bytes waiting", n, used);
     }
     for (i = 0; i < end && i + 1 < size; i++)
         line[i] = text[i];
