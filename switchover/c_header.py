@@ -23,6 +23,7 @@ _CHOICES: tuple[tuple[str, type[Choice]], ...] = (
     ("SSM_FEATURE_", schema.Feature),
     ("SSM_STATE_", records.ProcState),
     ("SSM_WAIT_", records.WaitKind),
+    ("SSM_PROT_", records.Protection),
     ("SSM_VMA_", records.VmaKind),
     ("SSM_FRAME_", records.FrameKind),
     ("SSM_FILE_", records.FileKind),

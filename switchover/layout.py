@@ -20,6 +20,10 @@ import msgspec
 from hotswap.bus.choice import Choice
 
 
+class Bits(Choice):
+    """A Choice whose members are bits, which may be combined."""
+
+
 class Word(NamedTuple):
     """How one field is stored: the code of the struct module, the C type, the C array length.
 
@@ -70,16 +74,31 @@ class Field(NamedTuple):
     def show(self, value: Any) -> str:
         """A value of this field as people read it; long byte strings by length and checksum."""
         if self.choices is not None:
-            names = {int(choice): choice.name.lower() for choice in self.choices}
-            return names.get(value, str(value))
+            return show_choice(self.choices, value)
         if isinstance(value, int):
             return f"{value:#x}" if self.word.in_hex else str(value)
         if self.word.is_text:
-            return str(value.decode("ascii", "backslashreplace"))
+            return printable(value)
         return show_bytes(value)
 
 
 R = TypeVar("R", bound=Record)
+
+
+def show_choice(choices: type[Choice], value: int) -> str:
+    """The name of a choice, those of bits joined by +; the number when it has none."""
+    if not issubclass(choices, Bits):
+        names = {int(choice): choice.name.lower() for choice in choices}
+        return names.get(value, str(value))
+    names = {int(bit): bit.name.lower() for bit in choices if value & bit}
+    if rest := value & ~sum(names):
+        names[rest] = f"{rest:#x}"
+    return "+".join(names.values()) or "0"
+
+
+def printable(value: bytes) -> str:
+    """Text of a guest, fit for a terminal: what is not printable ASCII is escaped."""
+    return value.decode("latin-1").encode("unicode_escape").decode("ascii")
 
 
 def show_bytes(value: bytes) -> str:

@@ -9,7 +9,7 @@ import msgspec
 
 from hotswap.bus.choice import Choice
 
-from .layout import U8, U16, U32, U64, X16, X32, X64, Bytes108, Record, Text16
+from .layout import U8, U16, U32, U64, X16, X32, X64, Bits, Bytes108, Record, Text16
 
 
 class ProcState(Choice):
@@ -94,6 +94,14 @@ class Proc(Record):
     rsvd: Annotated[U32, "0"] = 0
 
 
+class Protection(Bits):
+    """VMA.prot."""
+
+    READ = 1, ""
+    WRITE = 2, ""
+    EXECUTE = 4, ""
+
+
 class VmaKind(Choice):
     """VMA.kind."""
 
@@ -110,7 +118,7 @@ class Vma(Record):
     pid: Annotated[U32, "process"] = 0
     start: Annotated[X32, "linear address, page aligned"] = 0
     end: Annotated[X32, "first address after it, page aligned"] = 0
-    prot: Annotated[U32, "1 read, 2 write, 4 execute"] = 0
+    prot: Annotated[U32, "", Protection] = 0
     kind: Annotated[U32, "", VmaKind] = 0
     file_id: Annotated[U32, "of a mapped file, 0 for none"] = 0
     file_off: Annotated[X64, "bytes into the file at start"] = 0

@@ -14,7 +14,7 @@ from .container import record_fault
 from .errors import MapError
 from .faults import Fault
 from .frames import address_space_faults, frame_faults
-from .layout import Record, layout_of
+from .layout import Bits, Record, layout_of
 from .memory import MemoryPlan
 from .records import FileKind, ProcState, TimerKind, WaitKind
 from .savemap import SaveStateMap
@@ -65,7 +65,7 @@ def _keys_and_choices(found: SaveStateMap) -> Iterator[MapError]:
                 if before >= after:
                     yield record_fault(Fault.ORDER, kind.section, record, "out of order, or twice")
         for field in layout_of(kind.record).fields:
-            if field.choices is None:
+            if field.choices is None or issubclass(field.choices, Bits):
                 continue
             value = attrgetter(field.name)
             unknown = set(map(value, records)) - {int(choice) for choice in field.choices}

@@ -11,7 +11,7 @@ import msgspec
 
 from hotswap.bus.choice import Choice
 
-from .layout import U16, U32, U64, X16, X32, Bytes16, Record, layout_of
+from .layout import U16, U32, U64, X16, X32, Bits, Bytes16, Record, layout_of
 from .records import (
     Blob,
     Dev,
@@ -33,14 +33,14 @@ SECTIONS_MAX = 64
 PAGE = 4096
 
 
-class SectionFlag(Choice):
+class SectionFlag(Bits):
     """Bits of a section entry's `flags`."""
 
     REQUIRED = 1, "a reader that does not know the section must refuse the map"
     INDIRECT = 2, "records refer to frames that stay where they are"
 
 
-class Feature(Choice):
+class Feature(Bits):
     """Bits of the header's `feat_required` and `feat_optional`."""
 
     IN_PLACE = 1, "user pages stay in their frames, the map holds their addresses only"

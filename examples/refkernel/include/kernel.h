@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "abi.h"
 #include "param.h"
 #include "ssm.h"
 #include "struct.h"
@@ -101,6 +102,7 @@ void uart_drain(void);
 void uart_switching(bool on);
 uint32_t cmos_read_time(uint32_t *time_bcd, uint32_t *date_bcd);
 void cmos_write_time(uint32_t seconds);
+void cmos_keep_time(uint32_t seconds);
 void cmos_switching(bool on);
 
 /* sc.c: the switchover card */
@@ -146,6 +148,7 @@ uint32_t pid_unused(void);
 void proc_block(struct proc *p, uint32_t kind, uint64_t obj);
 void proc_wake(struct proc *p);
 void proc_stop(struct proc *p);
+void proc_continue(struct proc *p);
 void proc_zombie(struct proc *p);
 void wake_all(uint32_t kind, uint64_t obj);
 struct proc *sched_pick(bool yield);
@@ -168,7 +171,7 @@ bool aspace_new(struct aspace *as);
 void aspace_delete(struct aspace *as);
 void aspace_use(struct aspace *as);
 bool aspace_touch(struct aspace *as, uint32_t vaddr, bool write);
-uint32_t aspace_frame(struct aspace *as, uint32_t vaddr);
+uint32_t aspace_page(struct aspace *as, uint32_t vaddr, uint32_t prot);
 void aspace_drop(struct aspace *as, uint32_t from, uint32_t to);
 void aspace_protect(struct aspace *as, uint32_t from, uint32_t to);
 bool aspace_next_run(struct aspace *as, struct run *run, uint32_t end);
@@ -219,6 +222,7 @@ struct inode *initrd_find(const char *path);
 int initrd_dirent(struct inode *folder, uint32_t index, struct inode **child, const char **name);
 
 /* ttybuf.c (v1, v2): the input of the console; tty.c: its line discipline */
+#define TTY_EOF 4 /* ^D as it stands among the lines; never read */
 void ttybuf_put(char c);
 bool ttybuf_unput(void);
 uint32_t ttybuf_take_line(char *to, uint32_t room);
@@ -242,6 +246,7 @@ void sched_tick(void);
 extern bool need_resched;
 
 /* switchover.c, save.c, restore.c */
+void switchover_notice(void);
 void switchover_point(void);
 void switchover_boot(struct ssm_boot *boot) __attribute__((noreturn));
 void switchover_reserve(void);

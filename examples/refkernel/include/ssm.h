@@ -58,6 +58,11 @@
 #define SSM_WAIT_PAUSE           6       /* a signal (0) */
 #define SSM_WAIT_TIMER_READ      7       /* a timerfd to expire (file_id) */
 
+/* VMA.prot. */
+#define SSM_PROT_READ            1
+#define SSM_PROT_WRITE           2
+#define SSM_PROT_EXECUTE         4
+
 /* VMA.kind. */
 #define SSM_VMA_ANON             0       /* anonymous memory */
 #define SSM_VMA_FILE             1       /* a mapped file */
