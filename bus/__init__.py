@@ -14,7 +14,7 @@ from .cycle import FLOATING, Cycle, MemoryRange, PortRange, Space, Width
 from .errors import BusError, CardError, GuestError, HotswapError, StateError
 from .hookspecs import ENTRY_POINTS, hookimpl
 from .line import Edge, Lines, Wire
-from .pins import BoardEvent, CardFault, CpuPins, CpuShutdown, InterruptController, Memory
+from .pins import BoardEvent, BudgetSpent, CardFault, CpuPins, CpuShutdown, InterruptController, Memory
 from .slot import Slot
 from .state import SavedState, State
 from .stream import Inbox, Outbox
@@ -27,6 +27,7 @@ __all__ = [
     "Backplane",
     "BackplaneState",
     "BoardEvent",
+    "BudgetSpent",
     "BusError",
     "BusTrace",
     "Card",

@@ -73,4 +73,13 @@ class CardFault(msgspec.Struct, frozen=True):
         return f"card {self.card} in slot {self.slot}: {self.what}"
 
 
-BoardEvent = CpuShutdown | CardFault
+class BudgetSpent(msgspec.Struct, frozen=True):
+    """The guest has executed as many instructions as it was allowed."""
+
+    instructions: int
+
+    def __str__(self) -> str:
+        return f"the guest has executed {self.instructions:,} instructions without an answer"
+
+
+BoardEvent = CpuShutdown | CardFault | BudgetSpent

@@ -153,6 +153,12 @@ class Slot:
         """Until the run scope has ended."""
         await self._ended.wait()
 
+    def cold_reset(self) -> None:
+        """Pull the card's RESET: power-on state, an empty queue. The card must be frozen."""
+        self.card.power_on()
+        self.commands.restore([])
+        self.needs_reset = False
+
     def set_fault(self, error: BaseException) -> None:
         """Take a card that raised off the bus; it stays in its slot until removed or restored."""
         if self.fault is not None:

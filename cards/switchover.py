@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import trio
 
-from hotswap.bus import Card, Policy, PortRange, Resources, Settings, Slot, State, hookimpl
+from hotswap.bus import BoardEvent, Card, Policy, PortRange, Resources, Settings, Slot, State, hookimpl
 from hotswap.bus.choice import Choice
 
 CARD_ID = 0x31554B4C  # 'LKU1'
@@ -132,7 +132,7 @@ class LogLine(msgspec.Struct, frozen=True):
     text: str
 
 
-Signal = Acknowledged | Heartbeat | LogLine
+Signal = Acknowledged | Heartbeat | LogLine | BoardEvent
 
 
 class SwitchoverSettings(Settings, frozen=True, forbid_unknown_fields=True):
@@ -186,6 +186,10 @@ class SwitchoverCard(Card[SwitchoverState]):
         return Resources(
             ports=(PortRange(self.settings.base, 0x44),), irqs=(self.settings.irq,), cycle_width=4
         )
+
+    def relay(self, event: BoardEvent) -> None:
+        """Hand a board event to the coordinator, in order with what the guest says."""
+        self._signal(event)
 
     def read(self, port: int, width: int) -> int:
         if width != 4:

@@ -1,0 +1,347 @@
+"""The switchover coordinator: the phases in order, and the way back from each of them.
+
+One transaction at a time. Before PREPARE the guest notices nothing. From PREPARE on there is a
+rollback point: R0 (the old kernel knows of nothing yet), then R1 (the old kernel has written its
+map and polls for a command). Whatever fails, whoever cancels: the machine is put back to it, the
+old kernel runs on, and nothing that was written since has left the machine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import msgspec
+import structlog
+import trio
+
+from hotswap.bus import Policy
+from hotswap.cards.switchover import Ack, Acknowledged, Begin, Command
+
+from .audit import stray_writes
+from .canonical import difference
+from .conversation import Conversation, PhaseFailed
+from .errors import Lost, MapError, Refused, RolledBack
+from .image import KernelImage, switchable
+from .layout import layout_of
+from .machine import Machine, kernel_name
+from .memory import KERNEL, Span
+from .phases import LIMITS, QUIESCE_ALL, QUIESCE_CARD, Phase
+from .protocol import BOOT_PA, BOOTSTRAP_HI, BOOTSTRAP_LO, RECORDER_PA, Boot, BootMode, RecorderHead
+from .report import PhaseEvent, PhaseTime, Report
+from .rollback import DIRTY_ENOUGH, ROUNDS, RollbackPoint
+from .savemap import SaveStateMap, write
+from .schema import MINOR, PAGE
+from .staging import Staged, bootstrap, stage
+from .transcript import add_devices, read_map
+
+LOW_MEMORY = Span("low memory", 0, BOOTSTRAP_HI)
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How to switch. `patience` stretches every limit of host time (slow or busy hosts, tests)."""
+
+    mode: BootMode = BootMode.DMA
+    probation_ms: float = 50
+    blackout_max_ms: float = 250
+    patience: float = 1.0
+
+
+class Switchover:
+    """One transaction; `run` it once."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        image: KernelImage,
+        options: Options = Options(),
+        tell: Callable[[PhaseEvent], None] = lambda event: None,
+    ) -> None:
+        self.machine, self.image, self.options, self.tell = machine, image, options, tell
+        self.report = Report(0, kernel_name(machine.kernel), kernel_name(image), int(options.mode))
+        self._processor, self._backplane = machine.processor, machine.backplane
+        self._point: RollbackPoint | None = None
+        self._is_r1 = False
+        self._phase_now = Phase.PLAN
+        self._log = structlog.get_logger()
+
+    async def run(self) -> Report:
+        """Replace the kernel. Raises Refused (nothing was touched), RolledBack or Lost.
+
+        Cancelling it rolls back as well, and then is cancelled.
+        """
+        async with self._phase(Phase.PLAN):
+            staged = self._plan()
+        self.report.txn = txn = self.machine.next_txn()
+        self._log = self._log.bind(txn=txn)
+        card = self.machine.card()
+        self._talk = Conversation(card)
+        by = f"switchover {txn}"
+        with self._backplane.locked(by), self._backplane.listening(card.relay):
+            try:
+                await self._switch(staged, txn)
+            except PhaseFailed as failure:
+                await self._undo(str(failure))
+                raise RolledBack(self.report.phase, str(failure), self.report) from failure
+            except BaseException as error:  # cancelled, or a defect of ours: back all the same
+                await self._undo(f"{type(error).__name__}: {error}")
+                raise
+            finally:
+                self.report.log = self._talk.log
+        self.report.outcome = "committed"
+        self.machine.kernel = self.image
+        return self.report
+
+    # -- the phases -----------------------------------------------------------------------------
+
+    async def _switch(self, staged: Staged, txn: int) -> None:
+        async with self._phase(Phase.STAGE):
+            await self._stage(staged, txn)
+        async with self._phase(Phase.PREPARE):
+            self._take_point()
+            self._talk.issue(Command.PREPARE, interrupt=True)
+            await self._talk.expect(Ack.PREPARED)
+        try:
+            limit = self.options.blackout_max_ms / 1000 * self.options.patience
+            with trio.fail_after(limit):
+                await self._black_out(staged)
+        except trio.TooSlowError:
+            allowed = self.options.blackout_max_ms
+            raise PhaseFailed(f"the blackout took longer than {allowed:g} ms") from None
+        async with self._phase(Phase.PROBATION):
+            await self._prove()
+        self._release()
+
+    def _plan(self) -> Staged:
+        """Everything that can be known beforehand. Raises Refused."""
+        ram = self._processor.ram.size
+        switchable(self.image, ram=ram)
+        self.machine.card()
+        if self._backplane.locked_by is not None:
+            raise Refused(f"{self._backplane.locked_by} is under way", "wait until it has ended")
+        for slot in self._backplane.slots.values():
+            if slot.fault is not None:
+                raise Refused(str(slot.fault), "remove the card, or insert it again")
+            if slot.policy is Policy.REFUSE:
+                raise Refused(f"card {slot.title} forbids a switchover", "remove the card first")
+        return stage(self.image, self.options.mode, self.machine.plan)
+
+    async def _stage(self, staged: Staged, txn: int) -> None:
+        self._talk.begin(
+            Begin(
+                txn=txn,
+                budget_us=int(self.options.blackout_max_ms * 1000),
+                target_minor=MINOR,
+                image=staged.image if self.options.mode is BootMode.DMA else b"",
+                dest=self.image.load_lo,
+            )
+        )
+        self._put(BOOTSTRAP_LO, bootstrap())
+        self._put(RECORDER_PA, layout_of(RecorderHead).pack(RecorderHead(next=1, txn=txn)))
+        if staged.stored:
+            self._put(self.machine.plan.stage.lo, staged.stored)
+        for _ in range(ROUNDS):  # commit ahead: what is clean now costs nothing in the blackout
+            pages = self._processor.ram.commit()
+            self.report.pages_ahead += pages
+            await trio.lowlevel.checkpoint()
+            if pages <= DIRTY_ENOUGH:
+                break
+
+    async def _black_out(self, staged: Staged) -> None:
+        self._blackout = time.perf_counter_ns(), self._processor.instructions
+        async with self._phase(Phase.QUIESCE):
+            await self._quiesce()
+        async with self._phase(Phase.SAVE):
+            saved, place = await self._save()
+            boot = self._boot(staged, place)
+            self._put(BOOT_PA, layout_of(Boot).pack(boot))
+            self._take_point(r1=True)
+        async with self._phase(Phase.SWITCH):
+            self._cold_reset()
+            self._talk.issue(Command.SWITCH)
+            await self._talk.expect(Ack.BOOT)
+        async with self._phase(Phase.DECODE):
+            await self._talk.expect(Ack.DECODED)
+        async with self._phase(Phase.NEWINIT):
+            await self._talk.expect(Ack.RESTORED)
+        async with self._phase(Phase.ECHO):
+            await self._echo(saved, place)
+            self._audit(place)
+        async with self._phase(Phase.COMMIT):
+            self._backplane.thaw()
+            self._talk.issue(Command.COMMIT)
+            await self._talk.expect(Ack.RESUMED)
+        began, instructions = self._blackout
+        self.report.blackout_ms = (time.perf_counter_ns() - began) / 1e6
+        self.report.instructions = self._processor.instructions - instructions
+
+    async def _quiesce(self) -> None:
+        self._talk.issue(Command.QUIESCE, interrupt=True)
+        await self._talk.expect(Ack.QUIESCED)
+        patience = self.options.patience
+        late = await self._backplane.quiesce(
+            each=QUIESCE_CARD * patience, total=QUIESCE_ALL * patience
+        )
+        if late:
+            raise PhaseFailed(f"card {', '.join(late)} would not freeze in time")
+
+    async def _save(self) -> tuple[SaveStateMap, Span]:
+        self._talk.issue(Command.SAVE)
+        ack = await self._talk.expect(Ack.SAVED)
+        try:
+            saved, room = read_map(self._processor, ack, self.machine.plan)
+            add_devices(saved, self._backplane)
+            content = write(saved)
+        except MapError as error:
+            raise PhaseFailed(f"the old kernel's map: {error}") from error
+        if len(content) > room.size:
+            raise PhaseFailed(f"the map with the cards has {len(content)} bytes, room {room.size}")
+        self._put(room.lo, content)
+        self.report.map_bytes, self.report.processes = len(content), len(saved.proc)
+        return saved, Span("the map", room.lo, room.lo + -(-len(content) // PAGE) * PAGE)
+
+    def _boot(self, staged: Staged, place: Span) -> Boot:
+        plan, note = self.machine.plan, self.image.note
+        assert note is not None  # PLAN refuses an image without one
+        return Boot(
+            ssm_pa=place.lo,
+            ssm_len=self.report.map_bytes,
+            img_pa=plan.stage.lo,
+            img_clen=len(staged.stored),
+            img_ulen=len(staged.image),
+            img_ccrc=staged.stored_crc,
+            img_ucrc=staged.image_crc,
+            dest=self.image.load_lo,
+            entry=note.entry_switch,
+            card_base=self.machine.card().settings.base,
+            txn=self.report.txn,
+            mode=int(self.options.mode),
+            scratch_lo=plan.scratch.lo,
+            scratch_hi=plan.scratch.hi,
+            echo_pa=plan.echo.lo,
+            echo_len=plan.echo.size,
+            mem_top=plan.ram,
+        )
+
+    def _cold_reset(self) -> None:
+        for slot in self._backplane.slots.values():
+            if slot.policy is Policy.COLD_RESET:
+                slot.cold_reset()
+
+    async def _echo(self, saved: SaveStateMap, place: Span) -> None:
+        """The map's pages are zeroed first: what the echo says, the new kernel must know itself."""
+        self._put(place.lo, bytes(place.size))
+        self._talk.issue(Command.ECHO)
+        ack = await self._talk.expect(Ack.ECHOED)
+        try:
+            echo, _ = read_map(self._processor, ack, self.machine.plan, echo=True)
+            changed = difference(saved, echo)
+        except MapError as error:
+            raise PhaseFailed(f"the echo: {error}") from error
+        if changed:
+            more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
+            raise PhaseFailed(f"the new kernel has something else than was saved: {changed[0]}{more}")
+
+    def _audit(self, place: Span) -> None:
+        plan = self.machine.plan
+        allowed = (LOW_MEMORY, KERNEL, plan.scratch, plan.echo, place)
+        if stray := stray_writes(self._processor.ram.dirty_runs(), allowed):
+            spans = ", ".join(f"{span.lo:#x}-{span.hi:#x}" for span in stray[:4])
+            raise PhaseFailed(f"the new kernel wrote outside what it was given: {spans}")
+
+    async def _prove(self) -> None:
+        clock = self._backplane.clock
+        await self._talk.pass_time(clock, clock.now() + int(self.options.probation_ms * 1e6))
+
+    # -- the way back ---------------------------------------------------------------------------
+
+    async def _undo(self, why: str) -> None:
+        """Back to the rollback point, whatever happens outside meanwhile."""
+        self.report.outcome, self.report.reason = "rolled back", why
+        self.report.phase = self._phase_now.name
+        began = time.perf_counter_ns()
+        with trio.CancelScope(shield=True):
+            if self._point is None or self._only_unanswered():
+                self._talk.issue(Command.CANCEL, interrupt=True)
+            else:
+                await self._backplane.quiesce(each=QUIESCE_CARD, total=QUIESCE_ALL)
+                self._point.restore(self._processor, self._backplane)
+                self._backplane.thaw()
+                if self._is_r1:
+                    await self._resume_old()
+            self._talk.end()
+            self._release()
+        self.report.rollback_ms = (time.perf_counter_ns() - began) / 1e6
+        self._log.warning("rolled back", phase=self.report.phase, reason=why)
+
+    def _only_unanswered(self) -> bool:
+        """PREPARE got no answer from a kernel that runs: there is nothing to take back."""
+        return self._phase_now is Phase.PREPARE and not self._processor.shut_down
+
+    async def _resume_old(self) -> None:
+        self._talk.issue(Command.RESUME_OLD)
+        try:
+            with trio.fail_after(LIMITS[Phase.PREPARE].seconds * self.options.patience):
+                await self._talk.expect(Ack.RESUMED)
+        except (PhaseFailed, trio.TooSlowError) as error:
+            raise Lost(f"the old kernel does not go on after the rollback: {error}") from error
+
+    # -- shared ---------------------------------------------------------------------------------
+
+    def _take_point(self, *, r1: bool = False) -> None:
+        self._point, self._is_r1 = RollbackPoint(self._processor, self._backplane), r1
+        if r1:
+            self.report.pages_committed = self._point.pages
+        else:
+            self._held = time.perf_counter_ns()
+
+    def _release(self) -> None:
+        """Outputs leave, inputs are forgotten: there is no way back any more."""
+        self._backplane.release_streams()
+        if self._point is not None:
+            self.report.outside_pause_ms = (time.perf_counter_ns() - self._held) / 1e6
+        self._point = None
+
+    def _put(self, address: int, content: bytes) -> None:
+        self._processor.write_memory(address, content)
+        self._backplane.trace.host_write(address, len(content), "coordinator")
+
+    @asynccontextmanager
+    async def _phase(self, phase: Phase) -> AsyncIterator[None]:
+        """One phase under its limits, told and timed."""
+        self._phase_now = phase
+        limit, began = LIMITS[phase], time.perf_counter_ns()
+        count = self._processor.instructions
+        name, txn = phase.name, self.report.txn
+        self.tell(PhaseEvent(txn, name, "begun"))
+
+        def took() -> PhaseTime:
+            spent = self._processor.instructions - count
+            return PhaseTime((time.perf_counter_ns() - began) / 1e6, spent)
+
+        try:
+            with trio.fail_after(limit.seconds * self.options.patience):
+                with self._processor.budget(limit.instructions):
+                    yield
+        except BaseException as error:
+            spent = took()
+            slow = isinstance(error, trio.TooSlowError)
+            why = f"no end within {limit.seconds:g} s" if slow else str(error)
+            self.tell(PhaseEvent(txn, name, "failed", spent.ms, spent.instructions, why))
+            if slow:
+                raise PhaseFailed(why) from None
+            raise
+        spent = self.report.phases[name] = took()
+        self._log.debug("phase", phase=name, ms=spent.ms, instructions=spent.instructions)
+        self.tell(PhaseEvent(txn, name, "done", spent.ms, spent.instructions))
+
+
+async def switch_over(
+    machine: Machine,
+    image: KernelImage,
+    options: Options = Options(),
+    tell: Callable[[PhaseEvent], None] = lambda event: None,
+) -> Report:
+    """Replace the kernel of a running machine by `image`; see `Switchover.run`."""
+    return await Switchover(machine, image, options, tell).run()

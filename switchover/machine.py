@@ -1,0 +1,41 @@
+"""What a switchover works on: the board's CPU, its backplane, its memory layout, its kernel."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hotswap.bus import Backplane
+from hotswap.cards.switchover import SwitchoverCard
+from hotswap.cpu import Processor
+
+from .errors import Refused
+from .image import KernelImage
+from .memory import MemoryPlan
+
+
+class Machine(msgspec.Struct):
+    """A machine whose kernel can be replaced. `kernel` is what runs on it now."""
+
+    processor: Processor
+    backplane: Backplane
+    plan: MemoryPlan
+    kernel: KernelImage
+    switchovers: int = 0
+    """Transactions tried so far; the next one's number is one more, in 16 bits, never 0."""
+
+    def next_txn(self) -> int:
+        """The number of a new transaction, as it stands in ACK."""
+        self.switchovers += 1
+        return (self.switchovers - 1) % 0xFFFF + 1
+
+    def card(self) -> SwitchoverCard:
+        """The switchover card. Raises Refused when none is plugged in or it is faulted."""
+        for slot in self.backplane.slots.values():
+            if isinstance(slot.card, SwitchoverCard) and slot.fault is None:
+                return slot.card
+        raise Refused("no switchover card is plugged in", "insert card `switchover`")
+
+
+def kernel_name(image: KernelImage) -> str:
+    """What to call a kernel: the version in its note, or the file's name."""
+    return image.note.version.decode("ascii", "replace") if image.note else image.name

@@ -1,0 +1,57 @@
+"""What a switchover tells while it runs and leaves behind when it has ended."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from .phases import Phase
+
+Outcome = Literal["committed", "rolled back", "refused"]
+
+
+class PhaseEvent(msgspec.Struct, frozen=True, tag="phase"):
+    """A phase began, ended or failed. `ms` of host time and guest instructions it has taken."""
+
+    txn: int
+    phase: str
+    state: Literal["begun", "done", "failed"]
+    ms: float = 0.0
+    instructions: int = 0
+    why: str = ""
+
+
+class PhaseTime(msgspec.Struct):
+    """What one phase took."""
+
+    ms: float
+    instructions: int
+
+
+class Report(msgspec.Struct, rename={"old": "from", "new": "to"}):
+    """One switchover. Times are host milliseconds; `instructions` those of the whole blackout.
+
+    `blackout_ms`: no user instruction ran. `outside_pause_ms`: how long outputs were held, which is
+    the pause a peer sees. `pages_committed` were written back for R1 within the blackout.
+    """
+
+    txn: int
+    old: str
+    new: str
+    mode: int
+    outcome: Outcome = "refused"
+    phase: str = Phase.PLAN.name
+    reason: str = ""
+    todo: str = ""
+    blackout_ms: float = 0.0
+    outside_pause_ms: float = 0.0
+    rollback_ms: float = 0.0
+    instructions: int = 0
+    pages_ahead: int = 0
+    pages_committed: int = 0
+    user_pages_copied: int = 0
+    map_bytes: int = 0
+    processes: int = 0
+    phases: dict[str, PhaseTime] = {}
+    log: list[str] = []
