@@ -124,7 +124,8 @@ class Layout(Generic[R]):
         self.fields = tuple(_fields(record))
         self._struct = struct.Struct("<" + "".join(field.word.code for field in self.fields))
         self.size = self._struct.size
-        self._values = attrgetter(*(field.name for field in self.fields))
+        values = attrgetter(*(field.name for field in self.fields))
+        self._values = values if len(self.fields) > 1 else lambda record: (values(record),)
         self._special = [
             (index, field)
             for index, field in enumerate(self.fields)

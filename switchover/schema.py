@@ -74,7 +74,7 @@ class SectionEntry(Record):
     """One entry of the section table."""
 
     type: Annotated[U16, "section type"] = 0
-    flags: Annotated[X16, "bits", SectionFlag] = 0
+    flags: Annotated[X16, "", SectionFlag] = 0
     ver: Annotated[U16, "1; another number is another meaning and is refused"] = 1
     rec_min: Annotated[U16, "bytes of a record a reader must know"] = 0
     off: Annotated[X32, "offset of the section in the map; a multiple of 8"] = 0

@@ -4,7 +4,7 @@ broken; takes any bytes and never raises."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -198,7 +198,7 @@ def _json_value(field: Field, value: Any) -> Any:
     return field.show(value) if value in set(field.choices) else value
 
 
-def _json_path(record: Record, blob: bytes) -> Mapping[str, str]:
+def _json_path(record: Record, blob: bytes) -> dict[str, str]:
     if not isinstance(record, File):
         return {}
     path = blob[record.path_off : record.path_off + record.path_len]

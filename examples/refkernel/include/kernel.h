@@ -216,10 +216,11 @@ struct inode *inode_after(struct inode *inode);
 void file_release(struct file *file);
 int fd_install(struct proc *p, struct file *file, uint32_t from, bool cloexec);
 int pipe_read(struct file *file, uint32_t to, uint32_t len);
-int pipe_write(struct file *file, uint32_t from, uint32_t len, uint32_t done);
+int pipe_write(struct file *file, uint32_t from, uint32_t len, bool together);
 void initrd_init(void);
 struct inode *initrd_find(const char *path);
-int initrd_dirent(struct inode *folder, uint32_t index, struct inode **child, const char **name);
+bool initrd_child(const struct inode *folder, uint32_t index, struct inode **child,
+                  const char **name);
 
 /* ttybuf.c (v1, v2): the input of the console; tty.c: its line discipline */
 #define TTY_EOF 4 /* ^D as it stands among the lines; never read */
@@ -230,7 +231,7 @@ uint32_t ttybuf_peek(char *to);
 bool ttybuf_has_line(void);
 void tty_input(char c);
 int tty_read(struct file *file, uint32_t to, uint32_t len);
-int tty_write(uint32_t from, uint32_t len, uint32_t done);
+int tty_write(uint32_t from, uint32_t len);
 
 /* exec.c, process.c, signal.c, sigframe.c, sched.c */
 int exec(struct proc *p, const char *path, uint32_t argc, uint32_t envc, const char *strings,

@@ -261,7 +261,7 @@ _Static_assert(sizeof(struct ssm_hdr) == 96, "ssm_hdr");
 /* One entry of the section table. */
 struct SSM_PACKED ssm_sect { /* 32 bytes */
     uint16_t type;               /* 00 section type */
-    uint16_t flags;              /* 02 bits: 1 required, 2 indirect */
+    uint16_t flags;              /* 02 1 required, 2 indirect */
     uint16_t ver;                /* 04 1; another number is another meaning and is refused */
     uint16_t rec_min;            /* 06 bytes of a record a reader must know */
     uint32_t off;                /* 08 offset of the section in the map; a multiple of 8 */

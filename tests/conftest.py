@@ -1,0 +1,139 @@
+"""What several test files share."""
+
+import ctypes
+import random
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hotswap.switchover.layout import Record, layout_of
+from hotswap.switchover.records import (
+    Dev,
+    Fd,
+    File,
+    FileKind,
+    Frame,
+    FrameKind,
+    Log,
+    Pipe,
+    Proc,
+    ProcState,
+    Regs,
+    Sigact,
+    Time,
+    Timer,
+    TimerKind,
+    Vma,
+    VmaKind,
+    WaitKind,
+)
+from hotswap.switchover.savemap import SaveStateMap
+from hotswap.switchover.schema import KINDS, Header, SectionType
+
+INCLUDE = Path(__file__).parents[1] / "examples" / "refkernel" / "include"
+
+
+@pytest.fixture
+def fit_map() -> SaveStateMap:
+    """A map with something in every section and nothing wrong with it."""
+    found = SaveStateMap(
+        header=Header(txn=7, generation=3, src_build=b"1" * 16, phys_lo=0x2000000),
+        time=Time(
+            9_000_000_000, 1_700_000_000_000_000_000, 5_000_000, 0x123456, 0x20240229, 100, 2
+        ),
+        proc=[
+            Proc(1, 0, b"init", ProcState.BLOCKED, WaitKind.PAUSE, regs=Regs(eax=29), pgrp=1),
+            Proc(2, 1, b"reader", ProcState.BLOCKED, WaitKind.PIPE_READ, 5, brk=0x8060000),
+            Proc(3, 2, b"x87", used_fpu=1, fpu=bytes(range(108)), regs=Regs(eip=0x8048123)),
+            Proc(4, 1, b"sleeper", ProcState.BLOCKED, WaitKind.SLEEP),
+            Proc(5, 1, b"clock", ProcState.BLOCKED, WaitKind.TIMER_READ, 14),
+            Proc(6, 1, b"gone", ProcState.ZOMBIE, exit_code=0x100),
+        ],
+        vma=[
+            Vma(1, 0x8048000, 0x804A000, 5, VmaKind.FILE, 10),
+            Vma(1, 0x804A000, 0x804B000, 3, VmaKind.HEAP),
+            Vma(2, 0xBFFFF000, 0xC0000000, 3, VmaKind.STACK),
+        ],
+        frame=[
+            Frame(0, 0, 0x1800000, 64, FrameKind.RAMDISK),
+            Frame(1, 0x8048000, 0x1801000, 2, FrameKind.SHARED),
+            Frame(1, 0x804A000, 0x300000, 1),
+            Frame(2, 0xBFFFF000, 0x301000, 1),
+        ],
+        file=[
+            File(10, FileKind.REGULAR, refs=2, dev_ino=3, offset=17, path_off=0, path_len=9),
+            File(11, FileKind.TTY, refs=1),
+            File(12, FileKind.PIPE_READ, refs=1, dev_ino=5),
+            File(13, FileKind.PIPE_WRITE, refs=1, dev_ino=5),
+            File(14, FileKind.TIMER, refs=1, dev_ino=1),
+        ],
+        fd=[Fd(1, 0, 10), Fd(1, 1, 11), Fd(2, 0, 12), Fd(2, 1, 13), Fd(3, 0, 10), Fd(5, 3, 14)],
+        pipe=[Pipe(5, seq=99, data=b"hello")],
+        timer=[
+            Timer(4, TimerKind.SLEEP, 250_000_000),
+            Timer(1, TimerKind.ITIMER_REAL, 10_000_000, 20_000_000),
+            Timer(0, TimerKind.TIMERFD, 5_000_000, 0, 14),
+        ],
+        log=[Log(2, 1, 0x10, 0x1234)],
+        sigact=[Sigact(1, 14, 0x8048200, 4, mask=1 << 13)],
+        blob=b"/etc/motd",
+    )
+    found.put_device(Dev(1, 4 << 16 | 0x3F8, b"uart", 1), b"\x81\xa4data\x07")
+    return found
+
+
+def _random_record(record: type[Record], chance: random.Random) -> Record:
+    values: list[object] = []
+    for field in layout_of(record).fields:
+        if field.nested:
+            values.append(_random_record(field.nested, chance))
+        elif field.word.length:
+            values.append(chance.randbytes(field.size - 1) + b"\1")
+        else:
+            values.append(chance.choice([0, 1, chance.getrandbits(8 * field.size)]))
+    return record(*values)
+
+
+@pytest.fixture(scope="session")
+def random_map() -> Callable[[random.Random], SaveStateMap]:
+    """Makes maps with random sections of random records: well formed, but without sense."""
+
+    def make(chance: random.Random) -> SaveStateMap:
+        found = SaveStateMap(blob=chance.randbytes(chance.choice([0, 1, 8, 99])))
+        for kind in KINDS.values():
+            count = chance.choice([0, 0, 1, 2, 3])
+            records = [_random_record(kind.record, chance) for _ in range(count)]
+            if kind.section is SectionType.TIME:
+                found.time = Time(mono_ns=chance.getrandbits(64))
+            elif kind.section is not SectionType.BLOB:
+                setattr(found, kind.section.name.lower(), records)
+        for pipe in found.pipe:
+            pipe.data = chance.randbytes(chance.choice([0, 1, 7, 8, 9, 100]))
+            pipe.len = len(pipe.data)
+        return found
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def compile_c(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ctypes.CDLL]:
+    """Compiles C that includes ssm.h and loads it; skips where there is no gcc (CI has one)."""
+    if not shutil.which("gcc"):
+        pytest.skip("NOT TESTED: gcc is missing, so ssm.h was not compiled")
+    folder = tmp_path_factory.mktemp("c")
+
+    def build(source: str) -> ctypes.CDLL:
+        number = len(list(folder.iterdir()))
+        text, library = folder / f"{number}.c", folder / f"{number}.so"
+        text.write_text("#define SSM_SOFT_CRC\n" + source)
+        warnings = ["-Wall", "-Wextra", "-Werror"]
+        subprocess.run(
+            ["gcc", "-O1", "-shared", "-fPIC", *warnings, f"-I{INCLUDE}", "-o", library, text],
+            check=True,
+        )
+        return ctypes.CDLL(str(library))
+
+    return build
