@@ -82,7 +82,7 @@ extern uint32_t frames_total;
 void *pool_take(struct pool *pool);
 void pool_give(struct pool *pool, void *object);
 
-/* segment.c, trap.S, trap.c, pic.c */
+/* segment.c, entry.S, trap.c, pic.c */
 void segment_init(void);
 void segment_stack(uint32_t esp0);
 void trap_init(void);

@@ -105,7 +105,7 @@ static inline void halt_forever(void)
         __asm__ volatile("cli\n\thlt");
 }
 
-/* The idle loop: sleeps until an interrupt, whose entry abandons this stack (trap.S). */
+/* The idle loop: sleeps until an interrupt, whose entry abandons this stack (entry.S). */
 static inline __attribute__((noreturn)) void idle(void)
 {
     for (;;)

@@ -1,0 +1,107 @@
+/* Physical memory: which part of it is whose, and the kernel's own page tables.
+
+       0x00100000  the kernel, everything static; linear = physical
+       0x00200000  frames: page tables, kernel objects, user pages, the Save State Map
+       ...         the initrd, in place
+       memory.hi   RESERVE: SCRATCH (kernel objects until COMMIT), STAGE, ECHO
+
+   All of it is mapped once more from DIRECT_MAP on, which is where the kernel reads and writes it. */
+#include "kernel.h"
+#include "multiboot.h"
+
+struct memory memory;
+uint32_t kernel_pgdir;
+
+static void add_region(uint64_t base, uint64_t len)
+{
+    uint64_t end = MIN(base + len, (uint64_t)RAM_MAX);
+
+    if (base <= SSM_KERNEL_LO && end > SSM_KERNEL_END) {
+        memory.lo = SSM_KERNEL_END;
+        memory.hi = PAGE_DOWN((uint32_t)end);
+    }
+}
+
+void memory_cold(uint32_t at)
+{
+    const struct multiboot_info *info = (void *)at;
+
+    if (info->flags & MULTIBOOT_MMAP) {
+        uint32_t entry = info->mmap_addr, end = entry + info->mmap_length;
+        while (entry < end) {
+            const struct multiboot_memory *region = (void *)entry;
+            if (region->type == 1)
+                add_region(region->base, region->length);
+            entry += region->size + sizeof region->size;
+        }
+    } else if (info->flags & MULTIBOOT_MEMORY) {
+        add_region(0x100000, (uint64_t)info->mem_upper << 10);
+    }
+    memory.top = memory.hi;
+    if ((info->flags & MULTIBOOT_MODS) && info->mods_count) {
+        const struct multiboot_module *module = (void *)info->mods_addr;
+        memory.initrd = module->start;
+        memory.initrd_len = module->end - module->start;
+        /* a loader other than ours may put it where the first free frames would be */
+        if (module->start < memory.lo + (4 << 20) && module->end > memory.lo)
+            memory.lo = PAGE_UP(module->end);
+        memory.top = MAX(memory.top, PAGE_UP(module->end));
+    }
+}
+
+/* At a switchover the early frames come out of SCRATCH; the initrd is found in the map. */
+void memory_switch(const struct ssm_boot *boot)
+{
+    memory.lo = SSM_KERNEL_END;
+    memory.hi = MIN(MIN(boot->mem_top, boot->scratch_lo), RAM_MAX);
+    memory.top = MAX(boot->mem_top, boot->echo_pa + boot->echo_len);
+    memory.scratch_lo = PAGE_UP(boot->scratch_lo);
+    memory.scratch_hi = PAGE_DOWN(boot->scratch_hi);
+}
+
+/* The next frame of SCRATCH, for the kernel's own objects only; 0 when there is none left. */
+uint32_t scratch_frame(void)
+{
+    uint32_t pa = memory.scratch_lo;
+
+    if (pa >= memory.scratch_hi)
+        return 0;
+    memory.scratch_lo += PAGE;
+    return pa;
+}
+
+/* A frame before the frame allocator works; never given back. */
+uint32_t early_frame(void)
+{
+    uint32_t pa = scratch_frame();
+
+    if (!pa) {
+        pa = memory.lo;
+        memory.lo += PAGE;
+    }
+    if (pa >= memory.top)
+        panic("no RAM above 2 MiB: give the machine at least 16 MiB");
+    return pa;
+}
+
+/* Runs with paging off: what it writes it writes at physical addresses. */
+void paging_init(void)
+{
+    uint32_t *pgdir, *table;
+
+    kernel_pgdir = early_frame();
+    pgdir = (uint32_t *)kernel_pgdir;
+    memset(pgdir, 0, PAGE);
+    for (uint32_t pa = 0; pa < memory.top; pa += PAGE) {
+        uint32_t index = (pa + DIRECT_MAP) >> 22;
+        if (!pgdir[index]) {
+            pgdir[index] = early_frame() | PTE_P | PTE_W;
+            memset((void *)PAGE_DOWN(pgdir[index]), 0, PAGE);
+        }
+        table = (uint32_t *)PAGE_DOWN(pgdir[index]);
+        table[pa >> 12 & 1023] = pa | PTE_P | PTE_W;
+    }
+    pgdir[0] = pgdir[DIRECT_MAP >> 22];
+    write_cr3(kernel_pgdir);
+    write_cr0((read_cr0() & ~CR0_EM) | CR0_PG | CR0_WP | CR0_NE | CR0_MP | CR0_TS);
+}

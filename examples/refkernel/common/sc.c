@@ -1,0 +1,77 @@
+/* Switchover card, VLB: 32-bit ports from 0x180 on (struct ssm_boot may say another base), IRQ 10.
+   Its registers are the SC_ names of ssm.h. A machine without one has no switchovers. */
+#include "kernel.h"
+
+static uint16_t base;
+static bool present;
+
+void sc_init(uint32_t at)
+{
+    base = (uint16_t)at;
+    present = inl(base + SC_ID) == SC_ID_VALUE;
+    if (present)
+        pic_unmask(SC_IRQ);
+}
+
+bool sc_present(void)
+{
+    return present;
+}
+
+/* Monotonic ns; reading the low half latches the high one. */
+uint64_t sc_time(void)
+{
+    uint32_t low = inl(base + SC_TIME_LO);
+    return (uint64_t)inl(base + SC_TIME_HI) << 32 | low;
+}
+
+uint32_t sc_command(void)
+{
+    return present ? inl(base + SC_CMD) : SC_CMD_NONE;
+}
+
+uint32_t sc_argument(uint32_t which)
+{
+    outl(base + SC_ARG_SEL, which);
+    return inl(base + SC_ARG);
+}
+
+void sc_ack(uint8_t phase, uint8_t code, uint16_t txn)
+{
+    outl(base + SC_ACK, (uint32_t)phase << 24 | (uint32_t)code << 16 | txn);
+}
+
+void sc_map(uint32_t pa, uint32_t len)
+{
+    outl(base + SC_SSM_PA, pa);
+    outl(base + SC_SSM_LEN, len);
+}
+
+/* In every long loop: the watchdog wants to see progress. */
+void sc_heartbeat(void)
+{
+    static uint16_t progress;
+
+    outl(base + SC_HEARTBEAT, ++progress);
+}
+
+void sc_log(char c)
+{
+    if (present)
+        outl(base + SC_LOG, (uint8_t)c);
+}
+
+/* CMD has changed; it is looked at in switchover_point(). */
+void sc_irq(void)
+{
+    outl(base + SC_IRQ_ACK, 1);
+    switchover_notice();
+}
+
+/* The card's CRC engine: 14 instructions a byte saved. */
+uint32_t ssm_crc32(const void *at, uint32_t len)
+{
+    outl(base + SC_CRC_PA, V2P(at));
+    outl(base + SC_CRC_LEN, len);
+    return inl(base + SC_CRC);
+}

@@ -1,0 +1,41 @@
+/* The scheduler: every trap ends here, and here every process starts. There is nothing to switch but
+   the page directory, the FPU and where the next trap pushes the registers. */
+#include "kernel.h"
+
+static int slice; /* ticks the current process has had */
+static bool yield;
+
+void sched_tick(void)
+{
+    if (++slice >= SLICE_TICKS)
+        yield = true;
+}
+
+/* The others first. */
+void sched_yield(void)
+{
+    yield = true;
+}
+
+void schedule(void)
+{
+    for (;;) {
+        struct proc *p;
+
+        switchover_point();
+        p = sched_pick(yield);
+        if (p != current)
+            slice = 0;
+        yield = false;
+        current = p;
+        if (!p)
+            idle();
+        aspace_use(&p->as);
+        signal_deliver(p);
+        if (p->state != P_RUNNABLE)
+            continue;
+        fpu_switch(p);
+        segment_stack((uint32_t)(&p->frame + 1));
+        resume_user(&p->frame);
+    }
+}

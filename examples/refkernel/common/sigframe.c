@@ -1,0 +1,137 @@
+/* The frame a signal handler returns through, as Linux i386 lays it out: sigframe, or rt_sigframe for
+   a handler with SA_SIGINFO. The FPU's registers stand above it. */
+#include "kernel.h"
+#include "calls.h"
+
+static void get_context(struct proc *p, struct abi_sigcontext *sc, uint32_t fpstate, uint64_t mask)
+{
+    const struct trapframe *f = &p->frame;
+
+    *sc = (struct abi_sigcontext){
+        .gs = f->gs & 0xFFFF, .fs = f->fs & 0xFFFF, .es = f->es & 0xFFFF, .ds = f->ds & 0xFFFF,
+        .edi = f->edi, .esi = f->esi, .ebp = f->ebp, .esp = f->esp, .ebx = f->ebx, .edx = f->edx,
+        .ecx = f->ecx, .eax = f->eax, .trapno = f->vector, .err = f->error, .eip = f->eip,
+        .cs = f->cs & 0xFFFF, .eflags = f->eflags, .esp_at_signal = f->esp, .ss = f->ss & 0xFFFF,
+        .fpstate = fpstate, .oldmask = (uint32_t)mask, .cr2 = read_cr2(),
+    };
+}
+
+/* What a program may load into a data segment register: the flat segment, or nothing. */
+uint32_t user_selector(uint32_t selector)
+{
+    return (selector & 0xFFFF) == USER_DS ? USER_DS : 0;
+}
+
+/* false when its memory is not there. */
+static bool set_context(struct proc *p, const struct abi_sigcontext *sc)
+{
+    struct trapframe *f = &p->frame;
+
+    fpu_drop(p);
+    if (sc->fpstate) {
+        if (copy_in(p->fpu, sc->fpstate, sizeof p->fpu))
+            return false;
+        p->used_fpu = 1;
+    }
+    f->gs = user_selector(sc->gs), f->fs = user_selector(sc->fs);
+    f->es = user_selector(sc->es), f->ds = user_selector(sc->ds);
+    f->edi = sc->edi, f->esi = sc->esi, f->ebp = sc->ebp, f->esp = sc->esp;
+    f->ebx = sc->ebx, f->edx = sc->edx, f->ecx = sc->ecx, f->eax = sc->eax;
+    f->eip = sc->eip, f->cs = USER_CS, f->ss = USER_DS;
+    f->eflags = (sc->eflags & EFLAGS_USER) | EFLAGS_IF | 2;
+    return true;
+}
+
+/* Reserves len bytes below *sp, so that a function called there finds its stack aligned. */
+static uint32_t below(uint32_t sp, uint32_t len)
+{
+    return ((sp - len + 4) & ~15u) - 4;
+}
+
+/* Makes p enter its handler; mask is what it goes back to. false when the stack has no room. */
+bool sigframe_push(struct proc *p, int signo, const struct sigact *act, uint64_t mask)
+{
+    struct trapframe *f = &p->frame;
+    bool rt = act->flags & SA_SIGINFO;
+    uint32_t sp = f->esp, fpstate = 0, at, code;
+
+    if (p->used_fpu) {
+        struct abi_fpstate image = { .magic = 0xFFFF };
+        fpu_store();
+        memcpy(image.image, p->fpu, sizeof image.image);
+        image.status = (uint16_t)(image.image[4] | image.image[5] << 8);
+        fpstate = (sp - sizeof image) & ~63u;
+        sp = fpstate;
+        if (copy_out(fpstate, &image, sizeof image))
+            return false;
+        fpu_drop(p);
+    }
+    if (rt) {
+        struct abi_rt_sigframe frame = {
+            .sig = (uint32_t)signo, .info = { .signo = signo },
+            .uc.mask = { (uint32_t)mask, (uint32_t)(mask >> 32) },
+            .retcode = { 0xB8, NR_rt_sigreturn, 0, 0, 0, 0xCD, 0x80 }, /* movl $nr, %eax; int $0x80 */
+        };
+        at = below(sp, sizeof frame);
+        code = at + offsetof(struct abi_rt_sigframe, retcode);
+        frame.pretcode = act->flags & SA_RESTORER ? act->restorer : code;
+        frame.pinfo = at + offsetof(struct abi_rt_sigframe, info);
+        frame.puc = at + offsetof(struct abi_rt_sigframe, uc);
+        get_context(p, &frame.uc.sc, fpstate, mask);
+        if (copy_out(at, &frame, sizeof frame))
+            return false;
+        f->edx = frame.pinfo, f->ecx = frame.puc;
+    } else {
+        struct abi_sigframe frame = {
+            .sig = (uint32_t)signo, .extramask = (uint32_t)(mask >> 32),
+            /* popl %eax; movl $nr, %eax; int $0x80 */
+            .retcode = { 0x58, 0xB8, NR_sigreturn, 0, 0, 0, 0xCD, 0x80 },
+        };
+        at = below(sp, sizeof frame);
+        code = at + offsetof(struct abi_sigframe, retcode);
+        frame.pretcode = act->flags & SA_RESTORER ? act->restorer : code;
+        get_context(p, &frame.sc, fpstate, mask);
+        if (copy_out(at, &frame, sizeof frame))
+            return false;
+        f->edx = f->ecx = 0;
+    }
+    f->esp = at;
+    f->eip = act->handler;
+    f->eax = (uint32_t)signo;
+    f->eflags &= ~(EFLAGS_DF | EFLAGS_TF);
+    f->ds = f->es = f->ss = USER_DS, f->cs = USER_CS;
+    return true;
+}
+
+static int back(struct proc *p, const struct abi_sigcontext *sc, uint64_t mask)
+{
+    p->sig_mask = mask & ~(1ull << (SIGKILL - 1) | 1ull << (SIGSTOP - 1));
+    if (!set_context(p, sc))
+        process_exit(p, SIGSEGV);
+    return (int)p->frame.eax;
+}
+
+/* The handler's RET has taken pretcode off the stack, the restorer the signal number. */
+int sys_sigreturn(struct proc *p, const uint32_t a[6])
+{
+    struct abi_sigframe frame;
+
+    (void)a;
+    if (copy_in(&frame, p->frame.esp - 8, sizeof frame)) {
+        process_exit(p, SIGSEGV);
+        return 0;
+    }
+    return back(p, &frame.sc, frame.sc.oldmask | (uint64_t)frame.extramask << 32);
+}
+
+int sys_rt_sigreturn(struct proc *p, const uint32_t a[6])
+{
+    struct abi_rt_sigframe frame;
+
+    (void)a;
+    if (copy_in(&frame, p->frame.esp - 4, sizeof frame)) {
+        process_exit(p, SIGSEGV);
+        return 0;
+    }
+    return back(p, &frame.uc.sc, frame.uc.mask[0] | (uint64_t)frame.uc.mask[1] << 32);
+}

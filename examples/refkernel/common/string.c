@@ -1,0 +1,117 @@
+/* Memory and strings: what the compiler expects to find, and the 64-bit division it calls. */
+#include "kernel.h"
+
+void *memcpy(void *to, const void *from, size_t len)
+{
+    void *at = to;
+    size_t words = len / 4;
+
+    __asm__ volatile("rep movsl\n\tmovl %3, %2\n\trep movsb"
+                     : "+D"(at), "+S"(from), "+c"(words) : "r"(len & 3) : "memory");
+    return to;
+}
+
+void *memset(void *to, int byte, size_t len)
+{
+    void *at = to;
+    size_t words = len / 4;
+
+    __asm__ volatile("rep stosl\n\tmovl %3, %1\n\trep stosb"
+                     : "+D"(at), "+c"(words)
+                     : "a"((byte & 0xFF) * 0x01010101u), "r"(len & 3) : "memory");
+    return to;
+}
+
+void *memmove(void *to, const void *from, size_t len)
+{
+    char *t = to;
+    const char *f = from;
+
+    if (t <= f || t >= f + len)
+        return memcpy(to, from, len);
+    while (len--)
+        t[len] = f[len];
+    return to;
+}
+
+int memcmp(const void *a, const void *b, size_t len)
+{
+    const uint8_t *x = a, *y = b;
+
+    for (; len; len--, x++, y++)
+        if (*x != *y)
+            return *x - *y;
+    return 0;
+}
+
+size_t strlen(const char *s)
+{
+    size_t len = 0;
+
+    while (s[len])
+        len++;
+    return len;
+}
+
+int strcmp(const char *a, const char *b)
+{
+    while (*a && *a == *b)
+        a++, b++;
+    return (uint8_t)*a - (uint8_t)*b;
+}
+
+int strncmp(const char *a, const char *b, size_t len)
+{
+    for (; len && *a && *a == *b; len--)
+        a++, b++;
+    return len ? (uint8_t)*a - (uint8_t)*b : 0;
+}
+
+/* At most room - 1 bytes, and zeros to the end. */
+void copy_name(char *to, size_t room, const char *from)
+{
+    size_t len = MIN(strlen(from), room - 1);
+
+    memset(to, 0, room);
+    memcpy(to, from, len);
+}
+
+/* The compiler's names (libgcc). Two DIVs when the divisor fits 32 bits, else bit by bit. */
+uint64_t __udivmoddi4(uint64_t n, uint64_t d, uint64_t *rest);
+uint64_t __udivdi3(uint64_t n, uint64_t d);
+uint64_t __umoddi3(uint64_t n, uint64_t d);
+
+uint64_t __udivmoddi4(uint64_t n, uint64_t d, uint64_t *rest)
+{
+    uint64_t quotient = 0, left = 0;
+
+    if (!(d >> 32)) {
+        uint32_t hi = (uint32_t)(n >> 32) / (uint32_t)d, lo;
+        uint32_t carry = (uint32_t)(n >> 32) % (uint32_t)d;
+        __asm__("divl %4" : "=a"(lo), "=d"(carry) : "a"((uint32_t)n), "d"(carry), "r"((uint32_t)d));
+        *rest = carry;
+        return (uint64_t)hi << 32 | lo;
+    }
+    for (int bit = 63; bit >= 0; bit--) {
+        left = left << 1 | (n >> bit & 1);
+        if (left >= d) {
+            left -= d;
+            quotient |= 1ull << bit;
+        }
+    }
+    *rest = left;
+    return quotient;
+}
+
+uint64_t __udivdi3(uint64_t n, uint64_t d)
+{
+    uint64_t rest;
+    return __udivmoddi4(n, d, &rest);
+}
+
+uint64_t __umoddi3(uint64_t n, uint64_t d)
+{
+    uint64_t rest;
+    __udivmoddi4(n, d, &rest);
+    return rest;
+}

@@ -1,0 +1,55 @@
+/* System calls: Linux i386's numbers. A call that has to wait leaves the registers as they were at
+   its int 0x80, which is thus executed again when the process is woken: nothing of the call is on
+   a kernel stack, and whoever holds the registers and struct wait can go on with it. */
+#include "calls.h"
+
+static call *const calls[] = {
+    [1] = sys_exit, [2] = sys_fork, [3] = sys_read, [4] = sys_write, [5] = sys_open, [6] = sys_close,
+    [7] = sys_waitpid, [11] = sys_execve, [12] = sys_chdir, [13] = sys_time, [19] = sys_lseek,
+    [20] = sys_getpid, [24] = sys_root, [27] = sys_alarm, [29] = sys_pause, [33] = sys_access,
+    [37] = sys_kill, [41] = sys_dup, [42] = sys_pipe, [43] = sys_times, [45] = sys_brk,
+    [47] = sys_root, [48] = sys_signal, [49] = sys_root, [50] = sys_root, [54] = sys_ioctl,
+    [55] = sys_fcntl, [57] = sys_setpgid, [60] = sys_umask, [63] = sys_dup2, [64] = sys_getppid,
+    [65] = sys_getpgrp, [66] = sys_setsid, [67] = sys_sigaction, [72] = sys_sigsuspend,
+    [78] = sys_gettimeofday, [85] = sys_readlink, [90] = sys_mmap, [91] = sys_munmap,
+    [104] = sys_setitimer, [105] = sys_getitimer, [114] = sys_wait4, [116] = sys_sysinfo,
+    [119] = sys_sigreturn, [120] = sys_clone, [122] = sys_uname, [125] = sys_mprotect,
+    [126] = sys_sigprocmask, [132] = sys_getpgid, [140] = sys_llseek, [145] = sys_readv,
+    [146] = sys_writev, [147] = sys_getsid, [158] = sys_sched_yield, [162] = sys_nanosleep,
+    [168] = sys_poll, [173] = sys_rt_sigreturn, [174] = sys_rt_sigaction,
+    [175] = sys_rt_sigprocmask, [176] = sys_rt_sigpending, [179] = sys_rt_sigsuspend,
+    [183] = sys_getcwd, [190] = sys_fork, [192] = sys_mmap2, [195] = sys_stat64,
+    [196] = sys_lstat64, [197] = sys_fstat64, [199] = sys_root, [200] = sys_root, [201] = sys_root,
+    [202] = sys_root, [220] = sys_getdents64, [221] = sys_fcntl, [224] = sys_getpid,
+    [238] = sys_kill, [252] = sys_exit, [258] = sys_getpid, [265] = sys_clock_gettime,
+    [266] = sys_clock_getres, [267] = sys_clock_nanosleep, [270] = sys_tgkill, [295] = sys_openat,
+    [300] = sys_fstatat64, [322] = sys_timerfd_create, [325] = sys_timerfd_settime,
+    [326] = sys_timerfd_gettime, [330] = sys_dup3, [331] = sys_pipe2,
+};
+
+void syscall(struct proc *p)
+{
+    struct trapframe *f = &p->frame;
+    const uint32_t a[6] = { f->ebx, f->ecx, f->edx, f->esi, f->edi, f->ebp };
+    uint32_t nr = f->eax;
+    int result = -ENOSYS;
+
+    if (nr < sizeof calls / sizeof *calls && calls[nr])
+        result = calls[nr](p, a);
+    if (p->state == P_ZOMBIE)
+        return;
+    if (result == BLOCKED) {
+        p->wait.restart_nr = (uint16_t)nr;
+        f->eip -= 2; /* at the int 0x80 again */
+        return;
+    }
+    wait_clear(p);
+    f->eax = (uint32_t)result;
+}
+
+/* Calls that SA_RESTART runs again after a handler. */
+bool call_restarts(uint32_t nr)
+{
+    return nr == NR_read || nr == NR_write || nr == NR_readv || nr == NR_writev || nr == NR_waitpid
+           || nr == NR_wait4;
+}

@@ -1,0 +1,43 @@
+/* x87, eager: a process that has used it gets it loaded whenever it runs, and stored when it stops. */
+#include "kernel.h"
+
+static struct proc *owner; /* whose registers are in the FPU */
+
+/* Before p runs. One that never used the FPU meets #NM at its first instruction. */
+void fpu_switch(struct proc *p)
+{
+    if (p == owner)
+        return;
+    fpu_store();
+    if (!p->used_fpu)
+        return;
+    clts();
+    frstor(p->fpu);
+    owner = p;
+}
+
+/* #NM: the first x87 instruction of p. */
+void fpu_trap(struct proc *p)
+{
+    clts();
+    __asm__ volatile("fninit");
+    p->used_fpu = 1;
+    owner = p;
+}
+
+/* Every image in memory is up to date afterwards. */
+void fpu_store(void)
+{
+    if (owner)
+        fnsave(owner->fpu);
+    owner = 0;
+    write_cr0(read_cr0() | CR0_TS);
+}
+
+/* p starts again without the FPU. */
+void fpu_drop(struct proc *p)
+{
+    p->used_fpu = 0;
+    if (owner == p)
+        fpu_store();
+}

@@ -1,0 +1,16 @@
+/* v1: a hundred ticks a second, the process table an array, page tables the truth about memory. */
+#ifndef PARAM_H
+#define PARAM_H
+#define VERSION "1.0.0-refkernel"
+#define HZ 100
+#define IRQ_BASE 0x20      /* 8259A: vector of IRQ 0 */
+#define KERNEL_CS 0x08
+#define KERNEL_DS 0x10
+#define TSS_SELECTOR 0x18
+#define SLICE_TICKS 1      /* ticks a process may run when others wait */
+#define NPROC 1024
+#define NOFILE 32          /* descriptors of a process */
+#define NVMA 32            /* ranges of an address space */
+#define PIPE_SIZE 4096
+#define TTY_INPUT 1024     /* bytes of unread console input */
+#endif
