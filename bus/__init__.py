@@ -14,7 +14,15 @@ from .cycle import FLOATING, Cycle, MemoryRange, PortRange, Space, Width
 from .errors import BusError, CardError, GuestError, HotswapError, StateError
 from .hookspecs import ENTRY_POINTS, hookimpl
 from .line import Edge, Lines, Wire
-from .pins import BoardEvent, BudgetSpent, CardFault, CpuPins, CpuShutdown, InterruptController, Memory
+from .pins import (
+    BoardEvent,
+    BudgetSpent,
+    CardFault,
+    CpuPins,
+    CpuShutdown,
+    InterruptController,
+    Memory,
+)
 from .slot import Slot
 from .state import SavedState, State
 from .stream import Inbox, Outbox

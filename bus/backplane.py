@@ -15,7 +15,7 @@ import trio
 
 from .card import Card, Resources
 from .clock import MachineClock
-from .cycle import Space
+from .cycle import Cycle, Space
 from .errors import BusError
 from .line import Lines, LinesState
 from .pins import BoardEvent, CpuPins, InterruptController, Memory
@@ -150,11 +150,15 @@ class Backplane:
         self.io.lease(resources.ports, slot, card.read, card.write, width)
         self.windows.lease(resources.windows, slot, card.memory_read, card.memory_write, width)
 
-    def cycle_failed(self, space: Space, address: int, error: Exception) -> None:
-        """A bus handler raised in the CPU's turn: fault the card that leases `address`."""
-        leases = self.io if space is Space.PORT else self.windows
-        if (holder := leases.holder(address)) is None:
-            raise error  # not a card's: a defect of the board itself
+    def cycle_failed(self, cycle: Cycle, error: BaseException) -> None:
+        """A bus handler raised in the CPU's turn: fault the card that leases the address.
+
+        Raises `error` itself when it is no card's: an interrupt, or a defect of the board.
+        """
+        leases = self.io if cycle.space is Space.PORT else self.windows
+        holder = leases.holder(cycle.address)
+        if holder is None or not isinstance(error, Exception):
+            raise error
         self.slots[holder.number].set_fault(error)
 
     def unplug_ports(self, slot: Slot) -> None:

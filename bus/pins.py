@@ -39,16 +39,19 @@ class CpuPins(Protocol):
 class Memory(Protocol):
     """Guest RAM, for cards that are bus masters. Addresses are physical."""
 
-    def holds(self, address: int, size: int) -> bool:
-        """Whether all of [address, address + size) is RAM."""
+    def holds(self, start: int, size: int) -> bool:
+        """Whether all of [start, start + size) is RAM."""
         ...
 
-    def read_memory(self, address: int, size: int) -> bytes:
-        """Bytes of RAM. Raises `BusError` when not all of them are RAM."""
+    def read_memory(self, start: int, size: int) -> bytes:
+        """Bytes of RAM. Raises `HotswapError` when not all of them are RAM."""
         ...
 
-    def write_memory(self, address: int, data: bytes) -> None:
-        """Store into RAM; code translated from there is dropped. Raises `BusError`."""
+    def write_memory(self, start: int, content: bytes, *, by: str = "host") -> None:
+        """Store into RAM; code translated from there is dropped. Raises `HotswapError`.
+
+        `by` says in the bus trace who wrote.
+        """
 
 
 class CpuShutdown(msgspec.Struct, frozen=True):

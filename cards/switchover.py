@@ -14,7 +14,17 @@ from typing import Any
 import msgspec
 import trio
 
-from hotswap.bus import BoardEvent, Card, Policy, PortRange, Resources, Settings, Slot, State, hookimpl
+from hotswap.bus import (
+    BoardEvent,
+    Card,
+    Policy,
+    PortRange,
+    Resources,
+    Settings,
+    Slot,
+    State,
+    hookimpl,
+)
 from hotswap.bus.choice import Choice
 
 CARD_ID = 0x31554B4C  # 'LKU1'
@@ -321,8 +331,7 @@ class SwitchoverCard(Card[SwitchoverState]):
     def _copy_image(self, value: int) -> None:
         state, memory = self.state, self.slot.backplane.memory
         if state.txn and value == state.txn and state.dma_dst == state.dest and memory is not None:
-            memory.write_memory(state.dest, self._image)
-            self.slot.backplane.trace.host_write(state.dest, len(self._image), self.name)
+            memory.write_memory(state.dest, self._image, by=self.name)
 
 
 @hookimpl

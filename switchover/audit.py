@@ -13,7 +13,7 @@ from .schema import PAGE
 
 
 def stray_writes(dirty: Iterable[tuple[int, int]], allowed: Sequence[Span]) -> list[Span]:
-    """The runs (page number, pages) of `dirty` that are not inside `allowed`, cut to what is not."""
+    """The runs (page number, pages) of `dirty`, cut to what is not inside `allowed`."""
     spans = sorted((span.lo, span.hi) for span in allowed)
     stray: list[Span] = []
     for page, count in dirty:

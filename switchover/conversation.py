@@ -6,6 +6,8 @@ CPU that stopped, an instruction budget that is spent.
 
 from __future__ import annotations
 
+import trio
+
 from hotswap.bus import BudgetSpent, CardFault, CpuShutdown, MachineClock
 from hotswap.cards.switchover import (
     Ack,
@@ -19,12 +21,10 @@ from hotswap.cards.switchover import (
     SwitchoverCard,
 )
 
-import trio
-
 from .protocol import Reason
 
 
-class PhaseFailed(Exception):  # noqa: N818 (becomes RolledBack, which says the phase)
+class PhaseFailed(Exception):
     """The phase under way cannot be finished; the message says why."""
 
 

@@ -17,7 +17,7 @@ import structlog
 import trio
 
 from hotswap.bus import Policy
-from hotswap.cards.switchover import Ack, Acknowledged, Begin, Command
+from hotswap.cards.switchover import Ack, Begin, Command
 
 from .audit import stray_writes
 from .canonical import difference
@@ -48,6 +48,9 @@ class Options(msgspec.Struct, frozen=True):
     patience: float = 1.0
 
 
+DEFAULT = Options()
+
+
 class Switchover:
     """One transaction; `run` it once."""
 
@@ -55,7 +58,7 @@ class Switchover:
         self,
         machine: Machine,
         image: KernelImage,
-        options: Options = Options(),
+        options: Options = DEFAULT,
         tell: Callable[[PhaseEvent], None] = lambda event: None,
     ) -> None:
         self.machine, self.image, self.options, self.tell = machine, image, options, tell
@@ -72,7 +75,7 @@ class Switchover:
         Cancelling it rolls back as well, and then is cancelled.
         """
         async with self._phase(Phase.PLAN):
-            staged = self._plan()
+            staged = self.plan()
         self.report.txn = txn = self.machine.next_txn()
         self._log = self._log.bind(txn=txn)
         card = self.machine.card()
@@ -113,7 +116,7 @@ class Switchover:
             await self._prove()
         self._release()
 
-    def _plan(self) -> Staged:
+    def plan(self) -> Staged:
         """Everything that can be known beforehand. Raises Refused."""
         ram = self._processor.ram.size
         switchable(self.image, ram=ram)
@@ -241,7 +244,9 @@ class Switchover:
             raise PhaseFailed(f"the echo: {error}") from error
         if changed:
             more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
-            raise PhaseFailed(f"the new kernel has something else than was saved: {changed[0]}{more}")
+            raise PhaseFailed(
+                f"the new kernel has something else than was saved: {changed[0]}{more}"
+            )
 
     def _audit(self, place: Span) -> None:
         plan = self.machine.plan
@@ -304,8 +309,7 @@ class Switchover:
         self._point = None
 
     def _put(self, address: int, content: bytes) -> None:
-        self._processor.write_memory(address, content)
-        self._backplane.trace.host_write(address, len(content), "coordinator")
+        self._processor.write_memory(address, content, by="coordinator")
 
     @asynccontextmanager
     async def _phase(self, phase: Phase) -> AsyncIterator[None]:
@@ -340,7 +344,7 @@ class Switchover:
 async def switch_over(
     machine: Machine,
     image: KernelImage,
-    options: Options = Options(),
+    options: Options = DEFAULT,
     tell: Callable[[PhaseEvent], None] = lambda event: None,
 ) -> Report:
     """Replace the kernel of a running machine by `image`; see `Switchover.run`."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from hotswap.bus.errors import HotswapError
 
 from .faults import Fault
+from .report import Report
 
 
 class SwitchoverError(HotswapError):
     """Root of the ways a switchover does not happen. Never raised itself."""
 
 
-class Refused(SwitchoverError):  # noqa: N818 (an outcome)
+class Refused(SwitchoverError):
     """The switchover was not begun, or was called off before R1: nothing has changed.
 
     `what` is wrong, `todo` is what to do next.
@@ -32,22 +33,23 @@ class ImageError(Refused):
         self.where = where
 
 
-class RolledBack(SwitchoverError):  # noqa: N818
+class RolledBack(SwitchoverError):
     """The machine is back at R1 under the old kernel, exactly as if nothing had been tried.
 
-    `phase` is the phase that failed, `reason` what happened in it.
+    `phase` is the phase that failed, `reason` what happened in it, `report` the whole of it.
     """
 
-    def __init__(self, phase: str, reason: str) -> None:
+    def __init__(self, phase: str, reason: str, report: Report) -> None:
         super().__init__(
             f"rolled back in {phase}: {reason}; the old kernel runs on, "
             "see the flight recorder and the card's log for what the new one said"
         )
         self.phase = phase
         self.reason = reason
+        self.report = report
 
 
-class Lost(SwitchoverError):  # noqa: N818
+class Lost(SwitchoverError):
     """Neither kernel can go on: the rollback itself failed. Power the machine on again."""
 
 

@@ -24,7 +24,7 @@ class RollbackPoint:
         backplane.hold_streams()
 
     def restore(self, processor: Processor, backplane: Backplane) -> None:
-        """Be there again. The cards must be frozen; outputs since are forgotten, inputs are back."""
+        """Be there again: outputs since are forgotten, inputs are back. Freeze the cards first."""
         processor.rollback(self._cpu)
         backplane.restore(self._cards)
         backplane.rewind_streams()

@@ -29,7 +29,9 @@ class Staged(msgspec.Struct, frozen=True):
 
 @functools.lru_cache(maxsize=16)
 def _compressed(image: bytes) -> bytes:
-    packed: bytes = lz4.block.compress(image, mode="high_compression", store_size=False)
+    packed: bytes = lz4.block.compress(  # type: ignore[no-untyped-call]
+        image, mode="high_compression", store_size=False
+    )
     return packed
 
 

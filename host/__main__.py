@@ -1,0 +1,93 @@
+"""The command line: `hotswap-host COMMAND`. Each command is imported when it is called for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+from hotswap.bus.errors import HotswapError
+
+from .exits import Exit
+
+# command: (module, attribute, one line of help); help is here so that --help imports nothing
+COMMANDS = {
+    "run": ("run", "Boot a kernel in the foreground."),
+    "switchover": ("remote", "Replace the kernel of a running machine."),
+    "pause": ("remote", "Stop a running machine between two instructions."),
+    "continue": ("remote", "Let a paused machine go on."),
+    "stop": ("remote", "End a running machine."),
+    "info": ("remote", "What this host offers, or how a running machine is."),
+    "ssm": ("ssm", "Look into Save State Maps."),
+    "demo": ("demo", "Replace a kernel and roll one back, in front of you."),
+    "bench": ("bench", "Measure this host, side by side with the bare engine."),
+}
+
+
+class Commands(click.Group):
+    """The commands of the table above."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """In the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        """Import the one that is wanted."""
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"hotswap.host.{COMMANDS[name][0]}")
+        command: click.Command = getattr(module, f"{name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List them without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, row[1]) for name, row in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("hotswap-host"), prog_name="hotswap-host")
+@click.option(
+    "--log",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="warning",
+    envvar="HOTSWAP_HOST_LOG",
+    show_default=True,
+    help="What to log to stderr.",
+)
+@click.option("--log-json", is_flag=True, envvar="HOTSWAP_HOST_LOG_JSON", help="Log JSON lines.")
+def main_group(log: str, log_json: bool) -> None:
+    """A PC whose cards, and running kernel, can be swapped live.
+
+    Exit status: 0 ok, 1 refused or failed, 2 usage, 3 timeout, 4 guest panic or triple fault,
+    10+n when the guest wrote n to the debug-exit port (0 stays 0), 130 interrupted.
+    """
+    from .logs import configure
+
+    configure(log, json=log_json)
+
+
+def main(argv: list[str] | None = None) -> Any:
+    """Run a command; errors that are nobody's surprise become one line and an exit status."""
+    try:
+        return main_group.main(argv, prog_name="hotswap-host", standalone_mode=False) or 0
+    except click.exceptions.Abort:
+        return Exit.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except HotswapError as error:
+        click.echo(f"hotswap-host: {error}", err=True)
+        return Exit.FAILED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output is gone, and so is the point of saying so
+        return Exit.FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

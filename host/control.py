@@ -1,0 +1,206 @@
+"""The control socket of a running machine: JSON, a line a message, over a UNIX socket.
+
+A request is `{"op": ..., ...}`. The answer is `{"ok": true, "result": ...}` or `{"ok": false,
+"error": ..., "todo": ..., "outcome": ...}`; a switchover sends its phase events as lines of their
+own before it. The socket is the owner's alone (mode 0600).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import trio
+
+from hotswap.bus import HotswapError
+
+LINE_MAX = 1 << 20
+
+
+class ControlError(HotswapError):
+    """The control socket cannot be used: what is wrong with it and what to do."""
+
+
+class Request(msgspec.Struct, forbid_unknown_fields=True):
+    """What a client asks for."""
+
+    op: Literal["info", "pause", "continue", "stop", "switchover"]
+    image: str = ""
+    plan: bool = False
+    mode: int = 2
+    probation_ms: float = 50
+
+
+class Reply(msgspec.Struct, omit_defaults=True):
+    """The last line of every answer."""
+
+    ok: bool
+    result: Any = None
+    error: str | None = None
+    todo: str | None = None
+
+
+Tell = Callable[[object], None]
+Answer = Callable[[Request, Tell], Awaitable[Reply]]
+
+
+async def serve_control(
+    path: Path,
+    answer: Answer,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Answer requests on a socket at `path` until cancelled; the socket is removed then.
+
+    Raises `ControlError` when the path is taken by a running machine or cannot be made.
+    """
+    with trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM) as listening:
+        try:
+            _clear_stale(path)
+            mask = os.umask(0o177)
+            try:
+                await listening.bind(str(path))
+            finally:
+                os.umask(mask)
+        except OSError as error:
+            raise ControlError(
+                f"control socket {path}: {error.strerror or error}; give another --control path"
+            ) from error
+        listening.listen(16)
+        try:
+            async with trio.open_nursery() as nursery:
+                task_status.started()
+                await trio.serve_listeners(
+                    lambda stream: _converse(stream, answer),
+                    [trio.SocketListener(listening)],
+                    handler_nursery=nursery,
+                )
+        finally:
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _clear_stale(path: Path) -> None:
+    """Remove a socket nobody listens on any more."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise ControlError(f"control socket {path}: there is a file of that name; give another")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise ControlError(
+        f"control socket {path}: a machine is listening there already; stop it with "
+        f"`hotswap-host stop --control {path}` or give another path"
+    )
+
+
+async def _converse(stream: trio.SocketStream, answer: Answer) -> None:
+    """Serve one client: a request a line, until it hangs up."""
+    lines = _Lines(stream)
+    send, receive = trio.open_memory_channel[object](1024)
+
+    def tell(event: object) -> None:
+        try:
+            send.send_nowait(event)
+        except trio.WouldBlock:
+            return  # a client that does not read misses events, never the reply
+
+    async def forward() -> None:
+        async for event in receive:
+            await lines.send(event)
+
+    async with stream:
+        try:
+            async for line in lines:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(forward)
+                    reply = await _answer_line(line, answer, tell)
+                    while receive.statistics().current_buffer_used:
+                        await trio.lowlevel.checkpoint()
+                    nursery.cancel_scope.cancel()
+                await lines.send(reply)
+        except* (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # the client is gone; what it asked for has been carried out
+
+
+async def _answer_line(line: bytes, answer: Answer, tell: Tell) -> Reply:
+    try:
+        request = msgspec.json.decode(line, type=Request)
+    except msgspec.DecodeError as error:
+        return Reply(False, error=f"not a request: {error}", todo="see docs/control.md")
+    try:
+        return await answer(request, tell)
+    except HotswapError as error:
+        return Reply(False, error=str(error))
+
+
+class _Lines:
+    """JSON lines over a stream."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self._buffer = bytearray()
+        self._encoder = msgspec.json.Encoder()
+        self._lock = trio.Lock()
+
+    async def send(self, message: object) -> None:
+        async with self._lock:
+            await self._stream.send_all(self._encoder.encode(message) + b"\n")
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while (end := self._buffer.find(b"\n")) < 0:
+            if len(self._buffer) > LINE_MAX:
+                raise trio.BrokenResourceError("a line without an end")
+            data = await self._stream.receive_some()
+            if not data:
+                raise StopAsyncIteration
+            self._buffer += data
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line
+
+
+@asynccontextmanager
+async def connect(path: Path) -> AsyncIterator[Callable[[Request], AsyncIterator[dict[str, Any]]]]:
+    """Talk to the machine at `path`: call with a request, iterate over the lines of the answer.
+
+    Raises `ControlError` when no machine is there.
+    """
+    try:
+        stream = await trio.open_unix_socket(str(path))
+    except OSError as error:
+        raise ControlError(
+            f"no machine answers at {path}: {error.strerror or error}; start one with "
+            f"`hotswap-host run IMAGE --control {path}`"
+        ) from error
+    lines = _Lines(stream)
+
+    async def ask(request: Request) -> AsyncIterator[dict[str, Any]]:
+        await lines.send(request)
+        async for line in lines:
+            message: dict[str, Any] = msgspec.json.decode(line)
+            yield message
+            if "ok" in message:
+                return
+        raise ControlError(f"the machine at {path} ended before it answered")
+
+    async with stream:
+        yield ask

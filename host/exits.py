@@ -1,0 +1,22 @@
+"""How a run of `hotswap-host` ends: one table of exit statuses."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit statuses. A guest that writes n to the debug-exit port gives 0 for 0, else 10 + n."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    TIMEOUT = 3
+    GUEST = 4
+    DEBUG_EXIT = 10
+    INTERRUPTED = 130
+
+
+def debug_exit_status(value: int) -> int:
+    """The exit status for `value`, a byte written to the debug-exit port."""
+    return Exit.OK if value == 0 else (Exit.DEBUG_EXIT + value) & 0xFF

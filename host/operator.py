@@ -1,0 +1,72 @@
+"""What an operator may ask of a running machine: the operations behind the control socket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import trio
+
+from hotswap.switchover.coordinator import Options, Switchover
+from hotswap.switchover.errors import Lost, Refused, RolledBack
+from hotswap.switchover.image import load_image, switchable
+from hotswap.switchover.machine import kernel_name
+from hotswap.switchover.protocol import BootMode
+from hotswap.switchover.report import Report
+
+from .board import Board
+from .control import Answer, Reply, Request, Tell
+
+
+def answer_for(board: Board) -> Answer:
+    """The function that answers control requests for `board`."""
+
+    async def answer(request: Request, tell: Tell) -> Reply:
+        match request.op:
+            case "info":
+                return Reply(True, board.info())
+            case "pause":
+                await board.pause()
+                return Reply(True, board.info())
+            case "continue":
+                board.resume()
+                return Reply(True, board.info())
+            case "stop":
+                board.stop()
+                return Reply(True)
+            case "switchover":
+                return await _switchover(board, request, tell)
+
+    return answer
+
+
+async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
+    try:
+        image = await trio.to_thread.run_sync(
+            lambda: load_image(Path(request.image), ram=board.plan.ram)
+        )
+        options = Options(mode=BootMode(request.mode), probation_ms=request.probation_ms)
+        transaction = Switchover(board.machine, image, options, tell)
+        if request.plan:
+            transaction.plan()
+            switchable(image, ram=board.plan.ram)
+            return Reply(True, _result(transaction.report, planned=True))
+        report = await board.shielded(transaction.run)
+    except Refused as refusal:
+        report = Report(0, kernel_name(board.machine.kernel), request.image, request.mode)
+        report.reason, report.todo = refusal.what, refusal.todo
+        return Reply(False, _result(report), str(refusal), refusal.todo)
+    except RolledBack as back:
+        return Reply(False, _result(back.report), str(back))
+    except Lost as lost:
+        board.lose(str(lost))
+        return Reply(False, None, str(lost), "start the machine again")
+    return Reply(True, _result(report))
+
+
+def _result(report: Report, *, planned: bool = False) -> dict[str, Any]:
+    result: dict[str, Any] = msgspec.to_builtins(report)
+    if planned:
+        result["outcome"] = "planned"
+    return result

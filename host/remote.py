@@ -1,0 +1,160 @@
+"""`hotswap-host switchover|pause|continue|stop|info`: commands to a running machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import trio
+from rich.console import Console
+from rich.table import Table
+
+from .control import Request, connect
+from .exits import Exit
+
+control_option = click.option(
+    "--control", type=click.Path(path_type=Path), metavar="SOCKET", required=True,
+    envvar="HOTSWAP_HOST_CONTROL", help="The machine's control socket.",
+)  # fmt: skip
+
+
+def _ask(control: Path, request: Request, show: Any = None) -> dict[str, Any]:
+    """Send `request`; call `show` with each event; return the reply."""
+
+    async def talk() -> dict[str, Any]:
+        async with connect(control) as ask:
+            message: dict[str, Any] = {}
+            async for message in ask(request):
+                if "ok" not in message and show is not None:
+                    show(message)
+            return message
+
+    return trio.run(talk)
+
+
+def _say(reply: dict[str, Any], *, in_json: bool) -> int:
+    if in_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(reply), indent=2).decode())
+    elif not reply["ok"]:
+        click.echo(f"hotswap-host: {reply['error']}", err=True)
+    return Exit.OK if reply["ok"] else Exit.FAILED
+
+
+@click.command("switchover")
+@click.argument("image", type=click.Path(path_type=Path))
+@control_option
+@click.option("--plan", is_flag=True, help="Check everything, touch nothing.")
+@click.option("--mode", type=click.IntRange(0, 2), default=2, show_default=True,
+              help="How the image gets over the old kernel: 0 the guest unpacks it, "
+                   "1 the guest copies it, 2 the card copies it.")  # fmt: skip
+@click.option(
+    "--probation",
+    type=click.FloatRange(min=0),
+    default=50,
+    metavar="MS",
+    show_default=True,
+    help="How long outputs stay held and the way back open.",
+)
+@click.option("--json", "in_json", is_flag=True, help="JSON lines: the events, then the report.")
+def switchover_command(
+    image: Path, control: Path, plan: bool, mode: int, probation: float, in_json: bool
+) -> int:
+    """Replace the kernel of the machine at SOCKET by IMAGE.
+
+    Anything that goes wrong ends back under the old kernel, with exit status 1 and the reason.
+    """
+    console = Console(stderr=False)
+
+    def show(event: dict[str, Any]) -> None:
+        if in_json:
+            click.echo(msgspec.json.encode(event).decode())
+        elif event["state"] == "done":
+            console.print(f"  [green]done[/]   {event['phase']:<10} {event['ms']:8.2f} ms "
+                          f"{event['instructions']:>12,} instructions")  # fmt: skip
+        elif event["state"] == "failed":
+            console.print(f"  [red]failed[/] {event['phase']:<10} {event['why']}", highlight=False)
+
+    request = Request("switchover", str(image.absolute()), plan, mode, probation)
+    reply = _ask(control, request, show)
+    if in_json:
+        click.echo(msgspec.json.encode(reply).decode())
+        return Exit.OK if reply["ok"] else Exit.FAILED
+    result = reply.get("result") or {}
+    if reply["ok"]:
+        words = "could be replaced by" if plan else "was replaced by"
+        console.print(f"{result['from']} {words} {result['to']}")
+        if not plan:
+            console.print(
+                f"blackout {result['blackout_ms']:.2f} ms, outputs held "
+                f"{result['outside_pause_ms']:.1f} ms, {result['processes']} processes went on"
+            )
+    return _say(reply, in_json=False)
+
+
+def _simple(op: Any, control: Path, in_json: bool) -> int:
+    return _say(_ask(control, Request(op)), in_json=in_json)
+
+
+json_option = click.option("--json", "in_json", is_flag=True, help="Answer in JSON.")
+
+
+@click.command("pause")
+@control_option
+@json_option
+def pause_command(control: Path, in_json: bool) -> int:
+    """Stop the machine between two instructions; its clock stands still."""
+    return _simple("pause", control, in_json)
+
+
+@click.command("continue")
+@control_option
+@json_option
+def continue_command(control: Path, in_json: bool) -> int:
+    """Let a paused machine go on."""
+    return _simple("continue", control, in_json)
+
+
+@click.command("stop")
+@control_option
+@json_option
+def stop_command(control: Path, in_json: bool) -> int:
+    """End the machine; what it has sent out is delivered first."""
+    return _simple("stop", control, in_json)
+
+
+@click.command("info")
+@click.option("--control", type=click.Path(path_type=Path), metavar="SOCKET",
+              envvar="HOTSWAP_HOST_CONTROL", help="Ask the machine there.")  # fmt: skip
+@json_option
+def info_command(control: Path | None, in_json: bool) -> int:
+    """Say how the machine at SOCKET is, or what this host offers: engine, cures in use, cards."""
+    if control is not None:
+        reply = _ask(control, Request("info"))
+        if in_json or not reply["ok"]:
+            return _say(reply, in_json=in_json)
+        facts = reply["result"]
+    else:
+        from .inventory import inventory
+
+        facts = inventory()
+        if in_json:
+            click.echo(msgspec.json.format(msgspec.json.encode(facts), indent=2).decode())
+            return Exit.OK
+    _print_facts(facts)
+    return Exit.OK
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    console = Console()
+    for name, fact in facts.items():
+        if isinstance(fact, list):
+            table = Table(title=name, title_justify="left", box=None, pad_edge=False)
+            for column in fact[0] if fact else ():
+                table.add_column(column)
+            for row in fact:
+                table.add_row(*(str(value) for value in row.values()))
+            console.print(table)
+        else:
+            console.print(f"{name:<16} {fact}", highlight=False)
