@@ -1,1 +1,31 @@
-"""The processor: Unicorn made a full-system 386/486/586. The only importer of unicorn."""
+"""The processor: Unicorn made a full-system 486 or 586. The only importer of unicorn.
+
+Read processor.py first; engine.py is what it drives, thunks/ the machine code under that.
+"""
+
+from .core import Model
+from .errors import CpuStateError, MemoryBoundsError, UnsupportedEngine
+from .processor import Processor
+from .ram import Ram, RamWindow, Run
+from .selftest import Capabilities, probe
+from .state import Checkpoint, CpuState, Descriptor, Fpu
+from .timebase import InstructionTime, RealTime
+
+__all__ = [
+    "Capabilities",
+    "Checkpoint",
+    "CpuState",
+    "CpuStateError",
+    "Descriptor",
+    "Fpu",
+    "InstructionTime",
+    "MemoryBoundsError",
+    "Model",
+    "Processor",
+    "Ram",
+    "RamWindow",
+    "RealTime",
+    "Run",
+    "UnsupportedEngine",
+    "probe",
+]

@@ -1,0 +1,122 @@
+"""The processor chip: a core with delivery and the cures installed, run one slice at a time.
+
+Everything here is called from one thread, except `counter.stop`.
+"""
+
+from __future__ import annotations
+
+from .block_counter import BlockCounter
+from .block_exits import install_block_exits
+from .core import Core, Model
+from .delivery import Delivery
+from .errors import UnsupportedEngine
+from .fast_stores import FastStores
+from .native import NO_LIMIT
+from .registers import Request
+
+_NO_UNTIL = (1 << 64) - 1
+_MAX_BLOCK = 512  # TCG_MAX_INSNS
+_DEFAULT_CFLAGS = 0xFFFFFFFF
+
+
+class Engine:
+    """An i386 that takes interrupts and counts instructions; memory is mapped by the caller.
+
+    Raises `UnsupportedEngine` when the host or the installed Unicorn cannot be made into one.
+    `fast_stores` False leaves that cure out: right, but slow.
+    """
+
+    def __init__(self, model: Model, ram_size: int, *, fast_stores: bool = True) -> None:
+        self.core = core = Core(model)
+        install_block_exits(core)
+        self.delivery = Delivery(core)
+        self.counter = BlockCounter(core)
+        self.stores: FastStores | None = None
+        self.stores_reason = "switched off"
+        if fast_stores:
+            try:
+                self.stores = FastStores(core, ram_size)
+                self.stores_reason = ""
+            except UnsupportedEngine as error:
+                self.stores_reason = str(error)
+        self.env = core.env
+        self.common = core.common
+        self._start = core.symbols.uc_emu_start
+        self._handle = core.handle
+
+    # -- running ------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run until the counter stops it, HLT, or shutdown. Raises `RuntimeError` otherwise."""
+        error = self._start(self._handle, self.env.eip, _NO_UNTIL, 0, 0)
+        if error:
+            raise RuntimeError(
+                f"Unicorn ended a run with error {error} at EIP {self.env.eip:#x}; "
+                "this is a defect of the processor, please report it"
+            )
+
+    def run_exactly(self, count: int) -> int:
+        """Run `count` instructions and not one more; fewer when the processor halts.
+
+        Returns how many ran. Interrupts are not held off.
+        """
+        counter, common = self.counter, self.common
+        first = counter.instructions
+        common.halted = 0
+        while (left := first + count - counter.instructions) > 0:
+            if left > _MAX_BLOCK:
+                counter.stop_at(first + count - _MAX_BLOCK)
+            else:  # one block, translated to be no longer than what is left
+                counter.stop_at(counter.instructions + 1)
+                common.cflags_next_tb = left
+            self.run()
+            if common.halted or self.shut_down:
+                break
+        common.cflags_next_tb = _DEFAULT_CFLAGS
+        counter.stop_at(NO_LIMIT)
+        return counter.instructions - first
+
+    def kick(self) -> None:
+        """Have the engine look at its requests before the next block. Not from other threads."""
+        self.core.icount_decr.high = 0xFFFF
+
+    @property
+    def halted(self) -> bool:
+        """True after HLT; a new run clears it."""
+        return self.common.halted != 0
+
+    @property
+    def shut_down(self) -> bool:
+        """True after a triple fault."""
+        return self.env.old_exception == 8 and self.common.stopped != 0
+
+    @property
+    def nmi_pending(self) -> bool:
+        """True while an NMI waits."""
+        return bool(self.common.interrupt_request & Request.NMI)
+
+    # -- address translation ------------------------------------------------------------------
+
+    def set_a20(self, enabled: bool) -> None:
+        """Let address bit 20 through, or mask it as an 8086 would."""
+        self.core.symbols.x86_cpu_set_a20(self.core.cs, int(enabled))
+
+    @property
+    def a20(self) -> bool:
+        """True when address bit 20 is let through."""
+        return bool(self.env.a20_mask & 1 << 20)
+
+    def flush_tlb(self) -> None:
+        """Forget every cached address translation."""
+        self.core.symbols.tlb_flush(self.core.cs)
+
+    def drop_blocks(self, ram_address: int, size: int) -> None:
+        """Forget what was translated from `size` bytes at the engine's RAM address."""
+        self.core.symbols.tb_invalidate_phys_range(self._handle, ram_address, ram_address + size)
+
+    def ram_address(self, physical: int) -> int:
+        """The engine's RAM address of the mapping that holds `physical`, at its start."""
+        symbols = self.core.symbols
+        region = symbols.find_memory_mapping(self._handle, physical)
+        address: int = symbols.memory_region_get_ram_addr(region)
+        return address

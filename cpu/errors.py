@@ -1,0 +1,20 @@
+"""What can go wrong in the CPU socket, by whose fault it is."""
+
+from __future__ import annotations
+
+from hotswap.bus import HotswapError
+
+
+class UnsupportedEngine(HotswapError):
+    """This host, or the installed Unicorn, cannot run a whole PC. Nothing was changed.
+
+    The message names what did not fit and which versions do.
+    """
+
+
+class CpuStateError(HotswapError):
+    """A CPU state cannot be taken or put back: another model, or registers beyond the model."""
+
+
+class MemoryBoundsError(HotswapError):
+    """The host asked for physical memory that is not RAM, or through a revoked window."""

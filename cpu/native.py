@@ -1,0 +1,67 @@
+"""Loads the thunks: one page of machine code and, behind it, the page of its parameters."""
+
+from __future__ import annotations
+
+import ctypes
+
+from .host_memory import PAGE, make_executable, map_pages
+from .machine_code import CODE, ENTRIES
+
+_FIELDS = ["deliver_exception", "deliver_external", "exec_interrupt", "tlb_fill", "tlb_flush", "stop", "raise_exception", "cs", "env", "eip", "eflags", "cs_base", "dr", "hflags", "hflags2", "interrupt_request", "icount_decr", "exception_index", "exception_is_int", "error_code", "tlb", "count", "limit", "last", "header", "align", "vector", "int_eip", "delivering_int", "code_pages", "pages", "new_code_pages"]
+
+NO_LIMIT = 1 << 62
+"""A value of `Parameters.limit` no count reaches."""
+
+
+class Parameters(ctypes.Structure):
+    """`struct params` of thunks/thunks.h."""
+
+    _fields_ = [(name, ctypes.c_uint64) for name in _FIELDS]
+
+    deliver_exception: int
+    deliver_external: int
+    exec_interrupt: int
+    tlb_fill: int
+    tlb_flush: int
+    stop: int
+    raise_exception: int
+    cs: int
+    env: int
+    eip: int
+    eflags: int
+    cs_base: int
+    dr: int
+    hflags: int
+    hflags2: int
+    interrupt_request: int
+    icount_decr: int
+    exception_index: int
+    exception_is_int: int
+    error_code: int
+    tlb: int
+    count: int
+    limit: int
+    last: int
+    header: int
+    align: int
+    vector: int
+    int_eip: int
+    delivering_int: int
+    code_pages: int
+    pages: int
+    new_code_pages: int
+
+
+class Thunks:
+    """One engine's copy of the thunks. Never freed: the engine points at it until it is closed."""
+
+    def __init__(self) -> None:
+        self.address = map_pages(2 * PAGE)
+        self.parameters = Parameters.from_address(self.address + PAGE)
+        self.parameters.limit = NO_LIMIT
+        ctypes.memmove(self.address, CODE, len(CODE))
+        make_executable(self.address, PAGE)
+
+    def entry(self, name: str) -> int:
+        """The address of the thunk called `name` in its C source."""
+        return self.address + ENTRIES[name]

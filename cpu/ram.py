@@ -1,0 +1,172 @@
+"""Guest RAM: a private mapping over a file, so that a rollback point costs only what changed.
+
+The file (a memfd) is the rollback point. Pages written since are private copies, which
+/proc/self/pagemap tells apart; `commit` writes them to the file, `roll_back` forgets them. After a
+commit the same pages are dropped, or they would count as written for ever.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from .errors import MemoryBoundsError
+from .host_memory import PAGE, drop_pages, map_pages, unmap_pages
+
+HOLE = range(0xA0000, 0xC0000)
+"""Adapter memory: belongs to the bus, not to RAM."""
+MIN_SIZE = 1 << 20
+MAX_SIZE = 0xE000_0000
+_EVERYTHING = 1000
+"""From so many runs on, dropping the whole mapping is quicker than dropping each run."""
+
+# Top byte of a pagemap entry: 0x80 present, 0x40 swapped, 0x20 still the file's page.
+_WRITTEN = bytes(1 if byte & 0xC0 and not byte & 0x20 else 0 for byte in range(256))
+
+
+class Run(NamedTuple):
+    """`count` consecutive pages of 4 KiB from page number `page`."""
+
+    page: int
+    count: int
+
+
+class Ram:
+    """`size` bytes of RAM from physical address 0, with the adapter hole left out.
+
+    `file` is an open file of that size to start from (it becomes the rollback point and is written
+    by `commit`); by default the RAM is new and zero.
+    """
+
+    def __init__(self, size: int, file: int | None = None) -> None:
+        if size % PAGE or not MIN_SIZE <= size <= MAX_SIZE:
+            raise MemoryBoundsError(
+                f"RAM of {size} bytes: give a multiple of {PAGE} between {MIN_SIZE} and {MAX_SIZE}"
+            )
+        self.size = size
+        if file is None:
+            self._file = os.memfd_create("guest-ram", os.MFD_CLOEXEC)
+            os.ftruncate(self._file, size)
+        else:
+            if (length := os.fstat(file).st_size) != size:
+                raise MemoryBoundsError(f"the file holds {length} bytes, the RAM {size}")
+            self._file = os.dup(file)
+        self.address = map_pages(size, self._file)
+        self._pagemap = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+        self._bytes = memoryview((ctypes.c_char * size).from_address(self.address)).cast("B")
+        self._closed = False
+
+    def close(self) -> None:
+        """Unmap. No engine may still run on it."""
+        if not self._closed:
+            self._closed = True
+            self._bytes.release()
+            os.close(self._pagemap)
+            os.close(self._file)
+            unmap_pages(self.address, self.size)
+
+    # -- bytes --------------------------------------------------------------------------------
+
+    def check(self, start: int, size: int) -> None:
+        """Raise `MemoryBoundsError` unless all of `start` to `start + size` is RAM."""
+        end = start + size
+        if start < 0 or size < 0 or end > self.size:
+            raise MemoryBoundsError(
+                f"physical {start:#x}+{size:#x} is beyond the {self.size:#x} bytes of RAM"
+            )
+        if start < HOLE.stop and end > HOLE.start and size:
+            raise MemoryBoundsError(
+                f"physical {start:#x}+{size:#x} touches the adapter hole "
+                f"{HOLE.start:#x}-{HOLE.stop - 1:#x}, which is not RAM"
+            )
+
+    def read(self, start: int, size: int) -> bytes:
+        """A copy of `size` bytes. Raises `MemoryBoundsError`."""
+        self.check(start, size)
+        return bytes(self._bytes[start : start + size])
+
+    def store(self, start: int, content: bytes | bytearray | memoryview) -> None:
+        """Write, and nothing else: translations of old code stay. See `Processor.write_memory`."""
+        self.check(start, len(content))
+        self._bytes[start : start + len(content)] = content
+
+    # -- rollback point -----------------------------------------------------------------------
+
+    def dirty_runs(self) -> list[Run]:
+        """The pages written since the last commit."""
+        entries = os.pread(self._pagemap, self.size // PAGE * 8, self.address // PAGE * 8)
+        written = entries[7::8].translate(_WRITTEN)
+        runs, start = [], written.find(1)
+        while start >= 0:
+            end = written.find(0, start)
+            if end < 0:
+                end = len(written)
+            runs.append(Run(start, end - start))
+            start = written.find(1, end)
+        return runs
+
+    def commit(self) -> int:
+        """Make the present contents the rollback point; returns how many pages that took.
+
+        Much is quicker in rounds: commit while the guest runs, until a round has become short,
+        then once more with the processor paused. Only that last one is a point in time.
+        """
+        runs = self.dirty_runs()
+        for page, count in runs:
+            start, end = page * PAGE, (page + count) * PAGE
+            while start < end:
+                start += os.pwrite(self._file, self._bytes[start:end], start)
+        self._drop(runs)
+        return sum(run.count for run in runs)
+
+    def roll_back(self) -> list[Run]:
+        """Put the last commit's contents back; returns the pages that had been written."""
+        runs = self.dirty_runs()
+        self._drop(runs)
+        return runs
+
+    def _drop(self, runs: Iterable[Run]) -> None:
+        runs = list(runs)
+        if len(runs) >= _EVERYTHING:
+            drop_pages(self.address, self.size)
+        else:
+            for page, count in runs:
+                drop_pages(self.address + page * PAGE, count * PAGE)
+
+
+class RamWindow:
+    """A part of RAM lent to a card, for DMA; useless once revoked."""
+
+    def __init__(
+        self, ram: Ram, start: int, size: int, write: Callable[[int, bytes], None]
+    ) -> None:
+        ram.check(start, size)
+        self.start = start
+        self.size = size
+        self._ram: Ram | None = ram
+        self._write = write
+
+    def _locate(self, offset: int, size: int) -> Ram:
+        if self._ram is None:
+            raise MemoryBoundsError(f"the window at {self.start:#x} was revoked; ask for a new one")
+        if offset < 0 or size < 0 or offset + size > self.size:
+            raise MemoryBoundsError(
+                f"{offset:#x}+{size:#x} is outside the window of {self.size:#x} bytes at "
+                f"{self.start:#x}"
+            )
+        return self._ram
+
+    def read(self, offset: int, size: int) -> bytes:
+        """A copy of `size` bytes from `offset` in the window. Raises `MemoryBoundsError`."""
+        return self._locate(offset, size).read(self.start + offset, size)
+
+    def write(self, offset: int, content: bytes) -> None:
+        """Store at `offset`, as a host write. Raises `MemoryBoundsError`."""
+        self._locate(offset, len(content))
+        self._write(self.start + offset, content)
+
+    def revoke(self) -> None:
+        """End the loan: every later access raises."""
+        self._ram = None

@@ -1,0 +1,39 @@
+/*
+ * Exceptions, INT n and external interrupts, delivered by the engine's own code.
+ */
+#include "thunks.h"
+
+/* UC_HOOK_INTR: every exception and INT n. The engine has moved EIP past an INT; put it back, so
+ * that a fault in the delivery (no such gate, its DPL) names the INT itself. */
+void ENTRY(exception)(void *uc, u32 vector, void *user)
+{
+    if (*P.exception_is_int) {
+        *P.eip = P.int_eip;
+        P.delivering_int = 1;
+    }
+    P.deliver_exception(P.cs);
+    P.delivering_int = 0;
+}
+
+/* Stands in for CPUClass.cpu_exec_interrupt: called between blocks while a request is pending. INTR
+ * takes its vector from P; clearing the request is INTA. */
+u8 ENTRY(external)(void *cs, int request)
+{
+    int nmi = (request & CPU_INTERRUPT_NMI) && !(*P.hflags2 & HF2_NMI);
+
+    P.last = 0;
+    if ((request & CPU_INTERRUPT_HARD) && !nmi && (*P.eflags & EFLAGS_IF) &&
+        !(*P.hflags & HF_INHIBIT_IRQ)) {
+        *P.interrupt_request &= ~CPU_INTERRUPT_HARD;
+        P.deliver_external(P.env, P.vector, 1);
+        return 1;
+    }
+    return P.exec_interrupt(cs, request & ~CPU_INTERRUPT_HARD);
+}
+
+/* UC_HOOK_INSN on an instruction this model of processor does not have. */
+int ENTRY(undefined)(void *uc, void *user)
+{
+    P.raise_exception(P.env, 6);
+    return 1;                     /* not reached: it leaves by siglongjmp */
+}

@@ -1,0 +1,86 @@
+/*
+ * Machine code the engine calls instead of Python.
+ *
+ * All of it is freestanding and position independent: one read-only page of code, and `P`, the
+ * page of parameters behind it, at a fixed distance. cpu/native.py loads the bytes of
+ * cpu/machine_code.py, which rebuild.py makes from these files, and fills in P.
+ *
+ * It has to be native, not only for speed: a fault while an exception is delivered leaves by
+ * siglongjmp, which must not cross frames of the Python interpreter.
+ */
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long u64;
+typedef signed long s64;
+
+/* QEMU 5.0, target/i386/cpu.h and hw/core/cpu.h */
+enum {
+    EFLAGS_IF = 1 << 9,
+    HF_INHIBIT_IRQ = 1 << 3,
+    HF2_NMI = 1 << 2,             /* an NMI handler runs: further ones are held */
+    CPU_INTERRUPT_HARD = 0x002,
+    CPU_INTERRUPT_NMI = 0x200,
+    EXCP_DB = 1,
+    EXCP_INTERRUPT = 0x10000,     /* a stop was asked for */
+    EXCP_DEBUG = 0x10002,         /* an instruction breakpoint */
+};
+
+enum access { LOAD, STORE, FETCH };
+
+/* TranslationBlock, its first fields; the code it was translated to follows it in memory. */
+struct block {
+    u64 pc, cs_base;
+    u32 flags;
+    u16 size, icount;             /* icount: guest instructions */
+    u32 cflags, trace;
+    const u8 *code;
+    u64 code_size;                /* behind the code: per instruction three SLEB128 deltas */
+};
+
+struct tlb_entry { u64 read, write, code, physical, addend, pad[3]; };
+struct tlb { u64 mask; u8 *table; };
+
+/* Mirrored field by field by cpu/native.py; every field takes 8 bytes. */
+struct params {
+    /* the engine's own functions */
+    void (*deliver_exception)(void *cs);
+    void (*deliver_external)(void *env, int vector, int is_hardware);
+    u8 (*exec_interrupt)(void *cs, int request);
+    u8 (*tlb_fill)(void *cs, u64 address, int size, int access, int mmu, int probe, u64 ra);
+    void (*tlb_flush)(void *cs);
+    void (*stop)(void *uc);
+    void (*raise_exception)(void *env, int vector);
+
+    /* where the engine keeps the processor */
+    void *cs;
+    void *env;
+    u64 *eip, *eflags, *cs_base, *dr;
+    u32 *hflags, *hflags2;
+    u32 *interrupt_request;
+    volatile int *icount_decr;    /* negative: leave the chain of blocks */
+    int *exception_index, *exception_is_int, *error_code;
+    struct tlb *tlb;
+
+    /* block counter */
+    u64 count;                    /* instructions retired since power-on */
+    volatile u64 limit;           /* stop at the first block with count >= limit */
+    struct block *last;           /* the block that is counted but may not have ended yet */
+    u64 header;                   /* bytes from a TranslationBlock to its code */
+    u64 align;                    /* of a TranslationBlock */
+
+    /* delivery */
+    u64 vector;                   /* what INTR delivers */
+    u64 int_eip;                  /* EIP before the engine moved it past an INT n */
+    u64 delivering_int;           /* 1 while an INT n is being delivered */
+
+    /* fast stores */
+    u8 *code_pages;               /* by physical page: 0 data, else code; 1 fetched since aging */
+    u64 pages;
+    u64 new_code_pages;           /* statistics: first fetches from a page */
+};
+
+extern struct params P __attribute__((visibility("hidden")));
+
+#define ENTRY(name) __attribute__((section(".text." #name), used)) name

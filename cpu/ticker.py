@@ -1,0 +1,129 @@
+"""Timers with the kernel's precision: one ends slices from a thread, one wakes a halted processor.
+
+timerfd rather than sleeps: it can be set again while it is waited for, and epoll's own time-outs
+are whole milliseconds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from typing import Self
+
+import trio
+
+from .block_counter import BlockCounter
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_CLOCK_MONOTONIC = 1
+_SECOND = 1_000_000_000
+
+
+class _Timespec(ctypes.Structure):
+    _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
+
+
+class _Itimerspec(ctypes.Structure):
+    _fields_ = (("interval", _Timespec), ("value", _Timespec))
+
+
+class TimerFile:
+    """A timerfd on the monotonic clock."""
+
+    def __init__(self, *, blocking: bool) -> None:
+        flags = os.O_CLOEXEC | (0 if blocking else os.O_NONBLOCK)
+        self.file: int = _libc.timerfd_create(_CLOCK_MONOTONIC, flags)
+        if self.file < 0:
+            error = ctypes.get_errno()
+            raise OSError(error, f"timerfd_create: {os.strerror(error)}")
+        self._setting = _Itimerspec()
+        self._argument = ctypes.byref(self._setting)
+
+    def set(self, after: int, every: int = 0) -> None:
+        """Expire `after` ns from now (at once when that is not positive), then `every` ns."""
+        setting = self._setting
+        setting.value.seconds, setting.value.nanoseconds = divmod(max(after, 1), _SECOND)
+        setting.interval.seconds, setting.interval.nanoseconds = divmod(every, _SECOND)
+        _libc.timerfd_settime(self.file, 0, self._argument, None)
+
+    def disarm(self) -> None:
+        """Do not expire."""
+        self._setting.value.seconds = self._setting.value.nanoseconds = 0
+        _libc.timerfd_settime(self.file, 0, self._argument, None)
+
+    def close(self) -> None:
+        """Give the file up."""
+        os.close(self.file)
+
+
+class Ticker:
+    """Ends slices: a thread that stores 0 into the block counter's limit when its time has come.
+
+    That store is all another thread may do to a running engine. It is repeated each `every` ns, in
+    case a slice began between the store and the thread's looking. A context manager.
+    """
+
+    def __init__(self, counter: BlockCounter, every: int) -> None:
+        self.in_slice = False
+        """Set by the processor around each slice."""
+        self._counter = counter
+        self._every = every
+        self._timer = TimerFile(blocking=True)
+        self._closing = False
+        self._thread = threading.Thread(target=self._tick, name="cpu ticker", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing = True
+        self._timer.set(0)
+        self._thread.join()
+        self._timer.close()
+
+    def _tick(self) -> None:
+        while True:
+            os.read(self._timer.file, 8)
+            if self._closing:
+                return
+            if self.in_slice:
+                self._counter.stop()
+
+    def start(self, after: int) -> None:
+        """End the slice that begins now `after` ns from now."""
+        self._timer.set(after, self._every)
+
+    def sleep(self) -> None:
+        """No ticks until the next `start`."""
+        self._timer.disarm()
+
+
+class Wakeup:
+    """What a halted processor waits for: a point in host time, or `ring`, whichever is first.
+
+    A context manager.
+    """
+
+    def __init__(self) -> None:
+        self._timer = TimerFile(blocking=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.close()
+
+    async def wait(self, after: int | None) -> None:
+        """Until `after` ns have passed (never, if None) or `ring` was called since."""
+        if after is not None:
+            self._timer.set(after)
+        try:
+            await trio.lowlevel.wait_readable(self._timer.file)
+        finally:
+            self._timer.disarm()  # also forgets the expiration
+
+    def ring(self) -> None:
+        """Wake it now."""
+        self._timer.set(0)
