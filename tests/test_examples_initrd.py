@@ -36,6 +36,8 @@ PROGRAMS = {
     "forker 1": 8,
     "sorter 1": 3,
     "catter 1": 20,
+    "faults 1": 54,
+    "signals 1": 30,
     "selfmod 2": 3,
     "dirty 8 5": 6,
     "busy 8 5": 7,

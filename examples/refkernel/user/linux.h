@@ -11,7 +11,7 @@ typedef int s32;
 
 enum {
     ENOENT = 2, ESRCH = 3, EINTR = 4, EBADF = 9, ECHILD = 10, EAGAIN = 11, EFAULT = 14,
-    EINVAL = 22, EPIPE = 32
+    EINVAL = 22, EPIPE = 32, ENOSYS = 38
 };
 enum { O_RDONLY = 0, O_WRONLY = 1, O_NONBLOCK = 04000 };
 enum { SEEK_SET, SEEK_CUR, SEEK_END };
