@@ -16,8 +16,6 @@ from hotswap.switchover.memory import MIB, MemoryPlan
 BOOTLOADER_MAGIC = 0x2BADB002
 HEADER_MAGIC, HEADER_SEARCH = 0x1BADB002, 8192
 INFO_PA, INFO_END = 0x10000, 0x20000
-GDT_PA = 0x10800
-CODE32, DATA32 = 0x00CF9B000000FFFF, 0x00CF93000000FFFF
 _AVAILABLE, _RESERVED = 1, 2
 _FLAGS = 1 << 0 | 1 << 2 | 1 << 3 | 1 << 6 | 1 << 9  # mem, cmdline, mods, mmap, loader name
 PAGE = 4096
@@ -50,7 +48,6 @@ def load_kernel(
     store(image.load_lo, image.content)
     if initrd:
         store(initrd_lo, initrd)
-    store(GDT_PA, struct.pack("<QQQQ", 0, 0, CODE32, DATA32))
     areas = _areas(ram, top)
     maps = b"".join(struct.pack("<IQQI", 20, lo, size, kind) for lo, size, kind in areas)
     modules = struct.pack("<IIII", initrd_lo, initrd_lo + len(initrd), 0, 0) if initrd else b""

@@ -1,0 +1,269 @@
+"""A whole machine: RAM, CPU, backplane and the cards every PC has, in one nursery."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Literal, TypeVar
+
+import msgspec
+import outcome
+import structlog
+import trio
+
+from hotswap.bus import (
+    Backplane,
+    BoardEvent,
+    BudgetSpent,
+    CardFault,
+    CpuShutdown,
+    MachineClock,
+    Slot,
+    open_backplane,
+)
+from hotswap.cpu import InstructionTime, Processor, Ram, RealTime
+from hotswap.switchover.image import KernelImage
+from hotswap.switchover.machine import Machine, kernel_name
+from hotswap.switchover.memory import MIB, RAM_MIN, MemoryPlan, plan_memory
+
+from .backends import SerialBackEnd, open_backend
+from .discovery import make_card
+from .exits import Exit, debug_exit_status
+from .loader import BOOTLOADER_MAGIC, load_kernel
+
+T = TypeVar("T")
+
+BOOT_STACK = 0x7000
+
+
+class BoardConfig(msgspec.Struct, frozen=True):
+    """What to build. `memory` in MiB; `wall_clock` in ns since 1970 at power-on, None for now.
+
+    A deterministic machine counts `rate` instructions a second and starts at a fixed date.
+    """
+
+    memory: int = 64
+    cpu: Literal["486", "586"] = "486"
+    deterministic: bool = False
+    rate: int = 100_000_000
+    wall_clock: int | None = None
+    name: str = "machine"
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How a run ended: the exit status and, when it was not the guest's wish, why."""
+
+    status: int
+    message: str = ""
+
+
+class Board:
+    """One machine. Use `open_board`."""
+
+    def __init__(
+        self,
+        config: BoardConfig,
+        nursery: trio.Nursery,
+        backplane: Backplane,
+        processor: Processor,
+        timebase: RealTime | InstructionTime,
+    ) -> None:
+        self.config = config
+        self.backplane = backplane
+        self.processor = processor
+        self.plan: MemoryPlan | None = (
+            plan_memory(processor.ram.size) if processor.ram.size >= RAM_MIN else None
+        )
+        self.nursery = nursery
+        self._timebase = timebase
+        self._machine: Machine | None = None
+        self._paused = False
+        self._ended: Ended | None = None
+        self._end = trio.Event()
+        self._log = structlog.get_logger()
+
+    # -- building and booting -------------------------------------------------------------------
+
+    async def plug_in(self, name: str, settings: Mapping[str, object] | None = None) -> Slot:
+        """Insert a new card of this name. Raises `PluginError`, `BusError`."""
+        return await self.backplane.insert(make_card(name, settings))
+
+    def boot(self, kernel: KernelImage, *, initrd: bytes = b"", append: str = "") -> None:
+        """Load a kernel as a boot loader does; the CPU task runs it. Raises `LoadError`."""
+        processor = self.processor
+        info = load_kernel(
+            kernel, initrd, append, self.plan, processor.ram.size, processor.write_memory
+        )
+        processor.flat32(kernel.entry, BOOT_STACK, eax=BOOTLOADER_MAGIC, ebx=info)
+        if self.plan is not None:
+            self._machine = Machine(processor, self.backplane, self.plan, kernel)
+        self.nursery.start_soon(processor.run, name="cpu")
+
+    @property
+    def machine(self) -> Machine:
+        """What a switchover works on. Raises Refused with the reason when there is none."""
+        if self._machine is None:
+            plan_memory(self.processor.ram.size)  # says that the RAM is too small
+            raise RuntimeError("boot() comes first")
+        return self._machine
+
+    def slot(self, name: str) -> Slot:
+        """The slot of the first card called `name`. Raises `BusError`."""
+        return self.backplane.card(name).slot
+
+    @property
+    def serial(self) -> Slot:
+        """The first serial port."""
+        return self.slot("uart")
+
+    # -- how it ends ------------------------------------------------------------------------------
+
+    async def ended(self) -> Ended:
+        """Wait for the end of the run."""
+        await self._end.wait()
+        assert self._ended is not None
+        return self._ended
+
+    def end(self, ended: Ended) -> None:
+        """The run is over; the first reason counts."""
+        if self._ended is None:
+            self._ended = ended
+            self._end.set()
+
+    def stop(self) -> None:
+        """An operator's wish to end the run."""
+        self.end(Ended(Exit.OK))
+
+    def lose(self, why: str) -> None:
+        """Neither kernel can go on."""
+        self.end(Ended(Exit.FAILED, why))
+
+    def on_event(self, event: BoardEvent) -> None:
+        """What happens on the board while no switchover listens."""
+        match event:
+            case CpuShutdown():
+                self.end(Ended(Exit.GUEST, f"the guest ended: {event}"))
+            case CardFault() | BudgetSpent():
+                self._log.error("board", happened=str(event))
+
+    async def obey_debug_exit(self) -> None:
+        """End the run when a byte written to the debug-exit port has been let out."""
+        output = self.slot("debugexit").output
+        await output.ready()
+        self.end(Ended(debug_exit_status(output.take(1)[0])))
+
+    async def drain(self, seconds: float) -> None:
+        """Let the serial back end take what the guest has sent."""
+        with trio.move_on_after(seconds):
+            await self.serial.output.drained()
+
+    # -- operating --------------------------------------------------------------------------------
+
+    async def pause(self) -> None:
+        """Stop between two instructions; machine time stands still. Twice is once."""
+        if not self._paused:
+            self._paused = True
+            await self.processor.pause()
+            if isinstance(self._timebase, RealTime):
+                self._timebase.stop()
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        if self._paused:
+            self._paused = False
+            if isinstance(self._timebase, RealTime):
+                self._timebase.go_on()
+            self.processor.resume()
+
+    async def in_background(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do `work` in the machine's nursery: it goes on when whoever asked for it is gone."""
+        done = trio.Event()
+        result: outcome.Outcome[T] | None = None
+
+        async def carry_out() -> None:
+            nonlocal result
+            result = await outcome.acapture(work)
+            done.set()
+
+        self.nursery.start_soon(carry_out)
+        await done.wait()
+        assert result is not None
+        return result.unwrap()
+
+    def info(self) -> dict[str, Any]:
+        """How the machine is, for people and machines."""
+        processor = self.processor
+        state = "paused" if self._paused else "halted" if processor.halted else "running"
+        return {
+            "machine": self.config.name,
+            "state": "shut down" if processor.shut_down else state,
+            "kernel": kernel_name(self._machine.kernel) if self._machine else "",
+            "memory_mib": processor.ram.size // MIB,
+            "clock": "instructions" if self.config.deterministic else "real time",
+            "time_ns": self.backplane.clock.now(),
+            "instructions": processor.instructions,
+            "switchovers": self._machine.switchovers if self._machine else 0,
+            "under_way": self.backplane.locked_by or "",
+            "engine": processor.capabilities.summary(),
+            "cards": [
+                {
+                    "slot": number,
+                    "card": slot.title,
+                    "fault": slot.fault.what if slot.fault else "",
+                    "policy": slot.policy.value,
+                }
+                for number, slot in sorted(self.backplane.slots.items())
+            ],
+        }
+
+
+@asynccontextmanager
+async def open_board(
+    config: BoardConfig = BoardConfig(),  # noqa: B008 (frozen)
+    serial: SerialBackEnd | None = None,
+) -> AsyncIterator[Board]:
+    """A machine with the usual cards, not booted yet; it is gone when the block ends.
+
+    The first serial port goes to `serial`, by default to memory. Raises `UnsupportedEngine`,
+    `PluginError`.
+    """
+    timebase = InstructionTime(config.rate) if config.deterministic else RealTime()
+    backend = serial or await open_backend("memory")
+    with structlog.contextvars.bound_contextvars(machine=config.name):
+        async with open_backplane(MachineClock(timebase.now)) as backplane:
+            ram = Ram(config.memory * MIB)
+            processor = Processor(ram, backplane, timebase, model=config.cpu)
+            async with trio.open_nursery() as nursery:
+                board = Board(config, nursery, backplane, processor, timebase)
+                with backplane.listening(board.on_event):
+                    await _plug_usual_cards(board)
+                    nursery.start_soon(board.obey_debug_exit)
+                    uart = board.serial
+                    nursery.start_soon(backend.serve, uart.input, uart.output)
+                    try:
+                        yield board
+                    finally:
+                        nursery.cancel_scope.cancel()
+
+
+async def _plug_usual_cards(board: Board) -> None:
+    """The cards of a plain PC, and the switchover card when there is memory for one."""
+    config, plan = board.config, board.plan
+    clock: dict[str, object] = {"memory_kib": config.memory * 1024}
+    if not config.deterministic or config.wall_clock is not None:
+        clock["time_ns"] = config.wall_clock if config.wall_clock is not None else time.time_ns()
+    for name, settings in (("pic", {}), ("pit", {}), ("cmos", clock), ("uart", {}),
+                           ("port92", {}), ("post", {}), ("debugexit", {})):  # fmt: skip
+        await board.plug_in(name, settings)
+    if plan is not None:
+        await board.plug_in(
+            "switchover",
+            {
+                "stage_pa": plan.stage.lo,
+                "scratch_lo": plan.scratch.lo,
+                "scratch_hi": plan.scratch.hi,
+                "echo_pa": plan.echo.lo,
+                "echo_len": plan.echo.size,
+            },
+        )
