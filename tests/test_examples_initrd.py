@@ -39,6 +39,7 @@ PROGRAMS = {
     "faults 1": 54,
     "signals 1": 30,
     "selfmod 2": 3,
+    "bugcheck 2 1": 4,
     "dirty 8 5": 6,
     "busy 8 5": 7,
 }
@@ -138,6 +139,10 @@ def test_a_program_checks_itself(natively: list[str], program: str) -> None:
     name, *_ = program.split()
     assert output.splitlines()[-1:] == [f"{name} ok {PROGRAMS[program]}"]
     assert status == 0
+
+
+def test_bugcheck_finds_linux_without_v1s_bug(natively: list[str]) -> None:
+    assert run(natively, "bugcheck 3 1") == (0, "bugcheck: fixed\nbugcheck ok 6\n")
 
 
 def test_init_starts_what_it_is_told_and_counts(natively: list[str]) -> None:
