@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from .layout import Field, Record, layout_of, show_bytes
+from .layout import Field, Record, key_text, layout_of, show_bytes
 from .records import File, Frame, Pipe, Proc, Time, Timer
 from .savemap import SaveStateMap
 from .schema import KINDS, PAGE, SectionKind, SectionType
@@ -59,7 +59,8 @@ def canonical(found: SaveStateMap) -> CanonicalMap:
 def difference(before: SaveStateMap, after: SaveStateMap) -> list[str]:
     """What has changed from `before` to `after`, a line each: section, record, field, both values.
 
-    [] when the two say the same. Raises MapError when a path is not in BLOB.
+    [] when the two say the same. Both maps must have passed level 2: a key that is there twice is
+    not seen here, and a path outside BLOB raises MapError.
     """
     changed: list[str] = []
     for kind in _SECTIONS:
@@ -163,5 +164,5 @@ def _clock_difference(before: SaveStateMap, after: SaveStateMap) -> Iterator[str
             continue
         late = after.time.mono_ns + same.left_ns - before.time.mono_ns - timer.left_ns
         if late < -slack or (late > slack and same.left_ns):  # one that is due has nothing left
-            where = f"TIMER kind {timer.kind} pid {timer.pid} cookie {timer.cookie}"
-            yield f"{where}: expires {late} ns later than before"
+            where = key_text(timer, KINDS[SectionType.TIMER].key)
+            yield f"TIMER {where}: expires {late} ns later than before"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ RAM_LO = 0x100000  # below are bootstrap, boot information and the adapter area
 _SEGMENTS_MAX = 64
 _NOTES_MAX = 1 << 16
 _LZ4_MAGIC = b"\x04\x22\x4d\x18"
+_GNU, _BUILD_ID_TYPE = b"GNU\0", 3  # NT_GNU_BUILD_ID
+_LKUS = NOTE_NAME.encode() + b"\0"
 _NOTE = layout_of(Note)
 # what pyelftools raises besides its own errors when tables contradict each other
 _MALFORMED = (
@@ -230,13 +233,25 @@ def _notes(segments: list[Any], name: str) -> tuple[Note | None, bytes]:
         if segment["p_filesz"] > _NOTES_MAX:
             size = f"the notes are {segment['p_filesz']} bytes, more than {_NOTES_MAX}"
             raise ImageError(size, f"{name}, program headers", REBUILD)
-        for found in segment.iter_notes():
-            content: bytes = found["n_descdata"]
-            if found["n_name"] == NOTE_NAME and found["n_type"] == NOTE_TYPE:
+        for owner, kind, content in _note_entries(segment.data()):
+            if (owner, kind) == (_GNU, _BUILD_ID_TYPE):
+                build_id = content
+            elif (owner, kind) == (_LKUS, NOTE_TYPE):
                 if len(content) < _NOTE.size:
                     size = f"has {len(content)} bytes, at least {_NOTE.size} are needed"
                     raise ImageError(size, f"{name}, LKUS note", REBUILD)
                 note = _NOTE.unpack(content)
-            elif found["n_name"] == "GNU" and found["n_type"] == "NT_GNU_BUILD_ID":
-                build_id = content
     return note, build_id
+
+
+def _note_entries(notes: bytes) -> Iterator[tuple[bytes, int, bytes]]:
+    """(owner, type, content) of each note, both padded to 4.
+
+    By hand: pyelftools names types without looking at the owner, so ours would be NT_GNU_ABI_TAG.
+    """
+    at = 0
+    while at + 12 <= len(notes):
+        owner_len, content_len, kind = struct.unpack_from("<3I", notes, at)
+        begin = at + 12 + -(-owner_len // 4) * 4
+        yield notes[at + 12 : at + 12 + owner_len], kind, notes[begin : begin + content_len]
+        at = begin + -(-content_len // 4) * 4

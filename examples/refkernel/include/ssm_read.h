@@ -190,13 +190,14 @@ struct ssm_cursor {
     const uint8_t *data;   /* bytes of the record just read (PIPE), `len` of them */
 };
 
-/* The records of a section; none when the map has no such section. */
+/* The records of a section; none when the map has no such section, or this version does not know
+ * it: ssm_check has not looked into it. */
 static inline struct ssm_cursor ssm_open(const void *map, uint32_t type)
 {
     const struct ssm_sect *sect = ssm_find(map, type);
     struct ssm_cursor cursor = { 0, 0, 0, 0, 0 };
 
-    if (sect) {
+    if (sect && ssm_kind(type)->size) {
         cursor.at = (const uint8_t *)map + sect->off;
         cursor.left = sect->count;
         cursor.rec_size = sect->rec_size;
