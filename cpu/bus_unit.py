@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from ctypes import c_int, c_size_t, c_uint32, c_uint64
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from unicorn import UC_HOOK_INSN
 from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT, UC_X86_INS_RDTSC
@@ -19,6 +19,9 @@ from hotswap.bus import FLOATING, Backplane, Cycle, Space
 
 from .core import Core
 from .errors import UnsupportedEngine
+
+_Read: TypeAlias = Callable[[int, int], int]
+_Write: TypeAlias = Callable[[int, int, int], None]
 
 _IN = ctypes.CFUNCTYPE(c_uint32, c_size_t, c_uint32, c_int)
 _OUT = ctypes.CFUNCTYPE(None, c_size_t, c_uint32, c_int, c_uint32)
@@ -88,7 +91,7 @@ class BusUnit:
     # The callbacks must let nothing through, be it a KeyboardInterrupt: ctypes would drop it.
 
     def _make_in(self) -> Callable[[int, int, int], int]:
-        reads = self._backplane.port_reads
+        reads = cast("tuple[list[_Read], ...]", self._backplane.port_reads)
 
         def port_in(_uc: int, port: int, width: int) -> int:
             try:
@@ -100,7 +103,7 @@ class BusUnit:
         return port_in
 
     def _make_out(self) -> Callable[[int, int, int, int], None]:
-        writes = self._backplane.port_writes
+        writes = cast("tuple[list[_Write], ...]", self._backplane.port_writes)
 
         def port_out(_uc: int, port: int, width: int, value: int) -> None:
             try:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from unicorn import UC_ARCH_X86, UC_MODE_32, Uc
+from unicorn import UC_ARCH_X86, UC_MODE_32
 from unicorn.x86_const import (
     UC_CPU_X86_486,
     UC_CPU_X86_PENTIUM,
@@ -16,7 +16,7 @@ from unicorn.x86_const import (
 from .errors import UnsupportedEngine
 from .native import Thunks
 from .registers import Common, Env, IcountDecr
-from .symbols import Symbols
+from .symbols import Symbols, open_engine
 
 Model: TypeAlias = Literal["486", "586"]
 """Intel 486DX4 (CPUID, no TSC) or Pentium."""
@@ -36,7 +36,7 @@ class Core:
     def __init__(self, model: Model) -> None:
         self.model: Model = model
         self.symbols = Symbols()
-        self.uc = Uc(UC_ARCH_X86, UC_MODE_32)
+        self.uc: Any = open_engine(UC_ARCH_X86, UC_MODE_32)
         self.uc.ctl_set_cpu_model(_MODELS[model])
         # No `until` address: each would drop the translations around it at every start.
         self.uc.ctl_exits_enabled(True)

@@ -58,12 +58,6 @@ class Delivery:
         self._common.interrupt_request |= Request.NMI
         self._icount_decr.high = 0xFFFF
 
-    def hold_nmi(self) -> bool:
-        """Take a pending NMI back; True when there was one."""
-        pending = bool(self._common.interrupt_request & Request.NMI)
-        self._common.interrupt_request &= ~Request.NMI
-        return pending
-
 
 def _find_stop_interrupt(core: Core) -> int:
     """Where uc_struct keeps the function that makes #UD end a run: known by its code."""

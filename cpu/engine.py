@@ -12,7 +12,6 @@ from .delivery import Delivery
 from .errors import UnsupportedEngine
 from .fast_stores import FastStores
 from .native import NO_LIMIT
-from .registers import Request
 
 _NO_UNTIL = (1 << 64) - 1
 _MAX_BLOCK = 512  # TCG_MAX_INSNS
@@ -76,10 +75,6 @@ class Engine:
         counter.stop_at(NO_LIMIT)
         return counter.instructions - first
 
-    def kick(self) -> None:
-        """Have the engine look at its requests before the next block. Not from other threads."""
-        self.core.icount_decr.high = 0xFFFF
-
     @property
     def halted(self) -> bool:
         """True after HLT; a new run clears it."""
@@ -89,11 +84,6 @@ class Engine:
     def shut_down(self) -> bool:
         """True after a triple fault."""
         return self.env.old_exception == 8 and self.common.stopped != 0
-
-    @property
-    def nmi_pending(self) -> bool:
-        """True while an NMI waits."""
-        return bool(self.common.interrupt_request & Request.NMI)
 
     # -- address translation ------------------------------------------------------------------
 

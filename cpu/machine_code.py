@@ -4,9 +4,9 @@ COMPILER = "gcc 12"
 
 ENTRIES = {
     "block": 0x0,
-    "exception": 0xf0,
+    "exception": 0xF0,
     "external": 0x140,
-    "fill": 0x1d0,
+    "fill": 0x1D0,
     "main_loop": 0x300,
     "undefined": 0x420,
 }

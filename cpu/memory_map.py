@@ -70,8 +70,8 @@ class MemoryMap:
     def _pages_with_code(self, runs: Sequence[Run]) -> list[int]:
         stores = self._engine.stores
         if stores is None:
-            return [page for run in runs for page in range(run.page, run.page + run.count)]
-        return [page for run in runs for page in stores.code_pages(run.page, run.count)]
+            return [page for run in runs for page in range(run.first, run.first + run.pages)]
+        return [page for run in runs for page in stores.code_pages(run.first, run.pages)]
 
     def _drop_page(self, page: int) -> None:
         start = page * PAGE

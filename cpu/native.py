@@ -7,7 +7,40 @@ import ctypes
 from .host_memory import PAGE, make_executable, map_pages
 from .machine_code import CODE, ENTRIES
 
-_FIELDS = ["deliver_exception", "deliver_external", "exec_interrupt", "tlb_fill", "tlb_flush", "stop", "raise_exception", "cs", "env", "eip", "eflags", "cs_base", "dr", "hflags", "hflags2", "interrupt_request", "icount_decr", "exception_index", "exception_is_int", "error_code", "tlb", "count", "limit", "last", "header", "align", "vector", "int_eip", "delivering_int", "code_pages", "pages", "new_code_pages"]
+_FIELDS = [
+    "deliver_exception",
+    "deliver_external",
+    "exec_interrupt",
+    "tlb_fill",
+    "tlb_flush",
+    "stop",
+    "raise_exception",
+    "cs",
+    "env",
+    "eip",
+    "eflags",
+    "cs_base",
+    "dr",
+    "hflags",
+    "hflags2",
+    "interrupt_request",
+    "icount_decr",
+    "exception_index",
+    "exception_is_int",
+    "error_code",
+    "tlb",
+    "count",
+    "limit",
+    "last",
+    "header",
+    "align",
+    "vector",
+    "int_eip",
+    "delivering_int",
+    "code_pages",
+    "pages",
+    "new_code_pages",
+]
 
 NO_LIMIT = 1 << 62
 """A value of `Parameters.limit` no count reaches."""

@@ -10,7 +10,7 @@ here finds the processor between two instructions.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import structlog
@@ -20,15 +20,17 @@ from trio.testing import wait_all_tasks_blocked
 from hotswap.bus import Backplane, BudgetSpent, CpuShutdown
 
 from . import power_on
-from .block_counter import NO_LIMIT
 from .bus_unit import BusUnit
 from .core import Model
 from .engine import Engine
 from .errors import CpuStateError, MemoryBoundsError
+from .interrupts import InterruptPins
 from .memory_map import MemoryMap
+from .native import NO_LIMIT
 from .ram import Ram, RamWindow, Run
-from .registers import EFLAGS_IF, HF2_NMI, Request, Segment
+from .registers import EFLAGS_IF, Segment
 from .selftest import Capabilities, probe
+from .standstill import Standstill
 from .state import Checkpoint, CpuState, Extras, Registers
 from .ticker import Ticker, Wakeup
 from .timebase import InstructionTime, RealTime
@@ -69,7 +71,7 @@ class Processor:
         self._clock = clock
         self._counted = clock if isinstance(clock, InstructionTime) else None
         self._counter = engine.counter
-        self._delivery = engine.delivery
+        self._interrupts = InterruptPins(engine, backplane)
         stamp = self._time_stamp if model == "586" else None
         self._bus_unit = BusUnit(engine.core, backplane, self._counter.stop, stamp)
         self._memory = MemoryMap(engine, ram, self._bus_unit)
@@ -77,18 +79,11 @@ class Processor:
         power_on.reset(engine.core)
         if self._counted is not None:
             self._counted.attach(self._counter)
-        self._armed: int | None = None
         self._halted = False
-        self._shut_down = False
         self._ring: Callable[[], None] | None = None
-        self._interrupts_held = False
         self._reset_asked = False
-        self._pausers = 0
+        self._standstill = Standstill()
         self._budget: tuple[int, int] | None = None  # first instruction, last instruction
-        self._running = False
-        self._parked = trio.Event()
-        self._unparked = trio.Event()
-        self._unparked.set()
         self._aged = time.monotonic_ns()
         self._log = structlog.get_logger().bind(cpu=model)
         backplane.cpu = self
@@ -97,29 +92,26 @@ class Processor:
 
     # -- the task -----------------------------------------------------------------------------
 
-    async def run(
-        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Run the guest until cancelled. One at a time."""
         self._log.info("processor runs", **self.capabilities.summary())
-        self._running = True
-        self._parked = trio.Event()
+        standstill = self._standstill
+        standstill.begin()
         try:
             with Ticker(self._counter, SLICE) as ticker, Wakeup() as wakeup:
                 task_status.started()
                 while True:
                     await self._between_slices()
-                    if self._pausers or self._shut_down:
+                    if standstill.wanted:
                         ticker.sleep()
-                        await self._park()
-                    elif self._halted and not self._can_wake():
+                        await standstill.park()
+                    elif self._halted and not self._interrupts.can_wake:
                         ticker.sleep()
                         await self._wait_for_interrupt(wakeup)
                     else:
                         self._slice(ticker)
         finally:
-            self._running = False
-            self._parked.set()
+            standstill.end()
 
     def _slice(self, ticker: Ticker) -> None:
         deadline = self._backplane.clock.next_deadline()
@@ -189,12 +181,6 @@ class Processor:
 
     # -- HLT, shutdown, pause -----------------------------------------------------------------
 
-    def _can_wake(self) -> bool:
-        env = self.engine.env
-        if self.engine.nmi_pending and not env.hflags2 & HF2_NMI:
-            return True
-        return self._armed is not None and bool(env.eflags & EFLAGS_IF)
-
     async def _wait_for_interrupt(self, wakeup: Wakeup) -> None:
         """HLT: no host time until a deadline or a kick."""
         if not self.engine.env.eflags & EFLAGS_IF:
@@ -212,26 +198,15 @@ class Processor:
 
     def _shut_down_with(self, reason: str) -> None:
         env = self.engine.env
-        self._shut_down = True
+        self._standstill.blocked = True
         event = CpuShutdown(reason, env.segs[Segment.CS].selector, env.eip)
         self._log.warning("processor shut down", reason=reason, at=str(event))
         self._backplane.report(event)
 
     def _revive(self) -> None:
-        if self._shut_down:
-            self._shut_down = False
+        if self._standstill.blocked:
             self.engine.env.old_exception = -1
-        self._unpark()
-
-    async def _park(self) -> None:
-        self._unparked = trio.Event()
-        self._parked.set()
-        await self._unparked.wait()
-
-    def _unpark(self) -> None:
-        if not self._pausers and not self._shut_down and not self._unparked.is_set():
-            self._parked = trio.Event()  # the task goes on at its next turn
-            self._unparked.set()
+            self._standstill.blocked = False
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
@@ -244,23 +219,17 @@ class Processor:
 
     async def pause(self) -> None:
         """Return once the processor stands still; it does until each `pause` has its `resume`."""
-        self._pausers += 1
+        self._standstill.ask()
         try:
             self.kick()
-            if self._running:
-                await self._parked.wait()
-            else:
-                await trio.lowlevel.checkpoint()
+            await self._standstill.parked()
         except BaseException:
             self.resume()
             raise
 
     def resume(self) -> None:
         """Take one `pause` back. Raises `CpuStateError` when there was none."""
-        if not self._pausers:
-            raise CpuStateError("resume without pause")
-        self._pausers -= 1
-        self._unpark()
+        self._standstill.withdraw()
 
     async def step(self, count: int = 1) -> int:
         """Execute exactly `count` instructions while paused; returns how many that were.
@@ -268,23 +237,18 @@ class Processor:
         Fewer at HLT and shutdown. No interrupt is taken and no alarm fires meanwhile: they come
         when the processor resumes. Raises `CpuStateError` unless it is paused.
         """
-        if not self._pausers:
+        if not self._standstill.asked:
             raise CpuStateError("step: pause the processor first")
         first = self.instructions
-        self._interrupts_held = True
-        self._withdraw()
-        nmi = self._delivery.hold_nmi()
+        self._interrupts.hold()
         try:
             while (left := count - (self.instructions - first)) > 0:
-                if self._halted or self._shut_down:
+                if self._halted or self.shut_down:
                     break
                 self._execute(min(left, _STEP))
                 await trio.lowlevel.checkpoint()
         finally:
-            self._interrupts_held = False
-            if nmi:
-                self._delivery.nmi()
-            self.sync_interrupts()
+            self._interrupts.release()
         return self.instructions - first
 
     @contextmanager
@@ -302,29 +266,7 @@ class Processor:
 
     def sync_interrupts(self) -> None:
         """Notice a delivered interrupt, ask the controller again, arm or withdraw INTR."""
-        controller = self._backplane.controller
-        if controller is None:
-            self._withdraw()
-            return
-        delivery = self._delivery
-        if self._armed is not None and not delivery.armed:
-            self._armed = None
-            controller.acknowledge()
-        if self._interrupts_held:
-            return
-        vector = controller.update()
-        if vector is None:
-            self._withdraw()
-        elif vector != self._armed:
-            delivery.arm(vector)
-            self._armed = vector
-
-    def _withdraw(self) -> None:
-        if self._armed is not None:
-            if not self._delivery.armed and self._backplane.controller is not None:
-                self._backplane.controller.acknowledge()
-            self._delivery.withdraw()
-            self._armed = None
+        self._interrupts.sync()
 
     def kick(self) -> None:
         """End the running slice at its next block, or wake a halted processor to look around."""
@@ -335,7 +277,7 @@ class Processor:
 
     def nmi(self) -> None:
         """Raise NMI. Also brings the processor out of HLT and shutdown."""
-        self._delivery.nmi()
+        self._interrupts.nmi()
         self._revive()
         self.kick()
 
@@ -354,8 +296,8 @@ class Processor:
     def _do_reset(self) -> None:
         self._reset_asked = False
         self._halted = False
-        self._withdraw()
-        self.engine.common.interrupt_request = 0
+        self._interrupts.withdraw()
+        self._interrupts.put(None, nmi=False)
         power_on.reset(self.engine.core)
         self._revive()
         self.kick()
@@ -375,7 +317,7 @@ class Processor:
     @property
     def shut_down(self) -> bool:
         """True after a `CpuShutdown` was reported."""
-        return self._shut_down
+        return self._standstill.blocked
 
     @property
     def a20(self) -> bool:
@@ -387,26 +329,22 @@ class Processor:
 
     def _extras(self) -> Extras:
         return Extras(
-            self._armed if self._delivery.armed else None,
-            self.engine.nmi_pending,
+            self._interrupts.vector,
+            self._interrupts.nmi_pending,
             self._halted,
-            self._shut_down,
+            self.shut_down,
             self.instructions,
             0 if self._counted is None else self._counted.skipped,
         )
 
     def _put_extras(self, extras: Extras | CpuState) -> None:
-        self.engine.common.interrupt_request = Request.NMI if extras.nmi_pending else 0
-        self._armed = extras.armed_vector
-        if extras.armed_vector is not None:
-            self._delivery.arm(extras.armed_vector)
+        self._interrupts.put(extras.armed_vector, nmi=extras.nmi_pending)
         self._halted = extras.halted
-        self._shut_down = extras.shut_down
         if self._counted is not None:
             self._counter.instructions = extras.instructions
             self._counted.skipped = extras.skipped
         self.engine.flush_tlb()
-        self._unpark()
+        self._standstill.blocked = extras.shut_down
         self.kick()
 
     def take_state(self) -> CpuState:

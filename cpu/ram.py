@@ -27,10 +27,10 @@ _WRITTEN = bytes(1 if byte & 0xC0 and not byte & 0x20 else 0 for byte in range(2
 
 
 class Run(NamedTuple):
-    """`count` consecutive pages of 4 KiB from page number `page`."""
+    """`pages` consecutive pages of 4 KiB from page number `first`."""
 
-    page: int
-    count: int
+    first: int
+    pages: int
 
 
 class Ram:
@@ -119,7 +119,7 @@ class Ram:
             while start < end:
                 start += os.pwrite(self._file, self._bytes[start:end], start)
         self._drop(runs)
-        return sum(run.count for run in runs)
+        return sum(run.pages for run in runs)
 
     def roll_back(self) -> list[Run]:
         """Put the last commit's contents back; returns the pages that had been written."""

@@ -52,7 +52,12 @@ HF2_NMI = 1 << 2
 class SegmentCache(ctypes.Structure):
     """A segment register with its descriptor cache; `flags` is the descriptor's high word."""
 
-    _fields_ = (("selector", c_uint32), ("base", c_uint64), ("limit", c_uint32), ("flags", c_uint32))
+    _fields_ = (
+        ("selector", c_uint32),
+        ("base", c_uint64),
+        ("limit", c_uint32),
+        ("flags", c_uint32),
+    )
     selector: int
     base: int
     limit: int

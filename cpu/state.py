@@ -20,13 +20,39 @@ VERSION = 1
 _REGISTERS = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
 _SEGMENTS = ("es", "cs", "ss", "ds", "fs", "gs")
 _TABLES = {"ldtr": "ldt", "tr": "tr", "gdtr": "gdt", "idtr": "idt"}
-_SAME = ["eip", "eflags", "cc_dst", "cc_src", "cc_src2", "cc_op", "df", "hflags", "hflags2", "a20_mask", "efer", "sysenter_cs", "sysenter_esp", "sysenter_eip", "star", "tsc_aux", "xcr0", "mcg_status", "misc_enable", "pat", "smbase", "error_code", "exception_is_int", "exception_next_eip", "old_exception"]
+_SAME = [
+    "eip",
+    "eflags",
+    "cc_dst",
+    "cc_src",
+    "cc_src2",
+    "cc_op",
+    "df",
+    "hflags",
+    "hflags2",
+    "a20_mask",
+    "efer",
+    "sysenter_cs",
+    "sysenter_esp",
+    "sysenter_eip",
+    "star",
+    "tsc_aux",
+    "xcr0",
+    "mcg_status",
+    "misc_enable",
+    "pat",
+    "smbase",
+    "error_code",
+    "exception_is_int",
+    "exception_next_eip",
+    "old_exception",
+]
 _CONTROL = {"cr0": 0, "cr2": 2, "cr3": 3, "cr4": 4}
 _FPU_SAME = ["fpstt", "fpus", "fpuc", "fpop", "fpcs", "fpds", "fpip", "fpdp", "mxcsr"]
 _FPU_STATUS = ("fp_status", "mmx_status", "sse_status")
 _DR6, _DR7 = 6, 7
 _DR7_FIXED = 0x400
-_RESET_FIELDS: int = Env._end_reset_fields.offset  # type: ignore[attr-defined]
+_RESET_FIELDS: int = Env._end_reset_fields.offset
 _MTRR = slice(0x18B0, 0x1990)
 """Bytes of `Env` with MTRRfix*, MTRRdefType and MTRRphys*."""
 
@@ -194,16 +220,14 @@ class Registers:
         fields |= {name: env.cr[i] for name, i in _CONTROL.items()}
         fields |= {name: _descriptor(env.segs[i]) for i, name in enumerate(_SEGMENTS)}
         fields |= {name: _descriptor(getattr(env, of)) for name, of in _TABLES.items()}
-        fpu = Fpu(
-            **{name: getattr(env, name) for name in _FPU_SAME},
-            **{name: list(bytes(getattr(env, name))) for name in _FPU_STATUS},
-            fptags=list(env.fptags),
-            registers=[(r.mantissa, r.exponent) for r in env.fpregs],
-        )
+        fpu: dict[str, Any] = {name: getattr(env, name) for name in _FPU_SAME}
+        fpu |= {name: list(bytes(getattr(env, name))) for name in _FPU_STATUS}
+        fpu["fptags"] = list(env.fptags)
+        fpu["registers"] = [(r.mantissa, r.exponent) for r in env.fpregs]
         return CpuState(
             model=self._core.model,
             dr=list(env.dr),
-            fpu=fpu,
+            fpu=Fpu(**fpu),
             **msgspec.structs.asdict(extras),
             **fields,
         )
@@ -286,16 +310,13 @@ def _fill(env: Env, state: CpuState) -> None:
 
 def _zero() -> CpuState:
     none = Descriptor(0, 0, 0, 0)
-    fpu = Fpu(
-        **dict.fromkeys(_FPU_SAME, 0),
-        **{name: [0] * 8 for name in _FPU_STATUS},
-        fptags=[0] * 8,
-        registers=[(0, 0)] * 8,
-    )
+    fpu: dict[str, Any] = dict.fromkeys(_FPU_SAME, 0)
+    fpu |= {name: [0] * 8 for name in (*_FPU_STATUS, "fptags")}
+    fpu["registers"] = [(0, 0)] * 8
     values: dict[str, Any] = dict.fromkeys((*_REGISTERS, *_SAME, *_CONTROL), 0)
     values |= dict.fromkeys((*_SEGMENTS, *_TABLES), none)
     extras = msgspec.structs.asdict(Extras(None, False, False, False, 0, 0))
-    return CpuState(model="486", dr=[0] * 8, fpu=fpu, **extras, **values)
+    return CpuState(model="486", dr=[0] * 8, fpu=Fpu(**fpu), **extras, **values)
 
 
 _ZERO = _zero()

@@ -11,8 +11,7 @@ import sys
 from ctypes import c_int, c_size_t, c_uint32, c_uint64, c_void_p
 from typing import Any
 
-import unicorn
-from unicorn.unicorn_py3.unicorn import uclib
+from unicorn.unicorn_py3 import unicorn as binding
 
 from .errors import UnsupportedEngine
 
@@ -48,6 +47,9 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "memory_region_get_ram_addr_x86_64": (c_uint64, [c_void_p]),
 }
 
+open_engine: Any = binding.Uc  # the bindings have no types
+"""Makes an engine: `open_engine(architecture, mode)`."""
+
 
 class Symbols:
     """Typed functions by attribute, without the `_x86_64` suffix; `address_of` for the thunks.
@@ -62,15 +64,15 @@ class Symbols:
                 f"the host is {host[0]} on {host[1]}; the processor's machine code is for Linux on "
                 "x86-64 only: run it there"
             )
-        major, minor, extra = unicorn.uc_version()
-        self.version = (int(major), int(minor), int(extra) >> 8 & 0xFF)
+        combined: int = binding.uclib.uc_version(None, None)
+        self.version = (combined >> 24 & 0xFF, combined >> 16 & 0xFF, combined >> 8 & 0xFF)
         if self.version not in KNOWN_VERSIONS:
             fit = ", ".join(".".join(map(str, version)) for version in KNOWN_VERSIONS)
             raise UnsupportedEngine(
                 f"Unicorn {'.'.join(map(str, self.version))} is installed; only {fit} is known to "
                 f"fit: pip install unicorn=={fit.split(', ')[-1]}"
             )
-        library = ctypes.CDLL(uclib._name)
+        library = ctypes.CDLL(binding.uclib._name)
         self._functions: dict[str, Any] = {}
         for name, (result, arguments) in _SIGNATURES.items():
             try:

@@ -9,13 +9,30 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from elftools.elf.elffile import ELFFile
 
 HERE = Path(__file__).resolve().parent
 TARGET = HERE.parent / "machine_code.py"
 SOURCES = ("block_counter.c", "delivery.c", "fast_stores.c")
-FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-O2", "-march=x86-64", "-ffreestanding", "-fpie", "-fomit-frame-pointer", "-fno-stack-protector", "-fcf-protection=none", "-fno-jump-tables", "-fno-asynchronous-unwind-tables", "-fno-ident"]
+FLAGS = [
+    "-std=gnu11",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wno-unused-parameter",
+    "-O2",
+    "-march=x86-64",
+    "-ffreestanding",
+    "-fpie",
+    "-fomit-frame-pointer",
+    "-fno-stack-protector",
+    "-fcf-protection=none",
+    "-fno-jump-tables",
+    "-fno-asynchronous-unwind-tables",
+    "-fno-ident",
+]
 LINK = ["-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none"]
 
 
@@ -26,6 +43,17 @@ def compiler() -> str:
     return f"gcc {version.split('.')[0].strip()}"
 
 
+def read_image(elf: Any) -> tuple[bytes, dict[str, int]]:
+    """The code, and where in it each global function starts."""
+    symbols = elf.get_section_by_name(".symtab").iter_symbols()
+    entries = {
+        symbol.name: symbol["st_value"]
+        for symbol in symbols
+        if (symbol["st_info"]["type"], symbol["st_info"]["bind"]) == ("STT_FUNC", "STB_GLOBAL")
+    }
+    return elf.get_section_by_name(".text").data(), entries
+
+
 def build() -> str:
     """The text of machine_code.py."""
     with tempfile.TemporaryDirectory() as folder:
@@ -34,14 +62,7 @@ def build() -> str:
         sources = [str(HERE / name) for name in SOURCES]
         subprocess.run(["gcc", *FLAGS, *LINK, script, "-o", str(image), *sources], check=True)
         with image.open("rb") as file:
-            elf = ELFFile(file)
-            code: bytes = elf.get_section_by_name(".text").data()
-            entries = {
-                symbol.name: symbol["st_value"]
-                for symbol in elf.get_section_by_name(".symtab").iter_symbols()
-                if symbol["st_info"]["type"] == "STT_FUNC"
-                and symbol["st_info"]["bind"] == "STB_GLOBAL"
-            }
+            code, entries = read_image(ELFFile(file))
     rows = [code[at : at + 40].hex() for at in range(0, len(code), 40)]
     lines = [
         '"""The thunks of cpu/thunks as x86-64 machine code. Made by cpu/thunks/rebuild.py."""',
@@ -49,7 +70,7 @@ def build() -> str:
         "COMPILER = " + f'"{compiler()}"',
         "",
         "ENTRIES = {",
-        *(f'    "{name}": {at:#x},' for name, at in sorted(entries.items(), key=lambda e: e[1])),
+        *(f'    "{name}": 0x{at:X},' for name, at in sorted(entries.items(), key=lambda e: e[1])),
         "}",
         "",
         "CODE = bytes.fromhex(",

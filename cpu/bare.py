@@ -1,0 +1,54 @@
+"""The engine without a board around it: what measurements are held against.
+
+Two baselines: the cured engine run in one go (no slices, no bus), and stock Unicorn with hooks
+set through its own Python bindings, the way a small emulator would.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from unicorn import UC_ARCH_X86, UC_HOOK_INSN, UC_MODE_32, UC_PROT_ALL, Uc
+from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT, UC_X86_REG_ESP
+
+from . import power_on
+from .engine import Engine
+from .host_memory import map_pages, unmap_pages
+
+
+def run_cured(code: bytes, at: int, ram: int) -> float:
+    """Seconds the cured engine takes for flat 32-bit `code` at `at` to reach its HLT."""
+    engine = Engine("486", ram)
+    memory = map_pages(ram)
+    try:
+        symbols = engine.core.symbols
+        symbols.uc_mem_map_ptr(engine.core.handle, 0, ram, UC_PROT_ALL, memory)
+        symbols.uc_mem_write(engine.core.handle, at, code, len(code))
+        power_on.flat32(engine.core, at, at)
+        began = time.perf_counter()
+        engine.run()
+        return time.perf_counter() - began
+    finally:
+        del engine
+        unmap_pages(memory, ram)
+
+
+def run_with_bindings(code: bytes, at: int, ram: int) -> float:
+    """The same on stock Unicorn, IN and OUT answered by trivial hooks of its bindings."""
+    engine = Uc(UC_ARCH_X86, UC_MODE_32)
+    engine.mem_map(0, ram, UC_PROT_ALL)
+    engine.mem_write(at, code)
+    engine.reg_write(UC_X86_REG_ESP, at)
+
+    def port_in(_uc: Uc, _port: int, _width: int, _data: Any) -> int:
+        return 0
+
+    def port_out(_uc: Uc, _port: int, _width: int, _value: int, _data: Any) -> None:
+        return None
+
+    engine.hook_add(UC_HOOK_INSN, port_in, None, 1, 0, UC_X86_INS_IN)
+    engine.hook_add(UC_HOOK_INSN, port_out, None, 1, 0, UC_X86_INS_OUT)
+    began = time.perf_counter()
+    engine.emu_start(at, at + len(code))
+    return time.perf_counter() - began
