@@ -28,8 +28,8 @@ static void cold_boot(uint32_t info)
     segment_init();
     trap_init();
     frame_init();
-    frame_open();
     frame_claim(PAGE_DOWN(memory.initrd), PAGES((memory.initrd & PAGE_MASK) + memory.initrd_len));
+    frame_open();
     switchover_reserve();
     pic_init();
     sc_init(SC_BASE);

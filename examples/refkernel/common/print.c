@@ -86,16 +86,16 @@ void panic(const char *format, ...)
     va_list args;
 
     cli();
+    if (again)
+        machine_exit(0x70);
+    again = true;
     quiet = false;
-    record(SC_ACK_ERROR, SC_REASON_PANIC, again);
-    if (!again) {
-        again = true;
-        va_start(args, format);
-        print("\npanic: ");
-        vprint(format, args);
-        print("\n");
-        va_end(args);
-    }
+    record(SC_ACK_ERROR, SC_REASON_PANIC, (uint32_t)__builtin_return_address(0));
+    print("\npanic: ");
+    va_start(args, format);
+    vprint(format, args);
+    va_end(args);
+    print("\n");
     if (before_commit)
         sc_ack(SC_ACK_ERROR, SC_REASON_PANIC, switchover_txn);
     machine_exit(0x70);

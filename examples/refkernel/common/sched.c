@@ -30,7 +30,10 @@ void schedule(void)
         current = p;
         if (!p)
             idle();
-        aspace_use(&p->as);
+        if (!aspace_use(&p->as)) {
+            process_exit(p, SIGKILL); /* no frame left for its page directory */
+            continue;
+        }
         signal_deliver(p);
         if (p->state != P_RUNNABLE)
             continue;

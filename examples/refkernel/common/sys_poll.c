@@ -39,7 +39,8 @@ int sys_poll(struct proc *p, const uint32_t a[6])
     }
     if (count || when >= end)
         return copy_out(a[0], fds, a[1] * sizeof *fds) ? -EFAULT : count;
-    timer_arm(SSM_TIMER_SLEEP, p->pid, MIN(end, when + NS_PER_TICK), 0);
+    if (!timer_arm(SSM_TIMER_SLEEP, p->pid, MIN(end, when + NS_PER_TICK), 0))
+        return -ENOMEM;
     proc_block(p, SSM_WAIT_SLEEP, end);
     return BLOCKED;
 }

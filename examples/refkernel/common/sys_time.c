@@ -102,7 +102,8 @@ static int sleep_until(struct proc *p, uint64_t deadline)
     } else {
         if (deadline <= now())
             return 0;
-        timer_arm(SSM_TIMER_SLEEP, p->pid, deadline, 0);
+        if (!timer_arm(SSM_TIMER_SLEEP, p->pid, deadline, 0))
+            return -ENOMEM;
     }
     proc_block(p, SSM_WAIT_SLEEP, 0);
     return BLOCKED;
@@ -159,12 +160,12 @@ int sys_getitimer(struct proc *p, const uint32_t a[6])
     return a[0] == ITIMER_REAL ? copy_out(a[1], &value, sizeof value) : -EINVAL;
 }
 
-static void set_itimer(struct proc *p, uint64_t value, uint64_t interval)
+static int set_itimer(struct proc *p, uint64_t value, uint64_t interval)
 {
-    if (value)
-        timer_arm(SSM_TIMER_ITIMER_REAL, p->pid, now() + value, interval);
-    else
-        timer_disarm(SSM_TIMER_ITIMER_REAL, p->pid);
+    timer_disarm(SSM_TIMER_ITIMER_REAL, p->pid);
+    if (value && !timer_arm(SSM_TIMER_ITIMER_REAL, p->pid, now() + value, interval))
+        return -ENOMEM;
+    return 0;
 }
 
 int sys_setitimer(struct proc *p, const uint32_t a[6])
@@ -178,9 +179,8 @@ int sys_setitimer(struct proc *p, const uint32_t a[6])
     if (it.value.sec < 0 || (uint32_t)it.value.usec > 999999 || it.interval.sec < 0
         || (uint32_t)it.interval.usec > 999999)
         return -EINVAL;
-    set_itimer(p, (uint64_t)it.value.sec * NS_PER_S + (uint32_t)it.value.usec * 1000,
-               (uint64_t)it.interval.sec * NS_PER_S + (uint32_t)it.interval.usec * 1000);
-    return 0;
+    return set_itimer(p, (uint64_t)it.value.sec * NS_PER_S + (uint32_t)it.value.usec * 1000,
+                      (uint64_t)it.interval.sec * NS_PER_S + (uint32_t)it.interval.usec * 1000);
 }
 
 /* Seconds that were left, rounded up. */
@@ -190,7 +190,8 @@ int sys_alarm(struct proc *p, const uint32_t a[6])
 
     if (timer_read(SSM_TIMER_ITIMER_REAL, p->pid, &deadline, 0) && deadline > when)
         left = deadline - when;
-    set_itimer(p, a[0] * NS_PER_S, 0);
+    if (set_itimer(p, a[0] * NS_PER_S, 0))
+        return -ENOMEM;
     return (int)((left + NS_PER_S - 1) / NS_PER_S);
 }
 

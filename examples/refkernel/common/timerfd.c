@@ -42,6 +42,7 @@ int sys_timerfd_settime(struct proc *p, const uint32_t a[6])
     struct file *file;
     struct abi_itimerspec old;
     uint64_t interval, value, when = now();
+    bool armed;
     int error = timer_file(p, a[0], &file);
 
     if (error)
@@ -49,15 +50,15 @@ int sys_timerfd_settime(struct proc *p, const uint32_t a[6])
     if (!timespec_in(a[2], &interval)
         || !timespec_in(a[2] + sizeof(struct abi_timespec), &value))
         return -EINVAL;
+    armed = value != 0;
     old = read_timer(file);
     if (a[3] && copy_out(a[3], &old, sizeof old))
         return -EFAULT;
     file->offset = 0;
-    if (value)
-        timer_arm(SSM_TIMER_TIMERFD, file->id,
-                  a[1] & TIMER_ABSTIME ? value + clock.boot_ns : when + value, interval);
-    else
-        timer_disarm(SSM_TIMER_TIMERFD, file->id);
+    timer_disarm(SSM_TIMER_TIMERFD, file->id);
+    value += a[1] & TIMER_ABSTIME ? clock.boot_ns : when;
+    if (armed && !timer_arm(SSM_TIMER_TIMERFD, file->id, value, interval))
+        return -ENOMEM;
     return 0;
 }
 

@@ -45,7 +45,8 @@ int vma_unmap(struct aspace *as, uint32_t start, uint32_t end)
         return -ENOMEM;
     for (vma = vma_first(as); vma;) {
         if (vma->start >= start && vma->end <= end) {
-            aspace_drop(as, vma->start, vma->end);
+            if (!aspace_drop(as, vma->start, vma->end))
+                return -ENOMEM;
             vma_delete(as, vma);
             vma = vma_first(as);
         } else {

@@ -54,10 +54,11 @@ void aspace_delete(struct aspace *as)
     as->pgdir = 0;
 }
 
-void aspace_use(struct aspace *as)
+bool aspace_use(struct aspace *as)
 {
     if (read_cr3() != as->pgdir)
         write_cr3(as->pgdir);
+    return true;
 }
 
 /* The frame of an address, a new zeroed one when the page does not exist; 0: no memory. */
@@ -78,7 +79,7 @@ uint32_t aspace_page(struct aspace *as, uint32_t vaddr, uint32_t prot)
 }
 
 /* Frees the pages of [from, to). */
-void aspace_drop(struct aspace *as, uint32_t from, uint32_t to)
+bool aspace_drop(struct aspace *as, uint32_t from, uint32_t to)
 {
     struct run run = { from, 0, 0 };
 
@@ -88,6 +89,7 @@ void aspace_drop(struct aspace *as, uint32_t from, uint32_t to)
             frame_free(run.paddr + i * PAGE);
             invlpg(run.vaddr + i * PAGE);
         }
+    return true;
 }
 
 /* The range's protection has changed. */

@@ -28,6 +28,8 @@ struct proc *proc_new(uint32_t pid)
 void proc_delete(struct proc *p)
 {
     sig_forget(p);
+    if (current == p)
+        current = 0;
     table_remove(&procs, p);
     pool_give(&proc_pool, p);
 }

@@ -13,12 +13,14 @@ static struct alarm *alarm_of(uint32_t kind, uint32_t owner)
     return kind == SSM_TIMER_SLEEP ? &p->sleep : &p->itimer;
 }
 
-void timer_arm(uint32_t kind, uint32_t owner, uint64_t deadline, uint64_t period)
+/* false when there is no memory for it. */
+bool timer_arm(uint32_t kind, uint32_t owner, uint64_t deadline, uint64_t period)
 {
     struct alarm *alarm = alarm_of(kind, owner);
 
     if (alarm)
         *alarm = (struct alarm){ MAX(deadline, 1), period };
+    return true;
 }
 
 /* false when it is not armed; period may be 0. */

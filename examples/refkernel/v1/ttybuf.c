@@ -3,6 +3,8 @@
 
 static struct tty tty;
 
+struct tty *ttybuf(void) { return &tty; }
+
 static bool ends_line(char c)
 {
     return c == '\n' || c == TTY_EOF;

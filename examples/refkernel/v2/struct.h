@@ -23,7 +23,7 @@ struct timer {
 };
 
 /* The processes that wait for one thing, in the order they came. */
-struct waitq { struct proc *first, **last; };
+struct waitq { struct proc *first, *last; };
 
 /* What a blocked call waits for, and what it has done so far. */
 struct wait {
@@ -71,7 +71,7 @@ enum proc_state { P_ZOMBIE = 1, P_STOPPED, P_BLOCKED, P_RUNNABLE };
 
 struct proc {
     struct proc *next;     /* with the next higher pid */
-    struct proc *run_next; /* behind it in the run queue */
+    struct proc *run_next; /* behind it in the run queue, while queued */
     uint8_t fpu[108];      /* fnsave image, unless the registers are in the FPU */
     bool used_fpu, queued;
     enum proc_state state;

@@ -1,0 +1,247 @@
+/* Address spaces: extents are the record of which pages a process has; the page tables are made of
+   them as pages are touched, and could be thrown away at any time. */
+#include "kernel.h"
+
+static struct pool vma_pool = { .size = sizeof(struct vma) };
+static struct pool extent_pool = { .size = sizeof(struct extent) };
+
+bool aspace_new(struct aspace *as)
+{
+    memset(as, 0, sizeof *as);
+    return true;
+}
+
+static uint32_t end_of(const struct extent *extent)
+{
+    return extent->vaddr + extent->n * PAGE;
+}
+
+/* The last extent that begins at or below an address; 0: none. */
+static struct extent *floor_of(struct aspace *as, uint32_t vaddr)
+{
+    struct extent *found = as->hint && as->hint->vaddr <= vaddr ? as->hint : 0;
+    struct extent *next = found ? found->next : as->extents;
+
+    for (; next && next->vaddr <= vaddr; next = next->next)
+        found = next;
+    as->hint = found;
+    return found;
+}
+
+/* One more run behind `before`, joined with its neighbours; false when there is no memory. */
+static bool insert(struct aspace *as, struct extent *before, const struct run *run)
+{
+    struct extent *next = before ? before->next : as->extents, *extent;
+
+    if (before && end_of(before) == run->vaddr && before->paddr + before->n * PAGE == run->paddr) {
+        before->n += run->n;
+    } else {
+        extent = pool_take(&extent_pool);
+        if (!extent)
+            return false;
+        *extent = (struct extent){ next, run->n, run->paddr, run->vaddr };
+        *(before ? &before->next : &as->extents) = extent;
+        before = extent;
+    }
+    if (next && end_of(before) == next->vaddr && before->paddr + before->n * PAGE == next->paddr) {
+        before->n += next->n;
+        before->next = next->next;
+        pool_give(&extent_pool, next);
+    }
+    as->hint = before;
+    return true;
+}
+
+/* The page table entry of a linear address; 0 when there is no table, nor, with `create`, memory. */
+static uint32_t *entry(struct aspace *as, uint32_t vaddr, bool create)
+{
+    uint32_t *pde, pa;
+
+    if (!as->pgdir) {
+        as->pgdir = create ? frame_for_kernel() : 0;
+        if (!as->pgdir)
+            return 0;
+        memcpy(P2V(as->pgdir), P2V(kernel_pgdir), PAGE);
+    }
+    pde = (uint32_t *)P2V(as->pgdir) + (vaddr >> 22);
+    if (!(*pde & PTE_P)) {
+        pa = create ? frame_for_kernel() : 0;
+        if (!pa)
+            return 0;
+        memset(P2V(pa), 0, PAGE);
+        *pde = pa | PTE_P | PTE_W | PTE_U;
+    }
+    return (uint32_t *)P2V(PAGE_DOWN(*pde)) + (vaddr >> 12 & 1023);
+}
+
+/* Forgets what the page tables say of [from, to). */
+static void unmap(struct aspace *as, uint32_t from, uint32_t to)
+{
+    for (uint32_t vaddr = from; as->pgdir && vaddr < to; vaddr += PAGE) {
+        uint32_t *pte = entry(as, vaddr, false);
+        if (!pte) {
+            vaddr |= 0x3FF000;
+        } else if (*pte) {
+            *pte = 0;
+            invlpg(vaddr);
+        }
+    }
+}
+
+void aspace_delete(struct aspace *as)
+{
+    if (read_cr3() == as->pgdir)
+        write_cr3(kernel_pgdir);
+    aspace_drop(as, USER_LO, USER_HI);
+    while (as->vmas)
+        vma_delete(as, as->vmas);
+    if (as->pgdir) {
+        uint32_t *pgdir = P2V(as->pgdir);
+        for (uint32_t i = USER_LO >> 22; i < USER_HI >> 22; i++)
+            if (pgdir[i] & PTE_P)
+                frame_free(PAGE_DOWN(pgdir[i]));
+        frame_free(as->pgdir);
+        as->pgdir = 0;
+    }
+}
+
+/* false when there is no frame for its page directory. */
+bool aspace_use(struct aspace *as)
+{
+    if (!as->pgdir && !entry(as, STACK_HI - PAGE, true))
+        return false;
+    if (read_cr3() != as->pgdir)
+        write_cr3(as->pgdir);
+    return true;
+}
+
+/* The frame of an address, a new zeroed one when the page does not exist; 0: no memory. */
+uint32_t aspace_page(struct aspace *as, uint32_t vaddr, uint32_t prot)
+{
+    struct extent *extent = floor_of(as, vaddr);
+    struct run run = { PAGE_DOWN(vaddr), 0, 1 };
+    uint32_t *pte = entry(as, vaddr, true);
+
+    if (!pte)
+        return 0;
+    if (extent && vaddr < end_of(extent)) {
+        run.paddr = extent->paddr + (run.vaddr - extent->vaddr);
+    } else {
+        run.paddr = frame_for_user();
+        if (!run.paddr)
+            return 0;
+        memset(P2V(run.paddr), 0, PAGE);
+        if (!insert(as, extent, &run)) {
+            frame_free(run.paddr);
+            return 0;
+        }
+    }
+    *pte = run.paddr | PTE_P | (prot ? PTE_U : 0) | (prot & PROT_WRITE ? PTE_W : 0);
+    return run.paddr;
+}
+
+/* Frees the pages of [from, to); false, and nothing done, when there is no memory to say so. */
+bool aspace_drop(struct aspace *as, uint32_t from, uint32_t to)
+{
+    struct extent **at = &as->extents, *extent, *rest;
+
+    while ((extent = *at) && extent->vaddr < to) {
+        uint32_t lo = MAX(from, extent->vaddr), hi = MIN(to, end_of(extent));
+        if (lo >= hi) {
+            at = &extent->next;
+            continue;
+        }
+        if (hi < end_of(extent) && lo > extent->vaddr) { /* in its middle: nothing else is */
+            rest = pool_take(&extent_pool);
+            if (!rest)
+                return false;
+            *rest = (struct extent){ extent->next, (end_of(extent) - hi) / PAGE,
+                                     extent->paddr + (hi - extent->vaddr), hi };
+            extent->next = rest;
+            extent->n = (hi - extent->vaddr) / PAGE;
+        }
+        for (uint32_t vaddr = lo; vaddr < hi; vaddr += PAGE)
+            frame_free(extent->paddr + (vaddr - extent->vaddr));
+        if (lo > extent->vaddr) {
+            extent->n = (lo - extent->vaddr) / PAGE;
+            at = &extent->next;
+        } else if (hi < end_of(extent)) {
+            extent->n -= (hi - lo) / PAGE;
+            extent->paddr += hi - lo;
+            extent->vaddr = hi;
+        } else {
+            *at = extent->next;
+            pool_give(&extent_pool, extent);
+        }
+    }
+    as->hint = 0;
+    unmap(as, from, to);
+    return true;
+}
+
+/* The range's protection has changed: its pages are mapped anew when they are touched. */
+void aspace_protect(struct aspace *as, uint32_t from, uint32_t to)
+{
+    unmap(as, from, to);
+}
+
+/* The next run of pages behind *run and before `end` that lie next to each other in linear and in
+   physical addresses. */
+bool aspace_next_run(struct aspace *as, struct run *run, uint32_t end)
+{
+    uint32_t from = run->vaddr + run->n * PAGE;
+    struct extent *extent = floor_of(as, from);
+
+    if (!extent || end_of(extent) <= from) {
+        extent = extent ? extent->next : as->extents;
+        if (!extent)
+            return false;
+        from = extent->vaddr;
+    }
+    if (from >= end)
+        return false;
+    *run = (struct run){ from, extent->paddr + (from - extent->vaddr),
+                         (MIN(end, end_of(extent)) - from) / PAGE };
+    return true;
+}
+
+/* Pages that are there already (a switchover); false when there is no memory to note them. */
+bool aspace_map_run(struct aspace *as, const struct run *run)
+{
+    return insert(as, floor_of(as, run->vaddr), run);
+}
+
+struct vma *vma_first(struct aspace *as) { return as->vmas; }
+
+struct vma *vma_after(struct aspace *as, struct vma *vma)
+{
+    (void)as;
+    return vma->next;
+}
+
+/* A range in its place in the order; 0 when there are too many. */
+struct vma *vma_new(struct aspace *as, uint32_t start)
+{
+    struct vma *vma = as->vma_count < NVMA ? pool_take(&vma_pool) : 0, **at = &as->vmas;
+
+    if (!vma)
+        return 0;
+    while (*at && (*at)->start < start)
+        at = &(*at)->next;
+    vma->start = start;
+    vma->next = *at;
+    *at = vma;
+    as->vma_count++;
+    return vma;
+}
+
+void vma_delete(struct aspace *as, struct vma *vma)
+{
+    struct vma **at = &as->vmas;
+
+    while (*at != vma)
+        at = &(*at)->next;
+    *at = vma->next;
+    pool_give(&vma_pool, vma);
+    as->vma_count--;
+}

@@ -1,0 +1,44 @@
+/* x87, lazy: the registers stay in the FPU until another process meets #NM at its next instruction. */
+#include "kernel.h"
+
+static struct proc *owner; /* whose registers are in the FPU */
+
+/* Before p runs. */
+void fpu_switch(struct proc *p)
+{
+    if (p == owner)
+        clts();
+    else
+        write_cr0(read_cr0() | CR0_TS);
+}
+
+/* #NM */
+void fpu_trap(struct proc *p)
+{
+    clts();
+    if (owner)
+        fnsave(owner->fpu);
+    if (p->used_fpu)
+        frstor(p->fpu);
+    else
+        __asm__ volatile("fninit");
+    p->used_fpu = true;
+    owner = p;
+}
+
+/* Every image in memory is up to date afterwards. */
+void fpu_store(void)
+{
+    clts();
+    if (owner)
+        fnsave(owner->fpu);
+    owner = 0;
+}
+
+/* p starts again without the FPU. */
+void fpu_drop(struct proc *p)
+{
+    p->used_fpu = false;
+    if (owner == p)
+        owner = 0;
+}

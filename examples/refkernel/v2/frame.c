@@ -1,0 +1,153 @@
+/* Physical frames: a buddy allocator. A free block of 2^order frames is aligned to its size and hangs
+   in the list of its order by its first frame's descriptor. */
+#include "kernel.h"
+
+enum { ORDERS = 13, KERNEL_KEEPS = 64 }; /* frames user pages leave to the kernel */
+enum { INSIDE, USED, FREE };             /* FREE: the first frame of a free block */
+
+struct frame {
+    uint32_t next, prev; /* frame numbers in the list of its order, 0: none */
+    uint8_t order, state;
+};
+
+static struct frame *frames; /* of frame number 0, though the first is `first` */
+static uint32_t first, end, free_lists[ORDERS], nfree;
+static bool open;
+uint32_t frames_total;
+
+/* Every frame from memory.lo to memory.hi is free, in no list yet. */
+void frame_init(void)
+{
+    uint32_t len = memory.hi / PAGE * sizeof *frames, pa = early_frame();
+
+    for (uint32_t used = PAGE; used < len; used += PAGE)
+        early_frame(); /* they come one behind the other */
+    frames = P2V(pa);
+    memset(frames, 0, len);
+    first = memory.lo / PAGE;
+    end = memory.hi / PAGE;
+    nfree = frames_total = end - first;
+    open = false;
+}
+
+static void push(uint32_t frame, uint32_t order)
+{
+    struct frame *f = &frames[frame];
+
+    *f = (struct frame){ .next = free_lists[order], .order = (uint8_t)order, .state = FREE };
+    if (f->next)
+        frames[f->next].prev = frame;
+    free_lists[order] = frame;
+}
+
+static void unlink(uint32_t frame)
+{
+    struct frame *f = &frames[frame];
+
+    if (f->prev)
+        frames[f->prev].next = f->next;
+    else
+        free_lists[f->order] = f->next;
+    if (f->next)
+        frames[f->next].prev = f->prev;
+    f->state = INSIDE;
+}
+
+/* Until now nothing but SCRATCH has been handed out: what nobody has claimed becomes blocks. From
+   the top down, so that the lowest are taken first. */
+void frame_open(void)
+{
+    for (uint32_t top = end; top > first;) {
+        uint32_t bottom = top, order;
+        while (bottom > first && frames[bottom - 1].state != USED)
+            bottom--;
+        while (top > bottom) {
+            for (order = 0; order + 1 < ORDERS && !(top & ((2u << order) - 1))
+                            && top - bottom >= 2u << order; order++)
+                ;
+            top -= 1u << order;
+            push(top, order);
+        }
+        while (top > first && frames[top - 1].state == USED)
+            top--;
+    }
+    open = true;
+}
+
+/* The first frame of 2^order used ones, 0 when there is no such block. */
+static uint32_t take(uint32_t order)
+{
+    uint32_t from = order, frame;
+
+    while (from < ORDERS && !free_lists[from])
+        from++;
+    if (!open || from == ORDERS)
+        return 0;
+    frame = free_lists[from];
+    unlink(frame);
+    while (from-- > order)
+        push(frame + (1u << from), from);
+    for (uint32_t i = 0; i < 1u << order; i++)
+        frames[frame + i].state = USED;
+    nfree -= 1u << order;
+    return frame;
+}
+
+uint32_t frame_for_kernel(void)
+{
+    uint32_t pa = scratch_frame();
+    return pa ? pa : take(0) * PAGE;
+}
+
+uint32_t frame_for_user(void)
+{
+    return nfree > KERNEL_KEEPS ? take(0) * PAGE : 0;
+}
+
+/* n frames next to each other. */
+uint32_t frame_run(uint32_t n)
+{
+    uint32_t order = 0, frame;
+
+    while (1u << order < n)
+        order++;
+    frame = order < ORDERS ? take(order) : 0;
+    for (uint32_t i = n; frame && i < 1u << order; i++)
+        frame_free((frame + i) * PAGE);
+    return frame * PAGE;
+}
+
+/* Frames somebody uses already, before frame_open(); those outside our range are nobody's. */
+void frame_claim(uint32_t pa, uint32_t n)
+{
+    for (uint32_t frame = pa / PAGE; n--; frame++)
+        if (frame >= first && frame < end && frames[frame].state != USED) {
+            frames[frame].state = USED;
+            nfree--;
+        }
+}
+
+/* A frame of SCRATCH is not given back: the next switchover starts with all of it anyway. */
+void frame_free(uint32_t pa)
+{
+    uint32_t frame = pa / PAGE, order = 0;
+
+    if (frame < first || frame >= end)
+        return;
+    nfree++;
+    for (; order + 1 < ORDERS; order++) {
+        uint32_t buddy = frame ^ 1u << order;
+        if (buddy < first || buddy >= end || frames[buddy].state != FREE
+            || frames[buddy].order != order)
+            break;
+        unlink(buddy);
+        frames[frame].state = INSIDE;
+        frame &= ~(1u << order);
+    }
+    push(frame, order);
+}
+
+uint32_t frames_free(void)
+{
+    return nfree;
+}
