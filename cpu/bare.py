@@ -6,6 +6,7 @@ set through its own Python bindings, the way a small emulator would.
 
 from __future__ import annotations
 
+import ctypes
 import time
 from typing import Any
 
@@ -24,7 +25,7 @@ def run_cured(code: bytes, at: int, ram: int) -> float:
     try:
         symbols = engine.core.symbols
         symbols.uc_mem_map_ptr(engine.core.handle, 0, ram, UC_PROT_ALL, memory)
-        symbols.uc_mem_write(engine.core.handle, at, code, len(code))
+        ctypes.memmove(memory + at, code, len(code))
         power_on.flat32(engine.core, at, at)
         began = time.perf_counter()
         engine.run()

@@ -102,9 +102,7 @@ class Switchover:
         async with self._phase(Phase.STAGE):
             await self._stage(staged, txn)
         async with self._phase(Phase.PREPARE):
-            self._take_point()
-            self._talk.issue(Command.PREPARE, interrupt=True)
-            await self._talk.expect(Ack.PREPARED)
+            await self._prepare()
         try:
             limit = self.options.blackout_max_ms / 1000 * self.options.patience
             with trio.fail_after(limit):
@@ -130,16 +128,12 @@ class Switchover:
                 raise Refused(f"card {slot.title} forbids a switchover", "remove the card first")
         return stage(self.image, self.options.mode, self.machine.plan)
 
+    def _begin(self, txn: int, image: bytes) -> None:
+        budget = int(self.options.blackout_max_ms * 1000)
+        self._talk.begin(Begin(txn, budget, MINOR, image, self.image.load_lo))
+
     async def _stage(self, staged: Staged, txn: int) -> None:
-        self._talk.begin(
-            Begin(
-                txn=txn,
-                budget_us=int(self.options.blackout_max_ms * 1000),
-                target_minor=MINOR,
-                image=staged.image if self.options.mode is BootMode.DMA else b"",
-                dest=self.image.load_lo,
-            )
-        )
+        self._begin(txn, staged.image if self.options.mode is BootMode.DMA else b"")
         self._put(BOOTSTRAP_LO, bootstrap())
         self._put(RECORDER_PA, layout_of(RecorderHead).pack(RecorderHead(next=1, txn=txn)))
         if staged.stored:
@@ -178,6 +172,11 @@ class Switchover:
         began, instructions = self._blackout
         self.report.blackout_ms = (time.perf_counter_ns() - began) / 1e6
         self.report.instructions = self._processor.instructions - instructions
+
+    async def _prepare(self) -> None:
+        self._take_point()
+        self._talk.issue(Command.PREPARE, interrupt=True)
+        await self._talk.expect(Ack.PREPARED)
 
     async def _quiesce(self) -> None:
         self._talk.issue(Command.QUIESCE, interrupt=True)
