@@ -26,7 +26,7 @@ TOOLS = EXAMPLES / "toolchain.txt"  # what the committed images were built with
 COMPILE = shlex.split("""
     gcc -m32 -march=i486 -std=gnu11 -O2 -ffreestanding -nostdlib -static -fno-pic -no-pie -fno-ident
     -fno-stack-protector -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns
-    -fcf-protection=none -Wall -Wextra -Werror -Wl,--build-id=none,-z,noexecstack
+    -fcf-protection=none -Wall -Wextra -Werror -Wl,--build-id=none,-z,noexecstack,--no-warn-rwx-segments
 """)
 PROGRAM = ["-s", "-Wl,-z,noseparate-code,-Ttext-segment=0x08048000"]
 DATA_SEED, DATA_SIZE = 0x600DDA7A, 65537  # /etc/data; files.c knows them too
@@ -153,12 +153,12 @@ def bootstrap(work: Path) -> Images:
 def guests(work: Path) -> Images:
     """The tests' own machine code: each NAME.S becomes a flat NAME.bin.
 
-    It is linked where the source says in a comment `origin: 0x...`, else at 0.
+    It is linked where a comment of the source says `-Ttext=0x...`, else at 0.
     """
     images: Images = {}
     for source in sorted(TESTS.glob("*.S")):
         elf, flat = work / f"{source.stem}.elf", work / f"{source.stem}.bin"
-        place = re.search(r"origin: *(0x[0-9a-fA-F]+)", source.read_text())
+        place = re.search(r"-Ttext=(0x[0-9a-fA-F]+)", source.read_text())
         origin = place[1] if place else "0"
         run(*COMPILE, "-Wl,-N,-e,0", f"-Wl,-Ttext={origin}", "-o", elf, source)
         run("objcopy", "-O", "binary", elf, flat)
