@@ -9,8 +9,6 @@ from typing import Any
 
 import click
 
-from hotswap.bus.errors import HotswapError
-
 from .exits import Exit
 
 # command: (module, attribute, one line of help); help is here so that --help imports nothing
@@ -81,11 +79,15 @@ def main(argv: list[str] | None = None) -> Any:
         return error.exit_code
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except HotswapError as error:
-        click.echo(f"hotswap-host: {error}", err=True)
-        return Exit.FAILED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output is gone, and so is the point of saying so
+        return Exit.FAILED
+    except Exception as error:
+        from hotswap.bus.errors import HotswapError  # the board is not imported for --help
+
+        if not isinstance(error, HotswapError):
+            raise
+        click.echo(f"hotswap-host: {error}", err=True)
         return Exit.FAILED
 
 
