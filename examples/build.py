@@ -26,7 +26,8 @@ TOOLS = EXAMPLES / "toolchain.txt"  # what the committed images were built with
 COMPILE = shlex.split("""
     gcc -m32 -march=i486 -std=gnu11 -O2 -ffreestanding -nostdlib -static -fno-pic -no-pie -fno-ident
     -fno-stack-protector -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns
-    -fcf-protection=none -Wall -Wextra -Werror -Wl,--build-id=none,-z,noexecstack,--no-warn-rwx-segments
+    -fcf-protection=none -Wall -Wextra -Werror
+    -Wl,--build-id=none,-z,noexecstack,--no-warn-rwx-segments
 """)
 PROGRAM = ["-s", "-Wl,-z,noseparate-code,-Ttext-segment=0x08048000"]
 DATA_SEED, DATA_SIZE = 0x600DDA7A, 65537  # /etc/data; files.c knows them too
@@ -84,12 +85,14 @@ def programs(work: Path) -> list[Path]:
     folder = work / "bin"
     folder.mkdir(exist_ok=True)
     built = []
+    common = [work / "start.o", work / "lib.o"]
+    for source, compiled in zip(("start.S", "lib.c"), common, strict=True):
+        run(*COMPILE, "-c", "-o", compiled, USER / source)
     for source in sorted(USER.glob("*.c")):
         if source.name == "lib.c":
             continue
         assembly = [file for file in [source.with_suffix(".S")] if file.exists()]
-        sources = [USER / "start.S", USER / "lib.c", source, *assembly]
-        run(*COMPILE, *PROGRAM, "-o", folder / source.stem, *sources)
+        run(*COMPILE, *PROGRAM, "-o", folder / source.stem, *common, source, *assembly)
         built.append(folder / source.stem)
     return built
 

@@ -1,4 +1,4 @@
-"""The bootstrap's LZ4 decoder and CRC-32, compiled for this machine, against the lz4 and zlib modules."""
+"""The bootstrap's LZ4 decoder and CRC-32, compiled for this machine, against lz4 and zlib."""
 
 import ctypes
 import mmap

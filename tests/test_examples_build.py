@@ -20,9 +20,9 @@ def test_the_images_are_rebuilt_byte_for_byte() -> None:
     if shutil.which("gcc") is None:
         pytest.skip("NOT TESTED: rebuilding needs gcc (apt install gcc make binutils)")
     done = build("--check", "initrd", "bootstrap", "guests")
-    if done.returncode == 2 or "these from" in done.stdout:
+    if "gcc -m32 does not work here" in done.stderr or "these from" in done.stdout:
         pytest.skip(f"NOT TESTED: another compiler: {done.stdout}{done.stderr}")
-    assert done.stdout.endswith("images are as committed\n"), done.stdout
+    assert done.stdout.endswith("images are as committed\n"), done
 
 
 def test_without_a_compiler_it_says_what_to_install(tmp_path: Path) -> None:
