@@ -86,8 +86,8 @@ def programs(work: Path) -> list[Path]:
     folder.mkdir(exist_ok=True)
     built = []
     common = [work / "start.o", work / "lib.o"]
-    for source, compiled in zip(("start.S", "lib.c"), common, strict=True):
-        run(*COMPILE, "-c", "-o", compiled, USER / source)
+    for shared, compiled in zip(("start.S", "lib.c"), common, strict=True):
+        run(*COMPILE, "-c", "-o", compiled, USER / shared)
     for source in sorted(USER.glob("*.c")):
         if source.name == "lib.c":
             continue
