@@ -39,23 +39,23 @@ static void interval(u32 rounds, u32 period)
     check(alarms == 0, "%u alarms after the timer was turned off", alarms);
 }
 
-/* A signal ends a sleep, which tells what is left. */
+/* A signal ends a sleep, which tells what is left, and pause(); one that comes too early is followed
+   by another. */
 static void interrupted(void)
 {
-    struct itimerval once = {{0, 0}, timeval(30)};
-    struct timespec want = {5, 0}, left = {0, 0};
+    struct itimerval every = {timeval(30), timeval(30)}, off = {{0, 0}, {0, 0}};
+    struct timespec want = {100, 0}, left = {0, 0};
     int result;
 
     alarms = 0;
-    check(setitimer(ITIMER_REAL, &once, 0) == 0, "setitimer once");
+    check(setitimer(ITIMER_REAL, &every, 0) == 0, "setitimer");
     result = nanosleep(&want, &left);
     check(result == -EINTR, "a sleep that is interrupted gives %d", result);
-    check(alarms == 1, "%u alarms from one shot", alarms);
-    check(left.sec < 5 && (left.sec > 0 || left.nsec > 0), "%u s %u ns are left of 5 s", left.sec,
-          left.nsec);
-    check(setitimer(ITIMER_REAL, &once, 0) == 0, "setitimer once");
+    check(alarms > 0, "EINTR without an alarm");
+    check(left.sec < 100 && (left.sec > 0 || left.nsec > 0), "%u s %u ns are left of 100 s",
+          left.sec, left.nsec);
     check(pause() == -EINTR, "pause");
-    check(alarms == 2, "%u alarms from two shots", alarms);
+    check(setitimer(ITIMER_REAL, &off, 0) == 0, "setitimer off");
 }
 
 static void descriptor(u32 rounds, u32 period)
