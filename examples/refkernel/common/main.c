@@ -34,6 +34,8 @@ static void cold_boot(uint32_t info)
     pic_init();
     sc_init(SC_BASE);
     pic_unmask(4);
+    if (sc_present())
+        pic_unmask(SC_IRQ);
     clock_cold();
     banner();
     initrd_init();

@@ -1,5 +1,6 @@
-/* The flight recorder: 95 entries at 0x500, readable by the host after any crash. Entry 0 is its
-   head; nothing is ever overwritten, what comes after the last entry is lost. */
+/* The flight recorder: 95 entries at 0x500, readable by the host after any crash; an entry's phase is
+   the answer (SC_ACK_...) it belongs to. Entry 0 is its head; nothing is ever overwritten, what comes
+   after the last entry is lost. */
 #include "kernel.h"
 
 static uint8_t source = SSM_SOURCE_OLD_KERNEL;
@@ -20,6 +21,13 @@ void recorder_start(uint32_t txn, uint8_t who)
     memset(head(), 0, SSM_RECORDER_ENTRIES * sizeof(struct ssm_log));
     head()->next = 1;
     head()->txn = txn;
+}
+
+/* What it holds, for the map; their number. */
+uint32_t recorder_read(const struct ssm_log **entries)
+{
+    *entries = (const struct ssm_log *)head() + 1;
+    return MIN(MAX(head()->next, 1u), SSM_RECORDER_ENTRIES) - 1;
 }
 
 void record(uint8_t phase, uint16_t code, uint32_t value)

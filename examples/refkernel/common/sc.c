@@ -9,8 +9,6 @@ void sc_init(uint32_t at)
 {
     base = (uint16_t)at;
     present = inl(base + SC_ID) == SC_ID_VALUE;
-    if (present)
-        pic_unmask(SC_IRQ);
 }
 
 bool sc_present(void)

@@ -20,7 +20,7 @@
 
 /* All RAM is mapped at DIRECT_MAP, supervisor only; the first 4 MiB, with the kernel, also at 0. */
 #define DIRECT_MAP 0xC0000000u
-#define RAM_MAX 0x10000000u /* 256 MiB: what is above is left alone */
+#define RAM_MAX 0x30000000u /* 768 MiB: what is above is left alone */
 #define P2V(pa) ((void *)((pa) + DIRECT_MAP))
 #define V2P(at) ((uint32_t)(at) >= DIRECT_MAP ? (uint32_t)(at) - DIRECT_MAP : (uint32_t)(at))
 #define PAGES(bytes) (((bytes) + PAGE_MASK) / PAGE)
@@ -51,6 +51,7 @@ void panic(const char *format, ...) __attribute__((format(printf, 1, 2), noretur
 void machine_exit(uint8_t status) __attribute__((noreturn));
 void record(uint8_t phase, uint16_t code, uint32_t value);
 void recorder_start(uint32_t txn, uint8_t source);
+uint32_t recorder_read(const struct ssm_log **entries);
 
 /* memory.c: which RAM is whose; paging for the kernel itself */
 struct memory {
@@ -247,12 +248,12 @@ void sched_tick(void);
 extern bool need_resched;
 
 /* switchover.c, save.c, restore.c */
+extern bool before_commit; /* this kernel has been switched to, and not told to go on yet */
+extern uint16_t switchover_txn;
+void switchover_reserve(void);
 void switchover_notice(void);
 void switchover_point(void);
-void switchover_boot(struct ssm_boot *boot) __attribute__((noreturn));
-void switchover_reserve(void);
-extern bool before_commit;
-extern uint16_t switchover_txn;
+void switchover_boot(const struct ssm_boot *boot) __attribute__((noreturn));
 uint32_t save_size(void);
 uint32_t save(uint32_t pa, uint32_t room, uint16_t txn);
 void restore(const struct ssm_boot *boot);

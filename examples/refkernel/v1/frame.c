@@ -1,9 +1,9 @@
 /* Physical frames: one bit each, set when used; the lowest free one is taken first. */
 #include "kernel.h"
 
-enum { WORDS = RAM_MAX / PAGE / 32, KERNEL_KEEPS = 64 }; /* frames user pages leave to the kernel */
+enum { KERNEL_KEEPS = 64 }; /* frames user pages leave to the kernel */
 
-static uint32_t used[WORDS];
+static uint32_t *used, words;
 static uint32_t lowest; /* no word before this one has a free frame */
 static uint32_t nfree;
 static bool open;
@@ -12,7 +12,13 @@ uint32_t frames_total;
 /* Every frame from memory.lo to memory.hi is free; what is in use is claimed afterwards. */
 void frame_init(void)
 {
-    memset(used, 0xFF, sizeof used);
+    uint32_t pa = early_frame();
+
+    words = (memory.hi / PAGE + 31) / 32;
+    for (uint32_t len = PAGE; len < words * sizeof *used; len += PAGE)
+        early_frame(); /* they come one behind the other */
+    used = P2V(pa);
+    memset(used, 0xFF, words * sizeof *used);
     for (uint32_t pa = memory.lo; pa < memory.hi; pa += PAGE)
         used[pa / PAGE / 32] &= ~(1u << pa / PAGE % 32);
     nfree = frames_total = (memory.hi - memory.lo) / PAGE;
@@ -30,7 +36,7 @@ static uint32_t take(void)
 {
     if (!open)
         return 0;
-    for (; lowest < WORDS; lowest++)
+    for (; lowest < words; lowest++)
         if (~used[lowest]) {
             uint32_t bit = (uint32_t)__builtin_ctz(~used[lowest]);
             used[lowest] |= 1u << bit;

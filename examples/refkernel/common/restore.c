@@ -1,0 +1,297 @@
+/* Takes a Save State Map over into the kernel's own structures. Nothing but SCRATCH is written to:
+   pages, and the initrd, stay where they are, and only their places are noted. */
+#include "calls.h"
+#include "fault.h"
+
+/* There is no way but back: the host rolls back to the old kernel. */
+void restore_fail(uint8_t reason, uint32_t value)
+{
+    record(SC_ACK_ERROR, reason, value);
+    print("restore: reason %u, value %x\n", reason, value);
+    sc_ack(SC_ACK_ERROR, reason, switchover_txn);
+    halt_forever();
+    __builtin_unreachable();
+}
+
+static void must(bool ok, uint8_t reason, uint32_t value)
+{
+    if (!ok)
+        restore_fail(reason, value);
+}
+
+/* The process of a record; records come in the order of pids, so mostly that of the one before. */
+static struct proc *proc_of(uint32_t pid, struct proc *before)
+{
+    struct proc *p = before && before->pid == pid ? before : proc_find(pid);
+
+    must(p, SC_REASON_BAD_MAP, pid);
+    return p;
+}
+
+static void restore_initrd(const void *map)
+{
+    struct ssm_cursor at = ssm_open(map, SSM_FRAME);
+    struct ssm_frame frame;
+
+    while (ssm_next(&at, &frame, sizeof frame))
+        if (frame.kind == SSM_FRAME_RAMDISK) {
+            memory.initrd = frame.paddr;
+            memory.initrd_len = frame.n_pages * PAGE;
+            frame_claim(frame.paddr, frame.n_pages);
+        }
+    initrd_init();
+}
+
+static void restore_pipes(const void *map)
+{
+    struct ssm_cursor at = ssm_open(map, SSM_PIPE);
+    struct ssm_pipe from;
+
+    while (ssm_next(&at, &from, sizeof from)) {
+        struct pipe *pipe;
+        must(from.len <= PIPE_SIZE, SC_REASON_UNSUPPORTED, from.id);
+        pipe = pipe_new(from.id);
+        must(pipe, SC_REASON_NO_MEMORY, from.id);
+        pipe_set_seq(pipe, from.seq);
+        pipe_put(pipe, at.data, from.len);
+    }
+}
+
+static struct inode *inode_of(const void *map, const struct ssm_file *from)
+{
+    const uint8_t *text = ssm_blob(map, from->path_off, from->path_len);
+    char path[PATH_MAX] = "";
+    struct inode *inode;
+
+    must(text && from->path_len < sizeof path, SC_REASON_BAD_MAP, from->file_id);
+    memcpy(path, text, from->path_len);
+    inode = initrd_find(path);
+    must(inode, SC_REASON_BAD_MAP, from->file_id);
+    return inode;
+}
+
+static void restore_files(const void *map)
+{
+    struct ssm_cursor at = ssm_open(map, SSM_FILE);
+    struct ssm_file from;
+
+    while (ssm_next(&at, &from, sizeof from)) {
+        struct file *file = file_new(from.file_id, from.kind, from.flags);
+        const uint8_t *input = ssm_blob(map, from.path_off, from.path_len);
+        must(file, SC_REASON_NO_MEMORY, from.file_id);
+        file->offset = from.offset;
+        switch (from.kind) {
+        case SSM_FILE_REGULAR:
+        case SSM_FILE_DIRECTORY:
+            file->inode = inode_of(map, &from);
+            break;
+        case SSM_FILE_TTY:
+            for (uint32_t i = 0; input && i < from.path_len; i++)
+                ttybuf_put((char)input[i]);
+            break;
+        case SSM_FILE_PIPE_READ:
+        case SSM_FILE_PIPE_WRITE:
+            file->pipe = pipe_find((uint32_t)from.dev_ino);
+            must(file->pipe, SC_REASON_BAD_MAP, from.file_id);
+            if (from.kind == SSM_FILE_PIPE_READ)
+                file->pipe->readers++;
+            else
+                file->pipe->writers++;
+            break;
+        case SSM_FILE_TIMER:
+            break;
+        default:
+            restore_fail(SC_REASON_UNSUPPORTED, from.file_id);
+        }
+    }
+}
+
+static void restore_regs(struct trapframe *f, const struct ssm_regs *from)
+{
+    f->eax = from->eax, f->ebx = from->ebx, f->ecx = from->ecx, f->edx = from->edx;
+    f->esi = from->esi, f->edi = from->edi, f->ebp = from->ebp, f->esp = from->esp;
+    f->eip = from->eip, f->eflags = (from->eflags & EFLAGS_USER) | EFLAGS_IF | 2;
+    f->cs = USER_CS, f->ss = USER_DS;
+    f->ds = user_selector(from->ds), f->es = user_selector(from->es);
+    f->fs = user_selector(from->fs), f->gs = user_selector(from->gs);
+}
+
+/* All but what refers to other objects; not yet runnable. */
+static void restore_procs(const void *map)
+{
+    struct ssm_cursor at = ssm_open(map, SSM_PROC);
+    struct ssm_proc from;
+
+    for (uint32_t n = 1; ssm_next(&at, &from, sizeof from); n++) {
+        struct proc *p = proc_new(from.pid);
+        must(p, SC_REASON_NO_MEMORY, from.pid);
+        must(from.state == SSM_STATE_ZOMBIE || aspace_new(&p->as), SC_REASON_NO_MEMORY, from.pid);
+        p->ppid = from.ppid, p->pgrp = from.pgrp, p->sid = from.sid;
+        memcpy(p->name, from.name, sizeof p->name);
+        restore_regs(&p->frame, &from.regs);
+        memcpy(p->fpu, from.fpu, sizeof p->fpu);
+        p->used_fpu = from.used_fpu;
+        p->sig_pending = from.sig_pending, p->sig_mask = from.sig_mask;
+        p->utime_ns = from.utime_ns, p->stime_ns = from.stime_ns;
+        p->exit_code = from.exit_code;
+        p->as.brk_start = from.brk_start, p->as.brk = fault_in_field(from.brk);
+        if (n % 64 == 0)
+            sc_heartbeat();
+    }
+}
+
+static void restore_ranges(const void *map)
+{
+    struct ssm_cursor at = ssm_open(map, SSM_VMA);
+    struct ssm_vma from;
+    struct proc *p = 0;
+
+    while (ssm_next(&at, &from, sizeof from)) {
+        p = proc_of(from.pid, p);
+        must(from.kind != SSM_VMA_FILE && from.kind != SSM_VMA_SHARED && from.start >= USER_LO
+             && from.end <= USER_HI, SC_REASON_UNSUPPORTED, from.start);
+        must(vma_add(&p->as, from.start, from.end, from.prot, from.kind), SC_REASON_NO_MEMORY,
+             from.start);
+    }
+}
+
+/* A run may go through several ranges; each part has its own protection. */
+static void restore_run(struct proc *p, struct run run)
+{
+    while (run.n) {
+        struct vma *vma = vma_find(&p->as, run.vaddr);
+        struct run part = run;
+        must(vma, SC_REASON_BAD_MAP, run.vaddr);
+        part.n = MIN(run.n, (vma->end - run.vaddr) / PAGE);
+        must(aspace_map_run(&p->as, &part), SC_REASON_NO_MEMORY, run.vaddr);
+        run = (struct run){ run.vaddr + part.n * PAGE, run.paddr + part.n * PAGE, run.n - part.n };
+    }
+}
+
+static void restore_frames(const void *map)
+{
+    struct ssm_cursor at = ssm_open(map, SSM_FRAME);
+    struct ssm_frame from;
+    struct proc *p = 0;
+
+    for (uint32_t n = 1; ssm_next(&at, &from, sizeof from); n++) {
+        if (from.kind == SSM_FRAME_RAMDISK)
+            continue;
+        must(from.kind == SSM_FRAME_PRIVATE, SC_REASON_UNSUPPORTED, from.paddr);
+        if (!p)
+            fault_in_restore(from.paddr);
+        p = proc_of(from.pid, p);
+        frame_claim(from.paddr, from.n_pages);
+        restore_run(p, (struct run){ from.vaddr, from.paddr, from.n_pages });
+        if (n % 256 == 0)
+            sc_heartbeat();
+    }
+}
+
+static void restore_fds(const void *map)
+{
+    struct ssm_cursor at = ssm_open(map, SSM_FD);
+    struct ssm_fd from;
+    struct file *file = 0;
+    struct proc *p = 0;
+
+    while (ssm_next(&at, &from, sizeof from)) {
+        p = proc_of(from.pid, p);
+        if (!file || file->id != from.file_id)
+            file = file_find(from.file_id);
+        must(file && from.fd < NOFILE, SC_REASON_BAD_MAP, from.file_id);
+        fd_set(p, from.fd, file, from.flags & FD_CLOEXEC);
+        file->refs++;
+    }
+}
+
+static void restore_timers(const void *map, uint64_t when)
+{
+    struct ssm_cursor at = ssm_open(map, SSM_TIMER);
+    struct ssm_timer from;
+
+    while (ssm_next(&at, &from, sizeof from)) {
+        uint32_t owner = from.kind == SSM_TIMER_TIMERFD ? (uint32_t)from.cookie : from.pid;
+        must(from.kind <= SSM_TIMER_TIMERFD, SC_REASON_UNSUPPORTED, from.kind);
+        must(from.kind == SSM_TIMER_TIMERFD ? file_find(owner) != 0 : proc_find(owner) != 0,
+             SC_REASON_BAD_MAP, owner);
+        must(timer_arm(from.kind, owner, when + from.left_ns, from.period_ns), SC_REASON_NO_MEMORY,
+             owner);
+    }
+}
+
+static void restore_actions(const void *map)
+{
+    struct ssm_cursor at = ssm_open(map, SSM_SIGACT);
+    struct ssm_sigact from;
+    struct proc *p = 0;
+
+    while (ssm_next(&at, &from, sizeof from)) {
+        struct sigact act = { .handler = from.handler, .flags = from.flags,
+                              .restorer = from.restorer, .mask = from.mask };
+        p = proc_of(from.pid, p);
+        must(from.signo >= 1 && from.signo <= NSIG, SC_REASON_BAD_MAP, from.pid);
+        must(sig_set_action(p, (int)from.signo, &act), SC_REASON_NO_MEMORY, from.pid);
+    }
+}
+
+/* What a process waits for exists: the last thing for it to be again in the state it was in. */
+static void restore_states(const void *map)
+{
+    struct ssm_cursor at = ssm_open(map, SSM_PROC);
+    struct ssm_proc from;
+
+    while (ssm_next(&at, &from, sizeof from)) {
+        struct proc *p = proc_of(from.pid, 0);
+        uint32_t obj = (uint32_t)from.wait_obj;
+        bool of_pipe = from.wait_kind == SSM_WAIT_PIPE_READ || from.wait_kind == SSM_WAIT_PIPE_WRITE;
+        switch (from.state) {
+        case SSM_STATE_RUNNABLE:
+            proc_continue(p);
+            break;
+        case SSM_STATE_BLOCKED:
+            must(from.wait_kind <= SSM_WAIT_TIMER_READ, SC_REASON_UNSUPPORTED, from.pid);
+            must((!of_pipe || pipe_find(obj))
+                 && (from.wait_kind != SSM_WAIT_TIMER_READ || file_find(obj)),
+                 SC_REASON_BAD_MAP, from.pid);
+            proc_block(p, from.wait_kind, from.wait_obj);
+            break;
+        case SSM_STATE_ZOMBIE:
+            proc_zombie(p);
+            break;
+        case SSM_STATE_STOPPED:
+            break;
+        default:
+            restore_fail(SC_REASON_UNSUPPORTED, from.pid);
+        }
+        p->wait.obj = from.wait_obj;
+        p->wait.progress = from.progress;
+        p->wait.restart_nr = (uint16_t)from.restart_nr;
+    }
+}
+
+void restore(const struct ssm_boot *boot)
+{
+    const void *map = P2V(boot->ssm_pa);
+    const struct ssm_hdr *hdr = map;
+    struct ssm_cursor at;
+    struct ssm_time time;
+    int fault = ssm_check(map, boot->ssm_len);
+
+    must(!fault, SC_REASON_BAD_MAP, (uint32_t)-fault);
+    at = ssm_open(map, SSM_TIME);
+    ssm_next(&at, &time, sizeof time);
+    clock_restore(&time);
+    clock.generation = hdr->generation;
+    frame_claim(hdr->phys_lo, (hdr->phys_hi - hdr->phys_lo) / PAGE);
+    restore_initrd(map);
+    restore_pipes(map);
+    restore_files(map);
+    restore_procs(map);
+    restore_ranges(map);
+    restore_frames(map);
+    restore_fds(map);
+    restore_timers(map, time.mono_ns);
+    restore_actions(map);
+    restore_states(map);
+}

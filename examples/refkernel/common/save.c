@@ -1,0 +1,310 @@
+/* Writes the Save State Map from the kernel's own structures: as the old kernel at SAVE, and as the
+   new one at ECHO, to show what it has taken over. Pages stay where they are; the map says where. */
+#include "kernel.h"
+
+/* Bytes a map of the present state takes, without the host's part: a little more than exact. */
+uint32_t save_size(void)
+{
+    uint32_t len = PAGE + TTY_INPUT + SSM_RECORDER_ENTRIES * sizeof(struct ssm_log);
+
+    for (struct proc *p = proc_first(); p; p = proc_after(p)) {
+        struct sigact act;
+        len += sizeof(struct ssm_proc) + 2 * sizeof(struct ssm_timer);
+        for (uint32_t fd = 0; fd < NOFILE; fd++)
+            len += fd_file(p, fd) ? sizeof(struct ssm_fd) : 0;
+        for (int signo = 1; signo <= NSIG; signo++)
+            len += sig_action(p, signo, &act) ? sizeof(struct ssm_sigact) : 0;
+        if (p->state == P_ZOMBIE)
+            continue;
+        for (struct vma *vma = vma_first(&p->as); vma; vma = vma_after(&p->as, vma)) {
+            struct run run = { vma->start, 0, 0 };
+            len += sizeof(struct ssm_vma);
+            while (aspace_next_run(&p->as, &run, vma->end))
+                len += sizeof(struct ssm_frame);
+        }
+    }
+    for (struct file *file = file_first(); file; file = file_after(file))
+        len += sizeof(struct ssm_file) + sizeof(struct ssm_timer) + PATH_MAX;
+    for (struct pipe *pipe = pipe_first(); pipe; pipe = pipe_after(pipe))
+        len += sizeof(struct ssm_pipe) + PIPE_SIZE;
+    return len;
+}
+
+static void save_time(struct ssm_writer *out, uint64_t when)
+{
+    struct ssm_time *time;
+    uint32_t time_bcd, date_bcd;
+
+    ssm_begin_section(out, SSM_TIME);
+    time = ssm_append(out);
+    if (time) {
+        cmos_read_time(&time_bcd, &date_bcd);
+        time->mono_ns = when;
+        time->real_ns = when + (uint64_t)clock.real_offset;
+        time->boot_ns = clock.boot_ns;
+        time->cmos_time_bcd = time_bcd;
+        time->cmos_date_bcd = date_bcd;
+        time->tick_hz = HZ;
+        time->switch_count = clock.switches;
+    }
+    ssm_end_section(out);
+}
+
+static uint32_t state_of(const struct proc *p)
+{
+    switch (p->state) {
+    case P_RUNNABLE: return SSM_STATE_RUNNABLE;
+    case P_BLOCKED: return SSM_STATE_BLOCKED;
+    case P_ZOMBIE: return SSM_STATE_ZOMBIE;
+    default: return SSM_STATE_STOPPED;
+    }
+}
+
+static void save_regs(struct ssm_regs *to, const struct trapframe *f, uint32_t cr3)
+{
+    *to = (struct ssm_regs){
+        .eax = f->eax, .ebx = f->ebx, .ecx = f->ecx, .edx = f->edx, .esi = f->esi, .edi = f->edi,
+        .ebp = f->ebp, .esp = f->esp, .eip = f->eip, .eflags = f->eflags, .cr3 = cr3,
+        .cs = (uint16_t)f->cs, .ds = (uint16_t)f->ds, .es = (uint16_t)f->es,
+        .fs = (uint16_t)f->fs, .gs = (uint16_t)f->gs, .ss = (uint16_t)f->ss,
+    };
+}
+
+static void save_procs(struct ssm_writer *out)
+{
+    ssm_begin_section(out, SSM_PROC);
+    for (struct proc *p = proc_first(); p; p = proc_after(p)) {
+        struct ssm_proc *to = ssm_append(out);
+        if (!to)
+            return;
+        to->pid = p->pid, to->ppid = p->ppid, to->pgrp = p->pgrp, to->sid = p->sid;
+        memcpy(to->name, p->name, sizeof to->name);
+        to->state = state_of(p);
+        to->wait_kind = p->wait.kind;
+        to->wait_obj = p->wait.obj;
+        to->progress = p->wait.progress;
+        to->restart_nr = p->wait.restart_nr;
+        save_regs(&to->regs, &p->frame, p->as.pgdir);
+        memcpy(to->fpu, p->fpu, sizeof to->fpu);
+        to->used_fpu = p->used_fpu;
+        to->sig_pending = p->sig_pending, to->sig_mask = p->sig_mask;
+        to->utime_ns = p->utime_ns, to->stime_ns = p->stime_ns;
+        to->exit_code = p->exit_code;
+        to->brk_start = p->as.brk_start, to->brk = p->as.brk;
+    }
+    ssm_end_section(out);
+}
+
+static void save_ranges(struct ssm_writer *out)
+{
+    ssm_begin_section(out, SSM_VMA);
+    for (struct proc *p = proc_first(); p; p = proc_after(p)) {
+        if (p->state == P_ZOMBIE)
+            continue;
+        for (struct vma *vma = vma_first(&p->as); vma; vma = vma_after(&p->as, vma)) {
+            struct ssm_vma *to = ssm_append(out);
+            if (!to)
+                return;
+            to->pid = p->pid;
+            to->start = vma->start, to->end = vma->end;
+            to->prot = vma->prot, to->kind = vma->kind;
+        }
+    }
+    ssm_end_section(out);
+}
+
+static bool append_run(struct ssm_writer *out, uint32_t pid, const struct run *run, uint32_t kind)
+{
+    struct ssm_frame *to = ssm_append(out);
+
+    if (!to)
+        return false;
+    to->pid = pid;
+    to->vaddr = run->vaddr, to->paddr = run->paddr, to->n_pages = run->n;
+    to->kind = kind;
+    return true;
+}
+
+static void save_frames(struct ssm_writer *out)
+{
+    struct run initrd = { 0, PAGE_DOWN(memory.initrd), PAGES(memory.initrd_len) };
+    uint32_t count = 0;
+
+    ssm_begin_section(out, SSM_FRAME);
+    if (initrd.n && !append_run(out, 0, &initrd, SSM_FRAME_RAMDISK))
+        return;
+    for (struct proc *p = proc_first(); p; p = proc_after(p)) {
+        if (p->state == P_ZOMBIE)
+            continue;
+        for (struct vma *vma = vma_first(&p->as); vma; vma = vma_after(&p->as, vma)) {
+            struct run run = { vma->start, 0, 0 };
+            while (aspace_next_run(&p->as, &run, vma->end))
+                if (!append_run(out, p->pid, &run, SSM_FRAME_PRIVATE))
+                    return;
+        }
+        if (++count % 64 == 0)
+            sc_heartbeat();
+    }
+    ssm_end_section(out);
+}
+
+/* FILE, then BLOB with what FILE says of it: paths, and for the console's first file its input. */
+static void save_files(struct ssm_writer *out)
+{
+    uint32_t off = 0;
+    char input[TTY_INPUT];
+    bool tty_saved = false;
+
+    ssm_begin_section(out, SSM_FILE);
+    for (struct file *file = file_first(); file; file = file_after(file)) {
+        struct ssm_file *to = ssm_append(out);
+        if (!to)
+            return;
+        to->file_id = file->id, to->kind = file->kind, to->flags = file->flags;
+        to->refs = file->refs, to->offset = file->offset;
+        if (file->kind == SSM_FILE_REGULAR || file->kind == SSM_FILE_DIRECTORY) {
+            to->dev_ino = file->inode->ino;
+            to->path_len = 1 + strlen(file->inode->name);
+        } else if (file->kind == SSM_FILE_TTY && !tty_saved) {
+            to->path_len = ttybuf_peek(input);
+            tty_saved = true;
+        } else if (file->kind == SSM_FILE_TIMER) {
+            to->dev_ino = file->id;
+        } else if (file->kind != SSM_FILE_TTY) {
+            to->dev_ino = file->pipe->id;
+        }
+        to->path_off = to->path_len ? off : 0;
+        off += to->path_len;
+    }
+    ssm_end_section(out);
+    ssm_begin_section(out, SSM_BLOB);
+    tty_saved = false;
+    for (struct file *file = file_first(); file; file = file_after(file)) {
+        if (file->kind == SSM_FILE_REGULAR || file->kind == SSM_FILE_DIRECTORY) {
+            ssm_append_blob(out, "/", 1);
+            ssm_append_blob(out, file->inode->name, strlen(file->inode->name));
+        } else if (file->kind == SSM_FILE_TTY && !tty_saved) {
+            ssm_append_blob(out, input, ttybuf_peek(input));
+            tty_saved = true;
+        }
+    }
+    ssm_end_section(out);
+}
+
+static void save_fds(struct ssm_writer *out)
+{
+    ssm_begin_section(out, SSM_FD);
+    for (struct proc *p = proc_first(); p; p = proc_after(p))
+        for (uint32_t fd = 0; fd < NOFILE; fd++) {
+            struct ssm_fd *to = fd_file(p, fd) ? ssm_append(out) : 0;
+            if (!to)
+                continue;
+            to->pid = p->pid, to->fd = fd;
+            to->file_id = fd_file(p, fd)->id;
+            to->flags = fd_cloexec(p, fd);
+        }
+    ssm_end_section(out);
+}
+
+static void save_pipes(struct ssm_writer *out)
+{
+    ssm_begin_section(out, SSM_PIPE);
+    for (struct pipe *pipe = pipe_first(); pipe; pipe = pipe_after(pipe)) {
+        struct ssm_pipe *to = ssm_append(out);
+        void *bytes = to ? ssm_append_data(out, pipe_used(pipe)) : 0;
+        if (!bytes)
+            return;
+        to->id = pipe->id;
+        to->len = pipe_used(pipe);
+        to->seq = pipe_seq(pipe);
+        pipe_peek(pipe, bytes);
+    }
+    ssm_end_section(out);
+}
+
+static void append_timer(struct ssm_writer *out, uint32_t kind, uint32_t owner, uint64_t when)
+{
+    uint64_t deadline, period;
+    struct ssm_timer *to;
+
+    if (!timer_read(kind, owner, &deadline, &period) || !(to = ssm_append(out)))
+        return;
+    to->kind = kind;
+    to->pid = kind == SSM_TIMER_TIMERFD ? 0 : owner;
+    to->cookie = kind == SSM_TIMER_TIMERFD ? owner : 0;
+    to->left_ns = deadline > when ? deadline - when : 0;
+    to->period_ns = period;
+}
+
+static void save_timers(struct ssm_writer *out, uint64_t when)
+{
+    ssm_begin_section(out, SSM_TIMER);
+    for (uint32_t kind = SSM_TIMER_SLEEP; kind <= SSM_TIMER_ITIMER_REAL; kind++)
+        for (struct proc *p = proc_first(); p; p = proc_after(p))
+            append_timer(out, kind, p->pid, when);
+    for (struct file *file = file_first(); file; file = file_after(file))
+        if (file->kind == SSM_FILE_TIMER)
+            append_timer(out, SSM_TIMER_TIMERFD, file->id, when);
+    ssm_end_section(out);
+}
+
+static void save_actions(struct ssm_writer *out)
+{
+    ssm_begin_section(out, SSM_SIGACT);
+    for (struct proc *p = proc_first(); p; p = proc_after(p))
+        for (int signo = 1; signo <= NSIG; signo++) {
+            struct sigact act;
+            struct ssm_sigact *to = sig_action(p, signo, &act) ? ssm_append(out) : 0;
+            if (!to)
+                continue;
+            to->pid = p->pid, to->signo = (uint32_t)signo;
+            to->handler = act.handler, to->flags = act.flags;
+            to->restorer = act.restorer, to->mask = act.mask;
+        }
+    ssm_end_section(out);
+}
+
+static void save_log(struct ssm_writer *out)
+{
+    const struct ssm_log *entries;
+    uint32_t n = recorder_read(&entries);
+
+    ssm_begin_section(out, SSM_LOG);
+    for (uint32_t i = 0; i < n; i++) {
+        struct ssm_log *to = ssm_append(out);
+        if (to)
+            *to = entries[i];
+    }
+    ssm_end_section(out);
+}
+
+/* Writes the map to [pa, pa + room); returns its length, 0 when there is not enough room. */
+uint32_t save(uint32_t pa, uint32_t room, uint16_t txn)
+{
+    extern const uint8_t build_id_note[]; /* kernel.ld; 12 bytes of header and "GNU", then the id */
+    uint64_t when = now();
+    struct ssm_writer out;
+    struct ssm_hdr *hdr;
+
+    fpu_store();
+    sc_heartbeat();
+    ssm_begin(&out, P2V(pa), room, txn, ++clock.generation);
+    save_time(&out, when);
+    save_procs(&out);
+    save_ranges(&out);
+    save_frames(&out);
+    save_files(&out);
+    save_fds(&out);
+    save_pipes(&out);
+    save_timers(&out, when);
+    save_actions(&out);
+    save_log(&out);
+    if (out.full)
+        return 0;
+    hdr = P2V(pa);
+    hdr->phys_lo = pa;
+    hdr->phys_hi = pa + room;
+    memcpy(hdr->src_build, build_id_note + 16, sizeof hdr->src_build);
+    sc_heartbeat();
+    return ssm_end(&out);
+}
