@@ -161,16 +161,20 @@ class Layout(Generic[R]):
         """Encode without `extra`; raises struct.error when a value does not fit its field."""
         if not self._special:
             return self._struct.pack(*self._values(record))
-        values = list(self._values(record))
+        values: list[Any] = list(self._values(record))
         for index, field in self._special:
             if field.nested:
                 values[index] = layout_of(field.nested).pack(values[index])
         return self._struct.pack(*values)
 
 
-@functools.cache
 def layout_of(record: type[R]) -> Layout[R]:
     """The layout of a record class (worked out once)."""
+    return _layout(record)
+
+
+@functools.cache
+def _layout(record: type[Any]) -> Layout[Any]:
     return Layout(record)
 
 

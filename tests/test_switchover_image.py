@@ -2,6 +2,7 @@
 
 import random
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -155,6 +156,18 @@ def test_a_decompression_bomb_is_stopped() -> None:
     assert len(bomb) < 1 << 20
     with pytest.raises(ImageError, match="decodes to more than 64 MiB"):
         load_image(bomb)
+
+
+def test_a_bomb_is_not_unpacked_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hotswap.switchover.image.IMAGE_MAX", MIB)
+    bomb = compressed(bytes(32 * MIB))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ImageError, match="decodes to more than 1 MiB"):
+            load_image(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 4 * MIB
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_path_that_leads_nowhere_is_refused(tmp_path: Path) -> None:

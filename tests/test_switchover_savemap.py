@@ -239,13 +239,15 @@ def test_the_c_writer_never_leaves_its_memory(compile_c: Compile) -> None:
             void *data = ssm_append_data(&out, 13);
             if (pipe && data) pipe->len = 13;
             ssm_end_section(&out);
-            ssm_begin_section(&out, SSM_BLOB); ssm_append_blob(&out, "abc", 3);
+            ssm_begin_section(&out, SSM_BLOB);
+            for (int i = 0; i < 3; i++) ssm_append_blob(&out, "x", 1);
             ssm_end_section(&out);
             return ssm_end(&out);
         }""")
     memory = ctypes.create_string_buffer(4096)
     size = library.write_map(memory, len(memory))
     assert check(memory.raw[:size]) == 0
+    assert write(read(memory.raw[:size])) == memory.raw[:size]  # with the gap after its table
     for room in range(size):
         memory = ctypes.create_string_buffer(b"\xaa" * 4096, 4096)
         assert library.write_map(memory, room) == 0

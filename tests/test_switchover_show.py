@@ -8,7 +8,7 @@ import pytest
 
 from hotswap.switchover.container import open_container
 from hotswap.switchover.memory import MIB, plan_memory
-from hotswap.switchover.savemap import SaveStateMap, write
+from hotswap.switchover.savemap import SaveStateMap, read, write
 from hotswap.switchover.show import show_json, show_text
 
 MakeMap = Callable[[random.Random], SaveStateMap]
@@ -64,6 +64,14 @@ def test_wrong_references_are_shown_with_the_map(fit_map: SaveStateMap) -> None:
     text = show_text(write(fit_map))
     assert "FD, descriptors: 6" in text
     assert "L2 NO_FILE: section FD pid 1 fd 0: file_id 99; the kernel that wrote" in text
+
+
+def test_a_section_of_another_version_is_not_guessed_at(fit_map: SaveStateMap) -> None:
+    found = read(write(fit_map))
+    found.table[2].ver = 2
+    text = show_text(write(found))
+    assert "L1 VERSION: section VMA: version 2, this is 1" in text
+    assert "VMA, their address spaces" not in text
 
 
 def test_names_from_the_guest_cannot_reach_the_terminal(fit_map: SaveStateMap) -> None:

@@ -24,12 +24,12 @@ MakeMap = Callable[[random.Random], SaveStateMap]
 PLAN = plan_memory(64 * MIB)
 
 
-def sign(data: bytes, leave: float = 0, chance: random.Random | None = None) -> bytes:
+def sign(data: bytes | bytearray, leave: float = 0, chance: random.Random | None = None) -> bytes:
     """The map with its checksums made right again, each left alone with probability `leave`."""
     whole, draw = bytearray(data), chance.random if chance else lambda: 1.0
     if len(whole) < HEADER.size:
-        return data
-    header = HEADER.unpack(data[: HEADER.size])
+        return bytes(data)
+    header = HEADER.unpack(bytes(data[: HEADER.size]))
     end = header.sect_off + header.sect_count * ENTRY.size
     if header.sect_count <= 64 and end <= len(whole):
         for at in range(header.sect_off, end, ENTRY.size):
@@ -131,6 +131,21 @@ def test_c_and_python_agree_on_thousands_of_broken_maps(
 WALKED = {1, 2, 3, 4, 6, 7, 10, 11, 12, 15, 16}
 
 
+@pytest.mark.parametrize("length", [6, 9, 16, 0x7FFFFFFF, 0xFFFFFFF8, 0xFFFFFFF9, 0xFFFFFFFF])
+def test_a_pipe_longer_than_its_section_is_refused(
+    compile_c: Compile, fit_map: SaveStateMap, length: int
+) -> None:
+    library = compile_c(
+        '#include "ssm.h"\nint check(const void *m, uint32_t n) { return ssm_check(m, n); }'
+    )
+    data = bytearray(write(fit_map))
+    pipe = next(entry for entry in open_container(bytes(data)).entries if entry.type == 10)
+    struct.pack_into("<I", data, pipe.off + 4, length)
+    expected = 0 if length == 6 else -Fault.DATA  # 6 bytes end in the padding of 5
+    assert check(sign(data)) == expected
+    assert library.check(sign(data), len(data)) == expected
+
+
 def test_any_bytes_get_a_verdict() -> None:
     chance = random.Random(3)
     for size in [0, 1, 95, 96, 97, 4096]:
@@ -184,6 +199,24 @@ def test_a_shorter_reader_is_warned_by_rec_min(fit_map: SaveStateMap) -> None:
 def test_the_fit_map_is_fit(fit_map: SaveStateMap) -> None:
     assert faults(write(fit_map), PLAN) == []
     assert validate(write(fit_map), PLAN).proc == fit_map.proc
+
+
+def add_fd(found: SaveStateMap, fd: Fd) -> None:
+    """One more descriptor, counted."""
+    found.fd.append(fd)
+    next(file for file in found.file if file.file_id == fd.file_id).refs += 1
+
+
+def share_private(found: SaveStateMap) -> None:
+    """Let a shared frame be the second of a private run."""
+    found.frame[1].kind, found.frame[1].paddr = 0, 0x302000
+    found.frame[3].kind, found.frame[3].paddr = 1, 0x303000
+
+
+def move(found: SaveStateMap, address: int) -> None:
+    """Say the map is at another physical address."""
+    size = found.header.phys_hi - found.header.phys_lo
+    found.header.phys_lo, found.header.phys_hi = address, address + size
 
 
 Change = Callable[[SaveStateMap], object]
@@ -242,7 +275,10 @@ BROKEN: list[tuple[str, Fault, str, Change]] = [
     ("private frame of the ramdisk", Fault.FRAME_TWICE, "FRAME pid 2 vaddr 0xbffff000",
      lambda m: setattr(m.frame[3], "paddr", 0x1805000)),
     ("file 0", Fault.VALUE, "FILE file_id 0", lambda m: m.file.insert(0, File(0))),
-    ("refs", Fault.REFS, "FILE file_id 10", lambda m: setattr(m.file[0], "refs", 1)),
+    ("shared frame of a private run", Fault.FRAME_TWICE, "FRAME pid 2 vaddr 0xbffff000",
+     share_private),
+    ("too few refs", Fault.REFS, "FILE file_id 10", lambda m: setattr(m.file[0], "refs", 1)),
+    ("too many refs", Fault.REFS, "FILE file_id 10", lambda m: setattr(m.file[0], "refs", 3)),
     ("path outside BLOB", Fault.NO_BLOB, "FILE file_id 10",
      lambda m: setattr(m.file[0], "path_len", 1000)),
     ("end of no pipe", Fault.NO_PIPE, "FILE file_id 13",
@@ -262,18 +298,6 @@ BROKEN: list[tuple[str, Fault, str, Change]] = [
 ]  # fmt: skip
 
 
-def add_fd(found: SaveStateMap, fd: Fd) -> None:
-    """One more descriptor, counted."""
-    found.fd.append(fd)
-    next(file for file in found.file if file.file_id == fd.file_id).refs += 1
-
-
-def move(found: SaveStateMap, address: int) -> None:
-    """Say the map is at another physical address."""
-    size = found.header.phys_hi - found.header.phys_lo
-    found.header.phys_lo, found.header.phys_hi = address, address + size
-
-
 @pytest.mark.parametrize(("code", "where", "change"), [row[1:] for row in BROKEN],
                          ids=[row[0] for row in BROKEN])  # fmt: skip
 def test_a_wrong_reference_is_found(
@@ -291,6 +315,12 @@ def test_a_wrong_reference_is_found(
 
 def test_every_fault_of_level_2_is_tried() -> None:
     assert {row[1] for row in BROKEN} == {fault for fault in Fault if fault.level == 2}
+
+
+def test_the_echo_may_be_where_echoes_are(fit_map: SaveStateMap) -> None:
+    echo = read(write(fit_map))
+    move(echo, PLAN.echo.lo)
+    assert faults(write(echo), PLAN) == []
 
 
 def test_shared_frames_may_be_in_several_places(fit_map: SaveStateMap) -> None:
