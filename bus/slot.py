@@ -141,7 +141,8 @@ class Slot:
 
     def freeze(self, deadline: float) -> None:
         """Ask the run scope to end; a flush may take until `deadline` (trio's clock)."""
-        self._thawed = trio.Event()
+        if self._thawed.is_set():  # else the task waits for this very event
+            self._thawed = trio.Event()
         for alarm in self._alarms:
             alarm.mute(True)
         self._flush_deadline = deadline

@@ -78,7 +78,7 @@ class Board:
         self.nursery = nursery
         self._timebase = timebase
         self._machine: Machine | None = None
-        self._paused = False
+        self.paused = False
         self._ended: Ended | None = None
         self._end = trio.Event()
         self._log = structlog.get_logger()
@@ -162,16 +162,16 @@ class Board:
 
     async def pause(self) -> None:
         """Stop between two instructions; machine time stands still. Twice is once."""
-        if not self._paused:
-            self._paused = True
+        if not self.paused:
+            self.paused = True
             await self.processor.pause()
             if isinstance(self._timebase, RealTime):
                 self._timebase.stop()
 
     def resume(self) -> None:
         """Go on after `pause`."""
-        if self._paused:
-            self._paused = False
+        if self.paused:
+            self.paused = False
             if isinstance(self._timebase, RealTime):
                 self._timebase.go_on()
             self.processor.resume()
@@ -194,7 +194,7 @@ class Board:
     def info(self) -> dict[str, Any]:
         """How the machine is, for people and machines."""
         processor = self.processor
-        state = "paused" if self._paused else "halted" if processor.halted else "running"
+        state = "paused" if self.paused else "halted" if processor.halted else "running"
         return {
             "machine": self.config.name,
             "state": "shut down" if processor.shut_down else state,

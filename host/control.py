@@ -7,6 +7,7 @@ own before it. The socket is the owner's alone (mode 0600).
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import stat
@@ -77,7 +78,7 @@ async def serve_control(
             async with trio.open_nursery() as nursery:
                 task_status.started()
                 await trio.serve_listeners(
-                    lambda stream: _converse(stream, answer),
+                    functools.partial(_converse, answer=answer),
                     [trio.SocketListener(listening)],
                     handler_nursery=nursery,
                 )

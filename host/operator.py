@@ -43,18 +43,22 @@ def answer_for(board: Board) -> Answer:
 
 async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
     try:
+        machine = board.machine
+        if board.paused:
+            raise Refused("the machine is paused", "`hotswap-host continue` first")
         image = await trio.to_thread.run_sync(
-            lambda: load_image(Path(request.image), ram=board.plan.ram)
+            lambda: load_image(Path(request.image), ram=board.processor.ram.size)
         )
         options = Options(mode=BootMode(request.mode), probation_ms=request.probation_ms)
-        transaction = Switchover(board.machine, image, options, tell)
+        transaction = Switchover(machine, image, options, tell)
         if request.plan:
             transaction.plan()
-            switchable(image, ram=board.plan.ram)
+            switchable(image, ram=board.processor.ram.size)
             return Reply(True, _result(transaction.report, planned=True))
-        report = await board.shielded(transaction.run)
+        report = await board.in_background(transaction.run)
     except Refused as refusal:
-        report = Report(0, kernel_name(board.machine.kernel), request.image, request.mode)
+        running = kernel_name(board.machine.kernel) if board.plan else ""
+        report = Report(0, running, request.image, request.mode)
         report.reason, report.todo = refusal.what, refusal.todo
         return Reply(False, _result(report), str(refusal), refusal.todo)
     except RolledBack as back:

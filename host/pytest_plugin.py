@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Protocol
 
 import pytest
 import trio.testing
 
 from hotswap.bus import Backplane, MachineClock, open_backplane
+from hotswap.switchover.coordinator import Options, Switchover
+from hotswap.switchover.errors import RolledBack
+from hotswap.switchover.image import KernelImage
+from hotswap.switchover.protocol import BootMode
+from hotswap.switchover.report import Report
+
+from .board import Board, BoardConfig, open_board
+from .guest import PATIENCE, Guest
+from .images import refkernel
 
 
 class VirtualClock:
@@ -61,3 +71,43 @@ async def backplane(virtual_clock: VirtualClock) -> AsyncIterator[Backplane]:
 def ports(backplane: Backplane) -> Ports:
     """Port cycles on `backplane`."""
     return Ports(backplane)
+
+
+@pytest.fixture
+async def board() -> AsyncIterator[Board]:
+    """A deterministic machine with the usual cards, not booted; its serial port is memory."""
+    async with open_board(BoardConfig(deterministic=True)) as machine:
+        yield machine
+
+
+@pytest.fixture
+def guest(board: Board) -> Guest:
+    """The guest of `board`; boot it."""
+    return Guest(board)
+
+
+class SwitchKernel(Protocol):
+    """Replaces the kernel of `board`; options as in `Options`."""
+
+    async def __call__(
+        self, image: KernelImage | int, *, mode: int = 2, probation_ms: float = 50
+    ) -> Report:
+        """The report, also of one that was rolled back; Refused and Lost are raised."""
+        ...
+
+
+@pytest.fixture
+def switchover(board: Board) -> SwitchKernel:
+    """Switch over to an image, or to the reference kernel of that version."""
+
+    async def switch(
+        image: KernelImage | int, *, mode: int = 2, probation_ms: float = 50
+    ) -> Report:
+        new = refkernel(image) if isinstance(image, int) else image
+        options = Options(mode=BootMode(mode), probation_ms=probation_ms, patience=PATIENCE)
+        try:
+            return await Switchover(board.machine, new, options).run()
+        except RolledBack as back:
+            return back.report
+
+    return switch

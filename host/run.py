@@ -51,7 +51,9 @@ def run_command(
 
     The kernel ends the run by the debug-exit port, or by crashing; you do by Ctrl-C.
     """
-    config = BoardConfig(memory=memory, cpu=cpu, deterministic=deterministic)
+    config = BoardConfig(
+        memory=memory, cpu="586" if cpu == "586" else "486", deterministic=deterministic
+    )
 
     async def session() -> int:
         kernel = load_image(image, ram=memory * MIB)

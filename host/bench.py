@@ -1,0 +1,63 @@
+"""`hotswap-host bench`: figures of this host, each held against something measured beside it."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+import trio
+from rich.console import Console
+from rich.table import Table
+
+from .bench_bus import bench_bus
+from .bench_result import Row
+from .bench_switch import bench_control, bench_quiesce, bench_switch
+from .exits import Exit
+
+# name: (largest or smallest ratio allowed, what it is held against); docs/bench.md explains each
+LIMITS = {
+    "bus.in": ("at most", 1.5, "a trivial hook through Unicorn's bindings"),
+    "bus.out": ("at most", 1.5, "a trivial hook through Unicorn's bindings"),
+    "cpu.compute": ("at least", 0.95, "the bare engine, same cures"),
+    "cpu.mixed": ("at least", 0.85, "stock engine with trivial hooks"),
+    "bus.posted_command": ("at most", 10, "one poll"),
+    "control.latency_p99": ("at most", 1, "20 ms"),
+    "switchover.quiesce_100_cards": ("at most", 1, "5 ms"),
+    "switchover.blackout_mode2": ("at most", 1, "10 ms"),
+    "switchover.translation": ("part", 1, "the blackout it is in"),
+    "switchover.blackout_mode0": ("at most", 1, "30 ms"),
+    "switchover.rollback": ("at most", 1.3, "the blackout"),
+    "switchover.user_pages_copied": ("at most", 0, "none"),
+}
+
+
+@click.command("bench")
+@click.option("--json", "in_json", is_flag=True, help="The rows as JSON.")
+def bench_command(in_json: bool) -> int:
+    """Measure bus, CPU and switchover; under a minute. Ratios are of alternated runs."""
+    console = Console(quiet=in_json)
+    rows = trio.run(_bench, console, restrict_keyboard_interrupt_to_checkpoints=True)
+    if in_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+        return Exit.OK
+    table = Table(title="hotswap-host bench", title_justify="left")
+    for column in ("what", "value", "baseline", "ratio", "wanted", "held against"):
+        table.add_column(column)
+    for row in rows:
+        how, limit, against = LIMITS[row.name]
+        value, base = f"{row.value:.3g} {row.unit}", f"{row.baseline:.3g} {row.unit}"
+        table.add_row(row.name, value, base, f"{row.ratio:.2f}", f"{how} {limit:g}", against)
+    console.print(table)
+    return Exit.OK
+
+
+async def _bench(console: Console) -> list[Row]:
+    rows: list[Row] = []
+    with console.status("bus and CPU"):
+        rows += await bench_bus()
+    with console.status("control socket"):
+        rows.append(await bench_control())
+    with console.status("cards"):
+        rows.append(await bench_quiesce())
+    with console.status("switchovers with 64 processes"):
+        rows += await bench_switch()
+    return rows
