@@ -5,15 +5,18 @@ Everything here is called from one thread, except `counter.stop`.
 
 from __future__ import annotations
 
+from unicorn import UC_ERR_FETCH_PROT, UC_ERR_FETCH_UNMAPPED
+
 from .block_counter import BlockCounter
 from .block_exits import install_block_exits
 from .core import Core, Model
 from .delivery import Delivery
-from .errors import UnsupportedEngine
+from .errors import UnsupportedEngine, WildFetch
 from .fast_stores import FastStores
 from .native import NO_LIMIT
 
 _NO_UNTIL = (1 << 64) - 1
+_FETCH_ERRORS = (UC_ERR_FETCH_UNMAPPED, UC_ERR_FETCH_PROT)
 _MAX_BLOCK = 512  # TCG_MAX_INSNS
 _DEFAULT_CFLAGS = 0xFFFFFFFF
 
@@ -46,8 +49,13 @@ class Engine:
     # -- running ------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Run until the counter stops it, HLT, or shutdown. Raises `RuntimeError` otherwise."""
+        """Run until the counter stops it, HLT, or shutdown.
+
+        Raises `WildFetch` when the guest jumps to where nothing can be fetched from.
+        """
         error = self._start(self._handle, self.env.eip, _NO_UNTIL, 0, 0)
+        if error in _FETCH_ERRORS:
+            raise WildFetch("instruction fetch outside RAM")
         if error:
             raise RuntimeError(
                 f"Unicorn ended a run with error {error} at EIP {self.env.eip:#x}; "

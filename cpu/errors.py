@@ -18,3 +18,10 @@ class CpuStateError(HotswapError):
 
 class MemoryBoundsError(HotswapError):
     """The host asked for physical memory that is not RAM, or through a revoked window."""
+
+
+class WildFetch(HotswapError):
+    """The guest jumped to an address outside RAM; the engine fetches code from RAM only.
+
+    A real bus would have read floating bytes there, which is a crash in the end as well.
+    """

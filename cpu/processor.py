@@ -23,7 +23,7 @@ from . import power_on
 from .bus_unit import BusUnit
 from .core import Model
 from .engine import Engine
-from .errors import CpuStateError, MemoryBoundsError
+from .errors import CpuStateError, MemoryBoundsError, WildFetch
 from .interrupts import InterruptPins
 from .memory_map import MemoryMap
 from .native import NO_LIMIT
@@ -134,14 +134,19 @@ class Processor:
     def _execute(self, count: int | None = None) -> None:
         """The engine's turn: a slice, or exactly `count` instructions."""
         self._backplane.in_slice = True
+        wild: WildFetch | None = None
         try:
             if count is None:
                 self.engine.run()
             else:
                 self.engine.run_exactly(count)
+        except WildFetch as error:
+            wild = error
         finally:
             self._backplane.in_slice = False
-        if self.engine.shut_down:
+        if wild is not None:
+            self._shut_down_with(str(wild))
+        elif self.engine.shut_down:
             self._shut_down_with("triple fault")
         elif self.engine.halted:
             self._halted = True
