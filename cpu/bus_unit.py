@@ -55,10 +55,14 @@ class BusUnit:
         self._end_slice = end_slice
         self._failure: CycleFailure | None = None
         self._callbacks: list[Any] = []  # the engine holds bare pointers to them
-        self._hook(UC_X86_INS_IN, _IN(self._make_in()))
-        self._hook(UC_X86_INS_OUT, _OUT(self._make_out()))
+        thunks = core.thunks
+        core.parameters.read_port = self._keep(_IN(self._make_in()))
+        core.parameters.write_port = self._keep(_OUT(self._make_out()))
+        core.hook(UC_HOOK_INSN, thunks.entry("port_in"), UC_X86_INS_IN)
+        core.hook(UC_HOOK_INSN, thunks.entry("port_out"), UC_X86_INS_OUT)
         if time_stamp is not None:
-            self._hook(UC_X86_INS_RDTSC, _RDTSC(self._make_rdtsc(time_stamp)))
+            rdtsc = self._keep(_RDTSC(self._make_rdtsc(time_stamp)))
+            core.hook(UC_HOOK_INSN, rdtsc, UC_X86_INS_RDTSC)
 
     def take_failure(self) -> CycleFailure | None:
         """The first cycle that raised since the last call."""
@@ -75,11 +79,12 @@ class BusUnit:
         if error:
             raise UnsupportedEngine(f"the engine cannot map {start:#x}-{end - 1:#x}: error {error}")
 
-    def _hook(self, instruction: int, callback: Any) -> None:
+    def _keep(self, callback: Any) -> int:
+        """The address of a callback, which stays alive as long as this does."""
         self._callbacks.append(callback)
         address = ctypes.cast(callback, ctypes.c_void_p).value
         assert address is not None
-        self._core.hook(UC_HOOK_INSN, address, instruction)
+        return address
 
     def _failed(
         self, error: BaseException, space: Space, write: bool, address: int, width: int, value: int

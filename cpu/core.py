@@ -94,6 +94,9 @@ class Core:
         p.tlb_flush = symbols.address_of("tlb_flush")
         p.stop = symbols.address_of("uc_emu_stop")
         p.raise_exception = symbols.address_of("raise_exception")
+        p.check_io8 = symbols.address_of("helper_check_iob")
+        p.check_io16 = symbols.address_of("helper_check_iow")
+        p.check_io32 = symbols.address_of("helper_check_iol")
         p.cs, p.env = self.cs, self.env_address
         p.eip, p.eflags = self.env_field("eip"), self.env_field("eflags")
         p.cs_base = self.env_field("segs") + 24 + 8  # segs[CS].base

@@ -15,6 +15,9 @@ _FIELDS = [
     "tlb_flush",
     "stop",
     "raise_exception",
+    "check_io8",
+    "check_io16",
+    "check_io32",
     "cs",
     "env",
     "eip",
@@ -37,6 +40,8 @@ _FIELDS = [
     "vector",
     "int_eip",
     "delivering_int",
+    "read_port",
+    "write_port",
     "code_pages",
     "pages",
     "new_code_pages",
@@ -58,6 +63,9 @@ class Parameters(ctypes.Structure):
     tlb_flush: int
     stop: int
     raise_exception: int
+    check_io8: int
+    check_io16: int
+    check_io32: int
     cs: int
     env: int
     eip: int
@@ -80,6 +88,8 @@ class Parameters(ctypes.Structure):
     vector: int
     int_eip: int
     delivering_int: int
+    read_port: int
+    write_port: int
     code_pages: int
     pages: int
     new_code_pages: int

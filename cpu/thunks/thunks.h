@@ -18,7 +18,11 @@ typedef signed long s64;
 /* QEMU 5.0, target/i386/cpu.h and hw/core/cpu.h */
 enum {
     EFLAGS_IF = 1 << 9,
+    HF_CPL = 3,
     HF_INHIBIT_IRQ = 1 << 3,
+    HF_PE = 1 << 7,
+    HF_IOPL_SHIFT = 12,
+    HF_VM = 1 << 17,
     HF2_NMI = 1 << 2,             /* an NMI handler runs: further ones are held */
     CPU_INTERRUPT_HARD = 0x002,
     CPU_INTERRUPT_NMI = 0x200,
@@ -52,6 +56,9 @@ struct params {
     void (*tlb_flush)(void *cs);
     void (*stop)(void *uc);
     void (*raise_exception)(void *env, int vector);
+    void (*check_io8)(void *env, u32 port);       /* #GP unless the TSS permits it */
+    void (*check_io16)(void *env, u32 port);
+    void (*check_io32)(void *env, u32 port);
 
     /* where the engine keeps the processor */
     void *cs;
@@ -74,6 +81,10 @@ struct params {
     u64 vector;                   /* what INTR delivers */
     u64 int_eip;                  /* EIP before the engine moved it past an INT n */
     u64 delivering_int;           /* 1 while an INT n is being delivered */
+
+    /* bus unit: callbacks into Python */
+    u32 (*read_port)(void *uc, u32 port, int width);
+    void (*write_port)(void *uc, u32 port, int width, u32 value);
 
     /* fast stores */
     u8 *code_pages;               /* by physical page: 0 data, else code; 1 fetched since aging */
