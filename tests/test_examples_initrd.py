@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -139,6 +140,16 @@ def test_a_program_checks_itself(natively: list[str], program: str) -> None:
     name, *_ = program.split()
     assert output.splitlines()[-1:] == [f"{name} ok {PROGRAMS[program]}"]
     assert status == 0
+
+
+def test_a_tick_carries_the_checksum_of_all_before_it(natively: list[str]) -> None:
+    _, output = run(natively, "ticker 5")
+    crc = 0
+    for number, line in enumerate(output.splitlines()[:-1], start=1):
+        text = f"tick {number:06} of 000005 "
+        crc = zlib.crc32(text.encode(), crc)
+        assert line == f"{text}{crc:08x}"
+    assert number == 5
 
 
 def test_bugcheck_finds_linux_without_v1s_bug(natively: list[str]) -> None:
