@@ -39,6 +39,8 @@ SLICE = 1_000_000
 """Longest slice, ns."""
 TURNS = 200e-6
 """Longest the other tasks may keep a real-time guest waiting while they have work, s."""
+MORE_TURNS = 4
+"""Checkpoints they get after that: enough for a message and its answer."""
 AGING = 1_000_000_000
 """Between two looks for pages that stopped being code, ns."""
 TSC_RATE = 100_000_000
@@ -181,8 +183,11 @@ class Processor:
         if self._counted is not None:
             await wait_all_tasks_blocked()
         else:
-            with trio.move_on_after(TURNS):
+            with trio.move_on_after(TURNS) as turns:
                 await wait_all_tasks_blocked()
+            if turns.cancelled_caught:  # one long turn took it all: messages sent in it still go
+                for _ in range(MORE_TURNS):
+                    await trio.lowlevel.checkpoint()
 
     # -- HLT, shutdown, pause -----------------------------------------------------------------
 
@@ -217,6 +222,18 @@ class Processor:
     async def paused(self) -> AsyncIterator[None]:
         """Keep the processor standing between two instructions for the time of the block."""
         await self.pause()
+        try:
+            yield
+        finally:
+            self.resume()
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """As `paused`, for another task of the machine: it stands already while that has its turn.
+
+        What that task awaits in the block happens without the guest.
+        """
+        self._standstill.ask()
         try:
             yield
         finally:

@@ -182,9 +182,10 @@ class Switchover:
         self._talk.issue(Command.QUIESCE, interrupt=True)
         await self._talk.expect(Ack.QUIESCED)
         patience = self.options.patience
-        late = await self._backplane.quiesce(
-            each=QUIESCE_CARD * patience, total=QUIESCE_ALL * patience
-        )
+        with self._processor.standing():
+            late = await self._backplane.quiesce(
+                each=QUIESCE_CARD * patience, total=QUIESCE_ALL * patience
+            )
         if late:
             raise PhaseFailed(f"card {', '.join(late)} would not freeze in time")
 
