@@ -66,7 +66,7 @@ int sys_clone(struct proc *p, const uint32_t a[6])
 /* The first process: the words behind `init=` on the kernel's command line, else /bin/init. */
 void process_spawn_init(const char *cmdline)
 {
-    static char line[256];
+    static char line[1024];
     struct proc *p = proc_new(1);
     uint32_t words = 0, len = 0;
     const char *at = cmdline;
