@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from hotswap.switchover.layout import Record, layout_of
 from hotswap.switchover.records import (
@@ -33,6 +34,7 @@ from hotswap.switchover.records import (
 from hotswap.switchover.savemap import SaveStateMap
 from hotswap.switchover.schema import KINDS, Header, SectionType
 
+settings.register_profile("campaign", max_examples=10_000, deadline=None)  # nox -s campaign
 INCLUDE = Path(__file__).parents[1] / "examples" / "refkernel" / "include"
 
 
