@@ -8,7 +8,7 @@ what does not move (a timer by when it expires), to one tick of each kernel.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -59,8 +59,7 @@ def canonical(found: SaveStateMap) -> CanonicalMap:
 def difference(before: SaveStateMap, after: SaveStateMap) -> list[str]:
     """What has changed from `before` to `after`, a line each: section, record, field, both values.
 
-    [] when the two say the same. Both maps must have passed level 2: a key that is there twice is
-    not seen here, and a path outside BLOB raises MapError.
+    [] when the two say the same. Raises MapError when a path is not in BLOB.
     """
     changed: list[str] = []
     for kind in _SECTIONS:
@@ -88,10 +87,21 @@ def _section(found: SaveStateMap, kind: SectionKind) -> dict[Values, Values]:
         records = [action for action in found.sigact if action.handler]  # 0 is the default
     if kind.section is SectionType.FILE:
         named = [(file, found.text(file.path_off, file.path_len)) for file in found.file]
-        return {_key(kind, file): (*values(file), path) for file, path in named}
+        return _keyed((_key(kind, file), (*values(file), path)) for file, path in named)
     if kind.section is SectionType.PIPE:
-        return {_key(kind, pipe): (*values(pipe), pipe.data) for pipe in found.pipe}
-    return {_key(kind, record): values(record) for record in records}
+        return _keyed((_key(kind, pipe), (*values(pipe), pipe.data)) for pipe in found.pipe)
+    return _keyed((_key(kind, record), values(record)) for record in records)
+
+
+def _keyed(pairs: Iterable[tuple[Values, Values]]) -> dict[Values, Values]:
+    """By key; a second record of a key is not lost, its key goes on with "again"."""
+    section: dict[Values, Values] = {}
+    for key, values in pairs:
+        free = key
+        while free in section:
+            free = (*free, "again")
+        section[free] = values
+    return section
 
 
 def _key(kind: SectionKind, record: Record) -> Values:
@@ -123,8 +133,8 @@ def _section_difference(
     names = [*fields, _BYTES.get(kind.record, "")]
     shown = {field.name: field for field in layout_of(kind.record).fields}
     for key in sorted(left.keys() | right.keys()):
-        pairs = zip(kind.key, key, strict=True)
-        named = " ".join(f"{name} {shown[name].show(value)}" for name, value in pairs)
+        parts = [f"{name} {shown[name].show(key[at])}" for at, name in enumerate(kind.key)]
+        named = " ".join([*parts, *key[len(parts) :]])
         where = f"{kind.section.name} {named}".rstrip()
         if key not in right:
             yield f"{where}: is missing"

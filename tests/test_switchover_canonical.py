@@ -118,6 +118,12 @@ def test_where_a_kernel_cuts_its_runs_does_not_count(fit_map: SaveStateMap) -> N
     )
 
 
+def test_a_record_that_is_there_twice_counts(fit_map: SaveStateMap) -> None:
+    other = copy.deepcopy(fit_map)
+    other.fd.append(other.fd[0])
+    assert difference(fit_map, other) == ["FD pid 1 fd 0 again: was not there before"]
+
+
 def test_another_path_counts(fit_map: SaveStateMap) -> None:
     other = copy.deepcopy(fit_map)
     other.blob = other.blob.replace(b"motd", b"mote")
