@@ -1,6 +1,7 @@
 """Third cure: exact instruction counts, exact stops, and no interrupt missed.
 
-See thunks/block_counter.c. A REP string instruction counts once per iteration.
+See thunks/block_counter.c. A REP string instruction counts once per iteration, and once more for
+finding that it is done.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ def _measure_header(core: Core) -> tuple[int, int]:
         if (block.pc, block.size, block.icount) != (0, 1, 1) or header % 16:
             raise UnsupportedEngine("the engine's TranslationBlock is laid out differently")
     finally:
+        core.common.halted = 0
         core.uc.mem_unmap(0, PAGE)
         unmap_pages(page, PAGE)
     align = 64 if header % 64 == 0 else 16

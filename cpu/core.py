@@ -104,6 +104,7 @@ class Core:
         p.hflags, p.hflags2 = self.env_field("hflags"), self.env_field("hflags2")
         p.interrupt_request = self.cs + Common.interrupt_request.offset  # type: ignore[attr-defined]
         p.exception_index = self.cs + Common.exception_index.offset  # type: ignore[attr-defined]
+        p.cflags_next_tb = self.cs + Common.cflags_next_tb.offset  # type: ignore[attr-defined]
         p.icount_decr = self.common.icount_decr_ptr
         p.exception_is_int = self.env_field("exception_is_int")
         p.error_code = self.env_field("error_code")

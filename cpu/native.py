@@ -31,10 +31,12 @@ _FIELDS = [
     "exception_index",
     "exception_is_int",
     "error_code",
+    "cflags_next_tb",
     "tlb",
     "count",
     "limit",
     "last",
+    "exact",
     "header",
     "align",
     "vector",
@@ -79,10 +81,12 @@ class Parameters(ctypes.Structure):
     exception_index: int
     exception_is_int: int
     error_code: int
+    cflags_next_tb: int
     tlb: int
     count: int
     limit: int
     last: int
+    exact: int
     header: int
     align: int
     vector: int

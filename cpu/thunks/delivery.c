@@ -7,6 +7,8 @@
  * that a fault in the delivery (no such gate, its DPL) names the INT itself. */
 void ENTRY(exception)(void *uc, u32 vector, void *user)
 {
+    if (P.exact)
+        *P.cflags_next_tb = P.exact;
     if (*P.exception_is_int) {
         *P.eip = P.int_eip;
         P.delivering_int = 1;

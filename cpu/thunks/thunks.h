@@ -68,12 +68,14 @@ struct params {
     u32 *interrupt_request;
     volatile int *icount_decr;    /* negative: leave the chain of blocks */
     int *exception_index, *exception_is_int, *error_code;
+    u32 *cflags_next_tb;          /* low 15 bits: most instructions of the next block */
     struct tlb *tlb;
 
     /* block counter */
     u64 count;                    /* instructions retired since power-on */
     volatile u64 limit;           /* stop at the first block with count >= limit */
     struct block *last;           /* the block that is counted but may not have ended yet */
+    u64 exact;                    /* not 0: most instructions of a block after an exception */
     u64 header;                   /* bytes from a TranslationBlock to its code */
     u64 align;                    /* of a TranslationBlock */
 
