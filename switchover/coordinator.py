@@ -267,9 +267,7 @@ class Switchover:
         self.report.phase = self._phase_now.name
         began = time.perf_counter_ns()
         with trio.CancelScope(shield=True):
-            if self._point is None or self._only_unanswered():
-                self._talk.issue(Command.CANCEL, interrupt=True)
-            else:
+            if self._point is not None:
                 await self._backplane.quiesce(each=QUIESCE_CARD, total=QUIESCE_ALL)
                 self._point.restore(self._processor, self._backplane)
                 self._backplane.thaw()
@@ -279,10 +277,6 @@ class Switchover:
             self._release()
         self.report.rollback_ms = (time.perf_counter_ns() - began) / 1e6
         self._log.warning("rolled back", phase=self.report.phase, reason=why)
-
-    def _only_unanswered(self) -> bool:
-        """PREPARE got no answer from a kernel that runs: there is nothing to take back."""
-        return self._phase_now is Phase.PREPARE and not self._processor.shut_down
 
     async def _resume_old(self) -> None:
         self._talk.issue(Command.RESUME_OLD)

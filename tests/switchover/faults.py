@@ -1,0 +1,69 @@
+"""Faults to inject at the beginning of a phase: what the guest, a card or somebody outside does.
+
+The guest's part is real machine code, put where neither kernel nor bootstrap is and jumped to.
+"""
+
+import struct
+from collections.abc import Callable
+
+from hotswap.host.board import Board
+
+STUB = 0x7800  # between the bootstrap's stack and the bootstrap
+CARD = 0x180
+
+
+def _run(board: Board, code: bytes) -> None:
+    board.processor.write_memory(STUB, code)
+    board.processor.flat32(STUB, STUB)
+
+
+def _acknowledge(phase: int, code: int, txn: int) -> bytes:
+    """mov eax,phase<<24|code<<16|txn; mov edx,ACK; out dx,eax; jmp ."""
+    value = struct.pack("<I", phase << 24 | code << 16 | txn)
+    return b"\xb8" + value + b"\xba" + struct.pack("<I", CARD + 8) + b"\xef\xeb\xfe"
+
+
+def hang(board: Board) -> None:
+    """jmp ."""
+    _run(board, b"\xeb\xfe")
+
+
+def halt(board: Board) -> None:
+    """cli; hlt"""
+    _run(board, b"\xfa\xf4")
+
+
+def triple_fault(board: Board) -> None:
+    """lidt of a table with no entries; ud2"""
+    _run(board, b"\x0f\x01\x1d" + struct.pack("<I", STUB + 16) + b"\x0f\x0b" + bytes(16))
+
+
+def wild_jump(board: Board) -> None:
+    """mov eax,0xffff0000; jmp eax"""
+    _run(board, b"\xb8\x00\x00\xff\xff\xff\xe0")
+
+
+def report_error(board: Board) -> None:
+    """ACK ERROR, code 7."""
+    _run(board, _acknowledge(0xFF, 7, board.machine.switchovers))
+
+
+def answer_out_of_order(board: Board) -> None:
+    """ACK DECODED and ECHOED at once: no phase waits for both."""
+    both = _acknowledge(4, 0, board.machine.switchovers)[:-2]
+    _run(board, both + _acknowledge(7, 0, board.machine.switchovers))
+
+
+def raising_card(board: Board) -> None:
+    """The RTC breaks."""
+    board.slot("cmos").set_fault(RuntimeError("smoke"))
+
+
+GUEST_FAULTS: tuple[Callable[[Board], None], ...] = (
+    hang,
+    halt,
+    triple_fault,
+    wild_jump,
+    report_error,
+    answer_out_of_order,
+)
