@@ -6,12 +6,12 @@ import functools
 import zlib
 from importlib import resources
 
-import lz4.block
 import msgspec
 
 from .errors import ImageError
 from .image import KernelImage
 from .memory import MemoryPlan
+from .packed import pack_image
 from .protocol import BOOTSTRAP_HI, BOOTSTRAP_LO, BootMode
 
 
@@ -27,29 +27,23 @@ class Staged(msgspec.Struct, frozen=True):
     image_crc: int
 
 
-@functools.lru_cache(maxsize=16)
-def _compressed(image: bytes) -> bytes:
-    packed: bytes = lz4.block.compress(  # type: ignore[no-untyped-call]
-        image, mode="high_compression", store_size=False
-    )
-    return packed
-
-
 @functools.lru_cache(maxsize=1)
 def bootstrap() -> bytes:
     """The bootstrap as it ships: flat, linked at 0x8000."""
-    code = resources.files(__package__).joinpath("guest", "bootstrap.bin").read_bytes()
+    code = resources.files("hotswap.switchover").joinpath("guest", "bootstrap.bin").read_bytes()
     assert len(code) <= BOOTSTRAP_HI - BOOTSTRAP_LO
     return code
 
 
 def stage(image: KernelImage, mode: BootMode, plan: MemoryPlan) -> Staged:
     """Prepare `image` for `mode`. Raises ImageError when it does not fit into STAGE."""
-    stored = {
-        BootMode.LZ4: lambda: _compressed(image.content),
-        BootMode.COPY: lambda: image.content.ljust(-(-len(image.content) // 4) * 4, b"\0"),
-        BootMode.DMA: lambda: b"",
-    }[mode]()
+    match mode:
+        case BootMode.LZ4:
+            stored = pack_image(image).block
+        case BootMode.COPY:  # by 32-bit words
+            stored = image.content.ljust(-(-len(image.content) // 4) * 4, b"\0")
+        case BootMode.DMA:
+            stored = b""
     if len(stored) > plan.stage.size:
         raise ImageError(
             f"takes {len(stored)} bytes staged, STAGE has {plan.stage.size}",

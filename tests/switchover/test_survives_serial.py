@@ -7,9 +7,10 @@ import trio
 from hotswap.host.backends import open_backend
 from hotswap.host.board import BoardConfig, open_board
 from hotswap.host.guest import PATIENCE, Guest
-from hotswap.host.images import refkernel
+from hotswap.host.images import refkernel, shipped
 from hotswap.host.pytest_plugin import SwitchKernel
 from hotswap.switchover.coordinator import Options, switch_over
+from hotswap.switchover.image import load_image
 
 from .conftest import MS, Survive
 from .test_rolls_back import GUESTS
@@ -27,8 +28,6 @@ async def test_numbered_lines_come_out_once_each_and_in_order(
 async def test_what_a_kernel_prints_before_it_fails_never_reaches_the_client(
     guest: Guest, switchover: SwitchKernel
 ) -> None:
-    from hotswap.switchover.image import load_image
-
     guest.boot(["ticker:40"])
     await guest.pass_time(40 * MS)
     before = guest.text
@@ -68,15 +67,16 @@ async def test_a_tcp_client_reads_the_same_stream_over_switchovers() -> None:
                 text += data.decode()
 
         board.nursery.start_soon(read)
-        from hotswap.host.images import shipped
-
         board.boot(refkernel(1), initrd=shipped("initrd.cpio"), append="init=/bin/init ticker:40")
         clock = board.backplane.clock
         for kernel in (2, 1):
             await clock.sleep_until(clock.now() + 40 * MS)
             await switch_over(board.machine, refkernel(kernel), Options(patience=PATIENCE))
+        text = ""
         with trio.fail_after(60):
-            while "ticker ok" not in text:
-                await trio.sleep(0.01)
+            async for data in stream:
+                text += data.decode().replace("\r", "")
+                if "ticker ok" in text:
+                    break
         numbers = [int(n) for n in re.findall(r"^tick (\d+) of", text, re.MULTILINE)]
         assert numbers == list(range(1, 41))
