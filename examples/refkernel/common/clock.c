@@ -22,10 +22,8 @@ uint64_t real_time(void)
 
 void clock_cold(void)
 {
-    uint32_t time, date;
-
     clock.boot_ns = now();
-    clock.real_offset = (int64_t)(cmos_read_time(&time, &date) * NS_PER_S - now());
+    clock.real_offset = (int64_t)(cmos_read_time() * NS_PER_S - now());
 }
 
 /* now() goes on where the old kernel saved it, whoever counts it. */

@@ -20,12 +20,17 @@ static uint8_t get(uint8_t reg)
 static void set(uint8_t reg, uint32_t value)
 {
     outb(INDEX, reg);
-    outb(DATA, (uint8_t)(value / 10 << 4 | value % 10));
+    outb(DATA, (uint8_t)value);
 }
 
 static uint32_t decimal(uint32_t bcd)
 {
-    return (bcd >> 4) * 10 + (bcd & 15);
+    return (bcd >> 4 & 15) * 10 + (bcd & 15);
+}
+
+static uint32_t bcd(uint32_t decimal)
+{
+    return decimal / 10 << 4 | decimal % 10;
 }
 
 /* Days from 1970-01-01 to a date of the Gregorian calendar; years begin in March. */
@@ -35,51 +40,56 @@ static uint32_t days(uint32_t year, uint32_t month, uint32_t day)
         year--;
         month += 12;
     }
-    return 365 * year + year / 4 - year / 100 + year / 400 + (153 * (month - 3) + 2) / 5 + day - 719469;
+    return 365 * year + year / 4 - year / 100 + year / 400 + (153 * (month - 3) + 2) / 5 + day
+           - 719469;
 }
 
-/* Seconds since 1970; the same as 0x00HHMMSS and 0xCCYYMMDD. */
-uint32_t cmos_read_time(uint32_t *time_bcd, uint32_t *date_bcd)
+/* Seconds since 1970. */
+uint32_t cmos_read_time(void)
 {
-    uint32_t time, date, again;
+    uint32_t time, date, century, year;
 
     do {
         for (int tries = 0; tries < 10000 && (get(REG_A) & A_UIP); tries++)
             ;
         time = (uint32_t)(get(HOURS) << 16 | get(MINUTES) << 8 | get(SECONDS));
-        date = (uint32_t)get(CENTURY) << 24 | (uint32_t)(get(YEAR) << 16 | get(MONTH) << 8 | get(DAY));
-        again = get(SECONDS);
-    } while (again != (time & 0xFF));
-    if (date >> 24 != 0x19 && date >> 24 != 0x20)
-        date = (date & 0xFFFFFF) | 0x20000000;
-    *time_bcd = time;
-    *date_bcd = date;
-    return days(decimal(date >> 24) * 100 + decimal(date >> 16 & 0xFF), decimal(date >> 8 & 0xFF),
-                decimal(date & 0xFF)) * 86400
-           + decimal(time >> 16) * 3600 + decimal(time >> 8 & 0xFF) * 60 + decimal(time & 0xFF);
+        date = (uint32_t)(get(YEAR) << 16 | get(MONTH) << 8 | get(DAY));
+        century = get(CENTURY);
+    } while (get(SECONDS) != (time & 0xFF));
+    year = decimal(century == 0x19 ? 0x19 : 0x20) * 100 + decimal(date >> 16);
+    return days(year, decimal(date >> 8), decimal(date)) * 86400
+           + decimal(time >> 16) * 3600 + decimal(time >> 8) * 60 + decimal(time);
+}
+
+/* The chip's form of a time: 0x00HHMMSS and 0xCCYYMMDD. */
+void cmos_bcd(uint32_t seconds, uint32_t *time_bcd, uint32_t *date_bcd)
+{
+    uint32_t day = seconds / 86400, of_day = seconds % 86400, year = 1970, month = 1;
+
+    while (days(year + 1, 1, 1) <= day)
+        year++;
+    while (month < 12 && days(year, month + 1, 1) <= day)
+        month++;
+    *time_bcd = bcd(of_day / 3600) << 16 | bcd(of_day / 60 % 60) << 8 | bcd(of_day % 60);
+    *date_bcd = bcd(year / 100) << 24 | bcd(year % 100) << 16 | bcd(month) << 8
+                | bcd(day - days(year, month, 1) + 1);
 }
 
 void cmos_write_time(uint32_t seconds)
 {
-    uint32_t day = seconds / 86400, year, month, of_day = seconds % 86400;
-    uint8_t reg_b;
+    uint32_t time, date;
+    uint8_t reg_b = get(REG_B);
 
-    for (year = 1970; days(year + 1, 1, 1) <= day; year++)
-        ;
-    for (month = 1; month < 12 && days(year, month + 1, 1) <= day; month++)
-        ;
-    reg_b = get(REG_B);
-    outb(INDEX, REG_B);
-    outb(DATA, reg_b | B_SET);
-    set(SECONDS, of_day % 60);
-    set(MINUTES, of_day / 60 % 60);
-    set(HOURS, of_day / 3600);
-    set(DAY, day - days(year, month, 1) + 1);
-    set(MONTH, month);
-    set(YEAR, year % 100);
-    set(CENTURY, year / 100);
-    outb(INDEX, REG_B);
-    outb(DATA, reg_b);
+    cmos_bcd(seconds, &time, &date);
+    set(REG_B, reg_b | B_SET);
+    set(SECONDS, time);
+    set(MINUTES, time >> 8);
+    set(HOURS, time >> 16);
+    set(DAY, date);
+    set(MONTH, date >> 8);
+    set(YEAR, date >> 16);
+    set(CENTURY, date >> 24);
+    set(REG_B, reg_b);
 }
 
 /* The regular write-back; the last write before a switchover is cmos_write_time's own. */

@@ -38,9 +38,9 @@ static void save_time(struct ssm_writer *out, uint64_t when)
     ssm_begin_section(out, SSM_TIME);
     time = ssm_append(out);
     if (time) {
-        cmos_read_time(&time_bcd, &date_bcd);
         time->mono_ns = when;
         time->real_ns = when + (uint64_t)clock.real_offset;
+        cmos_bcd((uint32_t)(time->real_ns / NS_PER_S), &time_bcd, &date_bcd);
         time->boot_ns = clock.boot_ns;
         time->cmos_time_bcd = time_bcd;
         time->cmos_date_bcd = date_bcd;

@@ -37,6 +37,7 @@ int sys_poll(struct proc *p, const uint32_t a[6])
             fds[i].revents = ready(file) & (fds[i].events | POLLERR | POLLHUP);
         count += fds[i].revents != 0;
     }
+    timer_disarm(SSM_TIMER_SLEEP, p->pid);
     if (count || when >= end)
         return copy_out(a[0], fds, a[1] * sizeof *fds) ? -EFAULT : count;
     if (!timer_arm(SSM_TIMER_SLEEP, p->pid, MIN(end, when + NS_PER_TICK), 0))

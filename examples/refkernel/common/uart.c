@@ -9,7 +9,8 @@ enum {
     MCR = 0x3FC, MCR_DTR_RTS = 0x03, MCR_OUT2 = 0x08, /* OUT2 lets the interrupt out */
     LSR = 0x3FD, LSR_DR = 0x01, LSR_THRE = 0x20, LSR_TEMT = 0x40,
     FIFO = 16,
-    DIVISOR = 1,            /* 115200 baud */
+    DIVISOR = 1,            /* 115200 baud: a full FIFO takes 1.4 ms */
+    PATIENCE = 20000,       /* looks at LSR before a byte is sent all the same */
 };
 
 static bool switching;
@@ -20,8 +21,9 @@ void uart_init(bool cold)
 {
     outb(LCR, LCR_8N1 | LCR_DLAB);
     outb(THR, DIVISOR);
-    outb(IER, 0);
+    outb(IER, 0); /* divisor, high byte */
     outb(LCR, LCR_8N1);
+    outb(IER, 0); /* so that what waits to be read makes an edge when it is set again */
     outb(FCR, FCR_ENABLE | FCR_TRIGGER_1 | (cold ? FCR_CLEAR : 0));
     outb(MCR, MCR_DTR_RTS | MCR_OUT2);
     outb(IER, IER_ERBFI);
@@ -31,7 +33,7 @@ void uart_init(bool cold)
 void uart_putc(char c)
 {
     if (!room) {
-        while (!(inb(LSR) & LSR_THRE))
+        for (int tries = 0; tries < PATIENCE && !(inb(LSR) & LSR_THRE); tries++)
             ;
         room = FIFO;
     }
@@ -44,7 +46,7 @@ void uart_putc(char c)
 /* Waits until the last stop bit is out. */
 void uart_drain(void)
 {
-    while (!(inb(LSR) & LSR_TEMT))
+    for (int tries = 0; tries < PATIENCE && !(inb(LSR) & LSR_TEMT); tries++)
         ;
     room = FIFO;
 }

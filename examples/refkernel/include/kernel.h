@@ -93,7 +93,7 @@ void pic_unmask(int irq);
 bool pic_is_spurious(int irq);
 void pic_eoi(int irq);
 
-/* the other chips; `switching` is set from PREPARE on: no driver then starts what would outlast it */
+/* the other chips; `switching` from PREPARE on: no driver then starts what would outlast it */
 void pit_init(void);
 void pit_switching(bool on);
 void uart_init(bool cold);
@@ -101,7 +101,8 @@ void uart_putc(char c);
 void uart_irq(void);
 void uart_drain(void);
 void uart_switching(bool on);
-uint32_t cmos_read_time(uint32_t *time_bcd, uint32_t *date_bcd);
+uint32_t cmos_read_time(void);
+void cmos_bcd(uint32_t seconds, uint32_t *time_bcd, uint32_t *date_bcd);
 void cmos_write_time(uint32_t seconds);
 void cmos_keep_time(uint32_t seconds);
 void cmos_switching(bool on);
