@@ -139,3 +139,9 @@ def compile_c(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ctype
         return ctypes.CDLL(str(library))
 
     return build
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quiet_log() -> None:
+    """Only errors are logged, to stderr: tests read what they want to know."""
+    configure("error")
