@@ -19,7 +19,8 @@ static uint32_t prot_of(uint32_t elf_flags)
            | (elf_flags & 1 ? PROT_EXEC : 0);
 }
 
-static bool load_segment(struct aspace *as, const struct inode *inode, const struct elf_segment *seg)
+static bool load_segment(struct aspace *as, const struct inode *inode,
+                         const struct elf_segment *seg)
 {
     uint32_t start = PAGE_DOWN(seg->vaddr), end = PAGE_UP(seg->vaddr + seg->memsz);
 
@@ -203,7 +204,7 @@ static int collect(uint32_t vector, char *text, uint32_t room, uint32_t *len)
     }
 }
 
-/* Signals that are caught go back to their default, ignored ones stay; files marked so are closed. */
+/* Signals that are caught go back to their default, ignored ones stay. */
 int sys_execve(struct proc *p, const uint32_t a[6])
 {
     static char text[4096];

@@ -8,14 +8,16 @@ struct cpio_header {
         rdevmajor[8], rdevminor[8], namesize[8], check[8];
 };
 
-enum { ROOT = 1 };
+enum { ROOT = 1, NULL_DEVICE = 0x7FFF };
 
 static uint32_t hex(const char digits[8])
 {
     uint32_t value = 0;
 
-    for (int i = 0; i < 8; i++)
-        value = value << 4 | (uint32_t)(digits[i] <= '9' ? digits[i] - '0' : (digits[i] | 32) - 'a' + 10);
+    for (int i = 0; i < 8; i++) {
+        int digit = digits[i] <= '9' ? digits[i] - '0' : (digits[i] | 32) - 'a' + 10;
+        value = value << 4 | (uint32_t)digit;
+    }
     return value;
 }
 
@@ -23,9 +25,10 @@ static uint32_t hex(const char digits[8])
 void initrd_init(void)
 {
     const char *at = P2V(memory.initrd), *end = at + memory.initrd_len;
-    struct inode *root = inode_new("", ROOT);
+    struct inode *root = inode_new("", ROOT), *null = inode_new("dev/null", NULL_DEVICE);
 
     root->mode = S_IFDIR | 0755;
+    null->mode = S_IFCHR | 0666;
     for (uint32_t ino = ROOT + 1; at + sizeof(struct cpio_header) < end; ino++) {
         const struct cpio_header *header = (const void *)at;
         const char *name = at + sizeof *header;
@@ -103,7 +106,8 @@ struct inode *initrd_find(const char *path)
 }
 
 /* The index-th child of a folder; false when it has no more. */
-bool initrd_child(const struct inode *folder, uint32_t index, struct inode **child, const char **name)
+bool initrd_child(const struct inode *folder, uint32_t index, struct inode **child,
+                  const char **name)
 {
     size_t prefix = strlen(folder->name);
 

@@ -5,7 +5,7 @@
        ...         the initrd, in place
        memory.hi   RESERVE: SCRATCH (kernel objects until COMMIT), STAGE, ECHO
 
-   All of it is mapped once more from DIRECT_MAP on, which is where the kernel reads and writes it. */
+   All of it is mapped once more from DIRECT_MAP on: where the kernel reads and writes it. */
 #include "kernel.h"
 #include "multiboot.h"
 

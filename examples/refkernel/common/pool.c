@@ -1,4 +1,4 @@
-/* Objects of one size, cut out of frames: no header, the free ones linked through their first word. */
+/* Objects of one size, cut out of frames; the free ones are linked through their first word. */
 #include "kernel.h"
 
 /* A zeroed object, or 0 when there is no frame left. */

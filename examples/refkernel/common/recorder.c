@@ -1,6 +1,6 @@
-/* The flight recorder: 95 entries at 0x500, readable by the host after any crash; an entry's phase is
-   the answer (SC_ACK_...) it belongs to. Entry 0 is its head; nothing is ever overwritten, what comes
-   after the last entry is lost. */
+/* The flight recorder: 95 entries at 0x500, readable by the host after any crash; an entry's phase
+   is the answer (SC_ACK_...) it belongs to. Entry 0 is its head; nothing is ever overwritten, what
+   comes after the last entry is lost. */
 #include "kernel.h"
 
 static uint8_t source = SSM_SOURCE_OLD_KERNEL;

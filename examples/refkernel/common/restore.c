@@ -243,18 +243,18 @@ static void restore_states(const void *map)
 
     while (ssm_next(&at, &from, sizeof from)) {
         struct proc *p = proc_of(from.pid, 0);
-        uint32_t obj = (uint32_t)from.wait_obj;
-        bool of_pipe = from.wait_kind == SSM_WAIT_PIPE_READ || from.wait_kind == SSM_WAIT_PIPE_WRITE;
+        uint32_t obj = (uint32_t)from.wait_obj, kind = from.wait_kind;
+        bool of_pipe = kind == SSM_WAIT_PIPE_READ || kind == SSM_WAIT_PIPE_WRITE;
         switch (from.state) {
         case SSM_STATE_RUNNABLE:
             proc_continue(p);
             break;
         case SSM_STATE_BLOCKED:
-            must(from.wait_kind <= SSM_WAIT_TIMER_READ, SC_REASON_UNSUPPORTED, from.pid);
+            must(kind <= SSM_WAIT_TIMER_READ, SC_REASON_UNSUPPORTED, from.pid);
             must((!of_pipe || pipe_find(obj))
-                 && (from.wait_kind != SSM_WAIT_TIMER_READ || file_find(obj)),
+                 && (kind != SSM_WAIT_TIMER_READ || file_find(obj)),
                  SC_REASON_BAD_MAP, from.pid);
-            proc_block(p, from.wait_kind, from.wait_obj);
+            proc_block(p, kind, from.wait_obj);
             break;
         case SSM_STATE_ZOMBIE:
             proc_zombie(p);

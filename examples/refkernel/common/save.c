@@ -1,5 +1,5 @@
 /* Writes the Save State Map from the kernel's own structures: as the old kernel at SAVE, and as the
-   new one at ECHO, to show what it has taken over. Pages stay where they are; the map says where. */
+   new one at ECHO, to show what it has taken over. Pages stay where they are. */
 #include "kernel.h"
 
 /* Bytes a map of the present state takes, without the host's part: a little more than exact. */

@@ -1,5 +1,5 @@
-/* The scheduler: every trap ends here, and here every process starts. There is nothing to switch but
-   the page directory, the FPU and where the next trap pushes the registers. */
+/* The scheduler: every trap ends here, and here every process starts. There is nothing to switch
+   but the page directory, the FPU and where the next trap pushes the registers. */
 #include "kernel.h"
 
 static int slice; /* ticks the current process has had */

@@ -15,7 +15,8 @@ static uint64_t gdt[32];
 static uint64_t descriptor(uint32_t base, uint32_t limit, uint8_t access, uint8_t flags)
 {
     return (limit & 0xFFFF) | (uint64_t)(base & 0xFFFFFF) << 16 | (uint64_t)access << 40
-           | (uint64_t)(limit >> 16 & 0xF) << 48 | (uint64_t)flags << 52 | (uint64_t)(base >> 24) << 56;
+           | (uint64_t)(limit >> 16 & 0xF) << 48 | (uint64_t)flags << 52
+           | (uint64_t)(base >> 24) << 56;
 }
 
 void segment_init(void)

@@ -1,5 +1,5 @@
-/* The frame a signal handler returns through, as Linux i386 lays it out: sigframe, or rt_sigframe for
-   a handler with SA_SIGINFO. The FPU's registers stand above it. */
+/* The frame a signal handler returns through, as Linux i386 lays it out: sigframe, or rt_sigframe
+   for a handler with SA_SIGINFO. The FPU's registers stand above it. */
 #include "kernel.h"
 #include "calls.h"
 
@@ -70,7 +70,8 @@ bool sigframe_push(struct proc *p, int signo, const struct sigact *act, uint64_t
         struct abi_rt_sigframe frame = {
             .sig = (uint32_t)signo, .info = { .signo = signo },
             .uc.mask = { (uint32_t)mask, (uint32_t)(mask >> 32) },
-            .retcode = { 0xB8, NR_rt_sigreturn, 0, 0, 0, 0xCD, 0x80 }, /* movl $nr, %eax; int $0x80 */
+            /* movl $nr, %eax; int $0x80 */
+            .retcode = { 0xB8, NR_rt_sigreturn, 0, 0, 0, 0xCD, 0x80 },
         };
         at = below(sp, sizeof frame);
         code = at + offsetof(struct abi_rt_sigframe, retcode);

@@ -53,7 +53,8 @@ void signal_fault(struct proc *p, int signo)
     struct sigact act;
 
     if ((p->sig_mask & bit(signo)) || !sig_action(p, signo, &act) || act.handler == SIG_IGN) {
-        print("%s[%u]: signal %d at %x, address %x\n", p->name, p->pid, signo, p->frame.eip, read_cr2());
+        print("%s[%u]: signal %d at %x, address %x\n", p->name, p->pid, signo, p->frame.eip,
+              read_cr2());
         process_exit(p, (uint32_t)signo);
         return;
     }
@@ -68,7 +69,8 @@ void wait_clear(struct proc *p)
     p->wait.obj = 0;
 }
 
-/* The call that waited is run again after the handler, or ends here. Returns the mask to go back to. */
+/* The call that waited is run again after the handler, or ends here. Returns the mask to go back
+   to. */
 static uint64_t interrupt_call(struct proc *p, const struct sigact *act)
 {
     uint32_t nr = p->wait.restart_nr;

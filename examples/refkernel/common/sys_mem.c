@@ -49,8 +49,8 @@ static bool is_free(struct aspace *as, uint32_t start, uint32_t end)
 }
 
 /* A private mapping of a file is a copy of it. */
-static int map(struct proc *p, uint32_t at, uint32_t len, uint32_t prot, uint32_t flags, uint32_t fd,
-               uint64_t offset)
+static int map(struct proc *p, uint32_t at, uint32_t len, uint32_t prot, uint32_t flags,
+               uint32_t fd, uint64_t offset)
 {
     struct file *file = flags & MAP_ANONYMOUS ? 0 : fd_file(p, fd);
     uint32_t bytes = PAGE_UP(len);

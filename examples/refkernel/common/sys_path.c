@@ -7,6 +7,12 @@ static bool is_console(const char *path)
     return !strcmp(path, "/dev/console") || !strcmp(path, "/dev/tty");
 }
 
+/* /dev/null, which is one of it: empty, and whatever is written to it is gone. */
+static bool is_device(const struct inode *inode)
+{
+    return (inode->mode & S_IFMT) == S_IFCHR;
+}
+
 /* The path an openat-like call means: its own, or behind that of the directory dirfd. */
 static int path_in(struct proc *p, uint32_t dirfd, uint32_t at, char path[PATH_MAX])
 {
@@ -49,7 +55,7 @@ int sys_openat(struct proc *p, const uint32_t a[6])
         kind = (inode->mode & S_IFMT) == S_IFDIR ? SSM_FILE_DIRECTORY : SSM_FILE_REGULAR;
         if (kind == SSM_FILE_REGULAR && (a[2] & O_DIRECTORY))
             return -ENOTDIR;
-        if ((a[2] & O_ACCMODE) != O_RDONLY || (a[2] & O_TRUNC))
+        if (((a[2] & O_ACCMODE) != O_RDONLY || (a[2] & O_TRUNC)) && !is_device(inode))
             return kind == SSM_FILE_DIRECTORY ? -EISDIR : -EROFS;
     }
     file = file_new(0, kind, a[2] & (O_ACCMODE | O_NONBLOCK | O_APPEND | O_LARGEFILE));
@@ -79,7 +85,7 @@ int sys_access(struct proc *p, const uint32_t a[6])
     inode = initrd_find(path);
     if (!inode)
         return -ENOENT;
-    if (a[1] & 2)
+    if ((a[1] & 2) && !is_device(inode))
         return -EROFS;
     return (a[1] & 1) && !(inode->mode & 0111) ? -EACCES : 0;
 }

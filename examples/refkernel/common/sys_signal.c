@@ -79,8 +79,8 @@ static int change_mask(struct proc *p, const uint32_t a[6], uint32_t len)
     if (a[2] && copy_out(a[2], &old, len))
         return -EFAULT;
     if (a[1])
-        p->sig_mask = (a[0] == SIG_BLOCK ? old | set : a[0] == SIG_UNBLOCK ? old & ~set : set | keep)
-                      & ~UNBLOCKABLE;
+        p->sig_mask = ~UNBLOCKABLE & (a[0] == SIG_BLOCK ? old | set
+                                      : a[0] == SIG_UNBLOCK ? old & ~set : set | keep);
     return 0;
 }
 

@@ -50,7 +50,8 @@ static bool read_clock(uint32_t id, uint64_t *ns)
     case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE:
         *ns = real_time();
         return true;
-    case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_RAW: case CLOCK_MONOTONIC_COARSE: case CLOCK_BOOTTIME:
+    case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_RAW: case CLOCK_MONOTONIC_COARSE:
+    case CLOCK_BOOTTIME:
         *ns = uptime();
         return true;
     default:

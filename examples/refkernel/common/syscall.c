@@ -4,8 +4,8 @@
 #include "calls.h"
 
 static call *const calls[] = {
-    [1] = sys_exit, [2] = sys_fork, [3] = sys_read, [4] = sys_write, [5] = sys_open, [6] = sys_close,
-    [7] = sys_waitpid, [11] = sys_execve, [12] = sys_chdir, [13] = sys_time, [19] = sys_lseek,
+    [1] = sys_exit, [2] = sys_fork, [3] = sys_read, [4] = sys_write, [5] = sys_open,
+    [6] = sys_close, [7] = sys_waitpid, [11] = sys_execve, [12] = sys_chdir, [13] = sys_time, [19] = sys_lseek,
     [20] = sys_getpid, [24] = sys_root, [27] = sys_alarm, [29] = sys_pause, [33] = sys_access,
     [37] = sys_kill, [41] = sys_dup, [42] = sys_pipe, [43] = sys_times, [45] = sys_brk,
     [47] = sys_root, [48] = sys_signal, [49] = sys_root, [50] = sys_root, [54] = sys_ioctl,

@@ -1,5 +1,5 @@
-/* Memory of the current process, which the kernel sees at its own linear addresses: checked, and its
-   pages brought in, before it is touched. */
+/* Memory of the current process, which the kernel sees at its own linear addresses: checked, and
+   its pages brought in, before it is touched. */
 #include "kernel.h"
 
 bool user_ok(uint32_t at, uint32_t len, bool write)

@@ -13,7 +13,7 @@ static uint32_t pte_flags(uint32_t prot)
     return PTE_P | (prot ? PTE_U : 0) | (prot & PROT_WRITE ? PTE_W : 0);
 }
 
-/* The page table entry of a linear address; without a table for it 0, or with `create` a new one. */
+/* The page table entry of a linear address; 0 without a table for it, unless it is to `create`. */
 static uint32_t *entry(struct aspace *as, uint32_t vaddr, bool create)
 {
     uint32_t *pde = &pgdir_of(as)[vaddr >> 22];

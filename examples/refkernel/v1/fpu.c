@@ -1,4 +1,4 @@
-/* x87, eager: a process that has used it gets it loaded whenever it runs, and stored when it stops. */
+/* x87, eager: loaded whenever a process that has used it runs, stored when it stops. */
 #include "kernel.h"
 
 static struct proc *owner; /* whose registers are in the FPU */

@@ -36,8 +36,12 @@ void proc_delete(struct proc *p)
 
 struct proc *proc_find(uint32_t pid) { return table_find(&procs, pid); }
 struct proc *proc_first(void) { return table_at(&procs, 0); }
-struct proc *proc_after(struct proc *p) { return table_at(&procs, table_place(&procs, p->pid + 1)); }
 uint32_t proc_count(void) { return procs.count; }
+
+struct proc *proc_after(struct proc *p)
+{
+    return table_at(&procs, table_place(&procs, p->pid + 1));
+}
 
 uint32_t pid_unused(void)
 {

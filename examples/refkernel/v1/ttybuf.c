@@ -1,4 +1,4 @@
-/* The console's unread input: one straight buffer, finished lines first, then the one being typed. */
+/* The console's unread input: straight on, finished lines first, then the one being typed. */
 #include "kernel.h"
 
 static struct tty tty;

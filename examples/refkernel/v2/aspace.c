@@ -52,7 +52,7 @@ static bool insert(struct aspace *as, struct extent *before, const struct run *r
     return true;
 }
 
-/* The page table entry of a linear address; 0 when there is no table, nor, with `create`, memory. */
+/* The page table entry of a linear address; 0 without a table for it, unless it is to `create`. */
 static uint32_t *entry(struct aspace *as, uint32_t vaddr, bool create)
 {
     uint32_t *pde, pa;

@@ -1,4 +1,4 @@
-/* x87, lazy: the registers stay in the FPU until another process meets #NM at its next instruction. */
+/* x87, lazy: the registers stay in the FPU until another process asks for them, by #NM. */
 #include "kernel.h"
 
 static struct proc *owner; /* whose registers are in the FPU */

@@ -1,5 +1,5 @@
-/* Physical frames: a buddy allocator. A free block of 2^order frames is aligned to its size and hangs
-   in the list of its order by its first frame's descriptor. */
+/* Physical frames: a buddy allocator. A free block of 2^order frames is aligned to its size and
+   hangs in the list of its order by its first frame's descriptor. */
 #include "kernel.h"
 
 enum { ORDERS = 13, KERNEL_KEEPS = 64 }; /* frames user pages leave to the kernel */

@@ -1,5 +1,5 @@
-/* The process table: a list in the order of pids; those that can run are in a queue, those that wait
-   for something in the queue of what they wait for. */
+/* The process table: a list in the order of pids; those that can run are in a queue, those that
+   wait for something in the queue of what they wait for. */
 #include "kernel.h"
 
 static struct proc *procs, *newest, *run_first, *run_last;
