@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -252,7 +253,8 @@ async def _plug_usual_cards(board: Board) -> None:
     config, plan = board.config, board.plan
     clock: dict[str, object] = {"memory_kib": config.memory * 1024}
     if not config.deterministic or config.wall_clock is not None:
-        clock["time_ns"] = config.wall_clock if config.wall_clock is not None else time.time_ns()
+        wall_clock = config.wall_clock if config.wall_clock is not None else time.time_ns()
+        clock["time"] = datetime.fromtimestamp(wall_clock / 1e9, UTC)
     for name, settings in (("pic", {}), ("pit", {}), ("cmos", clock), ("uart", {}),
                            ("port92", {}), ("post", {}), ("debugexit", {})):  # fmt: skip
         await board.plug_in(name, settings)
