@@ -161,8 +161,8 @@ class Pit(Card[PitState]):
     def _arm(self) -> None:
         """Set the alarm to the next edge; the n-th is computed from the first, so none drifts."""
         rise = self.state.counters[0].next_rise(self.state.served)
-        if self.state.owed:
-            rise = self.state.repay_at if rise is None else min(rise, self.state.repay_at)
+        if rise is not None and self.state.owed:
+            rise = min(rise, self.state.repay_at)
         deadline = None if rise is None else -(-rise * 1_000_000_000 // CLK_HZ)
         if deadline != self.slot.alarm.deadline:
             self.slot.alarm.set(deadline)
