@@ -91,5 +91,12 @@ def main(argv: list[str] | None = None) -> Any:
         return Exit.FAILED
 
 
+def _leaves(error: Exception) -> list[Exception]:
+    """The exceptions in a group, however deep; nurseries wrap what a task raises."""
+    if isinstance(error, ExceptionGroup):
+        return [leaf for each in error.exceptions for leaf in _leaves(each)]
+    return [error]
+
+
 if __name__ == "__main__":
     sys.exit(main())

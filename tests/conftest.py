@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from hotswap.host.logs import configure
 from hotswap.switchover.layout import Record, layout_of
 from hotswap.switchover.records import (
     Dev,
