@@ -43,7 +43,7 @@ COPROCESSOR = 0x02
 class CmosSettings(Settings, frozen=True, forbid_unknown_fields=True):
     """What the battery has kept."""
 
-    time: datetime = datetime(1998, 7, 1)
+    time: datetime = datetime(2000, 7, 1)
     """The clock at power-on, ISO 8601; without an offset it is UTC."""
     memory_kib: Annotated[int, msgspec.Meta(ge=0)] = 65_536
     """RAM in the machine."""
