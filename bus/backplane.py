@@ -116,7 +116,6 @@ class Backplane:
         scope = self._scopes.pop(number)
         scope.cancel()
         await slot.frozen()
-        slot.commands.close()
         self._log.info("card removed", card=slot.title, slot=number)
 
     def find(self, number: int) -> Slot:

@@ -181,7 +181,7 @@ class Slot:
     def restore(self, state: SlotState) -> None:
         """Put a snapshot back; the card must be frozen. Lifts a fault that came later."""
         self.card.load(state.saved)
-        self.commands.restore(list(state.commands))
+        self.commands.restore(state.commands)
         if self.fault is not None and state.fault is None:
             self.backplane.replug_ports(self)
         self.fault = state.fault
