@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hotswap.cpu.symbols import KNOWN_VERSIONS
 from hotswap.host.discovery import card_type
 
 ROOT = Path(__file__).parents[1]
@@ -65,6 +66,11 @@ def test_every_module_that_offers_a_card_is_an_entry_point() -> None:
         if "def hotswap_card(" in path.read_text()
     }
     assert offering == set(CARDS.values())
+
+
+def test_the_engine_that_is_installed_is_one_the_processor_knows() -> None:
+    pins = [need for need in PROJECT["dependencies"] if need.startswith("unicorn")]
+    assert pins == [f"unicorn=={'.'.join(map(str, known))}" for known in KNOWN_VERSIONS]
 
 
 def test_the_version_is_the_changelogs_newest() -> None:
