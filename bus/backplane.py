@@ -108,8 +108,7 @@ class Backplane:
         """Pull the card: its ports float and its lines drop at once, then its task ends."""
         self._check_unlocked(f"remove slot {number}")
         slot = self.find(number)
-        if slot.fault is None:
-            self.unplug_ports(slot)
+        self.unplug_ports(slot)
         self._release_lines(slot)
         del self.slots[number], self._leases[number]
         slot.freeze(trio.current_time())
@@ -162,7 +161,7 @@ class Backplane:
 
     def unplug_ports(self, slot: Slot) -> None:
         """Let the card's ports and windows float."""
-        self.io.release(self._leases[slot.number].ports)
+        self.io.release(slot)
         self.windows.release(slot)
 
     @contextmanager

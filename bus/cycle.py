@@ -6,6 +6,7 @@ it is the hottest path there is; `Cycle` is the same thing as a value, for trace
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import Enum
 from typing import Literal, TypeAlias
 
@@ -53,6 +54,9 @@ class PortRange(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if not (self.start >= 0 and self.count > 0 and self.start + self.count <= PORTS):
             raise ValueError(f"ports {self.start:#x}+{self.count:#x} do not fit 0x0000-0xffff")
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.start, self.start + self.count))
 
     def __str__(self) -> str:
         last = self.start + self.count - 1

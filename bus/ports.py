@@ -7,8 +7,8 @@ taken, so that a cycle in a running guest is one list look-up and one call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
 
 from .cycle import FLOATING, PORTS, PortRange, Space
 from .errors import BusError
@@ -37,6 +37,13 @@ def _ignore(_port: int, _width: int, _value: int) -> None:
     return
 
 
+class _Lease(NamedTuple):
+    holder: PortHolder
+    read: Read
+    write: Write
+    width: int
+
+
 class IoSpace:
     """65,536 ports: `reads[width][port](port, width)`, `writes[width][port](port, width, value)`.
 
@@ -44,10 +51,8 @@ class IoSpace:
     """
 
     def __init__(self, trace: BusTrace) -> None:
-        self._holders: dict[int, PortHolder] = {}
+        self._leases: dict[int, _Lease] = {}
         self._trace = trace
-        self._split_read: dict[int, Read] = {1: _float, 2: self._read16, 4: self._read32}
-        self._split_write: dict[int, Write] = {1: _ignore, 2: self._write16, 4: self._write32}
         self._read: dict[int, list[Read]] = {w: [_float] * PORTS for w in (1, 2, 4)}
         self._write: dict[int, list[Write]] = {w: [_ignore] * PORTS for w in (1, 2, 4)}
         self.reads = {w: list(table) for w, table in self._read.items()}
@@ -55,13 +60,14 @@ class IoSpace:
 
     def holder(self, port: int) -> PortHolder | None:
         """The slot that leases `port`."""
-        return self._holders.get(port)
+        lease = self._leases.get(port)
+        return None if lease is None else lease.holder
 
     def check(self, ranges: Sequence[PortRange], card: str) -> None:
         """Raise `BusError` when one of `ranges` is taken; nothing is changed."""
         for ports in ranges:
-            for port in range(ports.start, ports.start + ports.count):
-                if (holder := self._holders.get(port)) is not None:
+            for port in ports:
+                if (holder := self.holder(port)) is not None:
                     raise BusError(
                         f"card {card}: port {port:#06x} (of {ports}) is taken by card "
                         f"{holder.title} in slot {holder.number}; set another base or remove it"
@@ -72,50 +78,37 @@ class IoSpace:
     ) -> None:
         """Give `ranges` to `holder`, whose data path is `width` bytes. Raises `BusError`."""
         self.check(ranges, holder.title)
-        for ports in ranges:
-            for port in range(ports.start, ports.start + ports.count):
-                self._holders[port] = holder
-                self._read[1][port], self._write[1][port] = read, write
-        for ports in ranges:
-            for port in self._neighbourhood(ports):
-                self._route(port, width, read, write, holder)
+        lease = _Lease(holder, read, write, width)
+        leased = [port for ports in ranges for port in ports]
+        self._leases |= dict.fromkeys(leased, lease)
+        self._route(leased)
 
-    def release(self, ranges: Sequence[PortRange]) -> None:
-        """End a lease; from the next cycle on the ports float."""
-        for ports in ranges:
-            for port in range(ports.start, ports.start + ports.count):
-                del self._holders[port]
-                self._read[1][port], self._write[1][port] = _float, _ignore
-        for ports in ranges:
-            for port in self._neighbourhood(ports):
-                self._route(port, 1, _float, _ignore, None)
+    def release(self, holder: PortHolder) -> None:
+        """End every lease of `holder`; from the next cycle on its ports float."""
+        released = [port for port, lease in self._leases.items() if lease.holder is holder]
+        for port in released:
+            del self._leases[port]
+        self._route(released)
 
-    @staticmethod
-    def _neighbourhood(ports: PortRange) -> range:
-        return range(max(0, ports.start - 3), ports.start + ports.count)
-
-    def _route(
-        self, port: int, width: int, read: Read, write: Write, holder: PortHolder | None
-    ) -> None:
-        """Decide what a 16- and a 32-bit cycle at `port` becomes."""
-        for wide in (2, 4):
-            covered = [self._holders.get(p) for p in range(port, min(port + wide, PORTS))]
-            if (
-                holder is not None
-                and wide <= width
-                and port % wide == 0
-                and all(h is holder for h in covered)
-            ):
-                self._read[wide][port], self._write[wide][port] = read, write
-            elif any(covered):
-                self._read[wide][port] = self._split_read[wide]
-                self._write[wide][port] = self._split_write[wide]
-            else:
-                self._read[wide][port], self._write[wide][port] = _float, _ignore
-        if not self._trace.on:
+    def _route(self, changed: Iterable[int]) -> None:
+        """Decide anew what becomes of the cycles that touch one of the `changed` ports."""
+        for port in {near for p in changed for near in range(max(0, p - 3), p + 1)}:
             for w in (1, 2, 4):
-                self.reads[w][port] = self._read[w][port]
-                self.writes[w][port] = self._write[w][port]
+                read, write = self._path(port, w)
+                self._read[w][port], self._write[w][port] = read, write
+                if not self._trace.on:
+                    self.reads[w][port], self.writes[w][port] = read, write
+
+    def _path(self, port: int, width: int) -> tuple[Read, Write]:
+        """The card itself, a cut, or nobody."""
+        leases = [self._leases.get(p) for p in range(port, port + width)]
+        if not any(leases):
+            return _float, _ignore
+        first = leases[0]
+        whole = all(lease is first for lease in leases) and port % width == 0
+        if first is not None and whole and width <= first.width:
+            return first.read, first.write
+        return (self._read16, self._write16) if width == 2 else (self._read32, self._write32)
 
     def _read16(self, port: int, _width: int) -> int:
         high = (port + 1) & 0xFFFF

@@ -130,8 +130,8 @@ async def test_a_restored_queue_replaces_what_was_posted_since(
     before = backplane.snapshot()
     type_in(ports, "cd")
     backplane.thaw()
-    await virtual_clock.advance(10 * LETTER_NS)
-    assert typewriter.state.typed == "abcd"
+    await virtual_clock.advance(LETTER_NS)
+    assert typewriter.state.typed == "a"
     await backplane.quiesce(each=1, total=1)
     backplane.restore(before)
     backplane.thaw()
