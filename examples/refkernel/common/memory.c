@@ -87,19 +87,16 @@ uint32_t early_frame(void)
 /* Runs with paging off: what it writes it writes at physical addresses. */
 void paging_init(void)
 {
-    uint32_t *pgdir, *table;
+    uint32_t *pgdir, pa = 0;
 
     kernel_pgdir = early_frame();
     pgdir = (uint32_t *)kernel_pgdir;
     memset(pgdir, 0, PAGE);
-    for (uint32_t pa = 0; pa < memory.top; pa += PAGE) {
-        uint32_t index = (pa + DIRECT_MAP) >> 22;
-        if (!pgdir[index]) {
-            pgdir[index] = early_frame() | PTE_P | PTE_W;
-            memset((void *)PAGE_DOWN(pgdir[index]), 0, PAGE);
-        }
-        table = (uint32_t *)PAGE_DOWN(pgdir[index]);
-        table[pa >> 12 & 1023] = pa | PTE_P | PTE_W;
+    for (uint32_t index = DIRECT_MAP >> 22; pa < memory.top; index++) {
+        uint32_t *table = (uint32_t *)early_frame();
+        pgdir[index] = (uint32_t)table | PTE_P | PTE_W;
+        for (uint32_t *pte = table; pte < table + 1024; pte++, pa += PAGE)
+            *pte = pa | PTE_P | PTE_W;
     }
     pgdir[0] = pgdir[DIRECT_MAP >> 22];
     write_cr3(kernel_pgdir);

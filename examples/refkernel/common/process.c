@@ -13,7 +13,7 @@ static struct proc *copy_process(struct proc *p)
         proc_delete(child);
         return 0;
     }
-    for (int signo = 1; signo <= NSIG; signo++)
+    for (int signo = 1; sig_any(p) && signo <= NSIG; signo++)
         if (sig_action(p, signo, &act) && !sig_set_action(child, signo, &act))
             goto no_memory;
     if (!aspace_copy(&child->as, &p->as))

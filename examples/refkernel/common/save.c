@@ -12,7 +12,7 @@ uint32_t save_size(void)
         len += sizeof(struct ssm_proc) + 2 * sizeof(struct ssm_timer);
         for (uint32_t fd = 0; fd < NOFILE; fd++)
             len += fd_file(p, fd) ? sizeof(struct ssm_fd) : 0;
-        for (int signo = 1; signo <= NSIG; signo++)
+        for (int signo = 1; sig_any(p) && signo <= NSIG; signo++)
             len += sig_action(p, signo, &act) ? sizeof(struct ssm_sigact) : 0;
         if (p->state == P_ZOMBIE)
             continue;
@@ -252,7 +252,7 @@ static void save_actions(struct ssm_writer *out)
 {
     ssm_begin_section(out, SSM_SIGACT);
     for (struct proc *p = proc_first(); p; p = proc_after(p))
-        for (int signo = 1; signo <= NSIG; signo++) {
+        for (int signo = 1; sig_any(p) && signo <= NSIG; signo++) {
             struct sigact act;
             struct ssm_sigact *to = sig_action(p, signo, &act) ? ssm_append(out) : 0;
             if (!to)

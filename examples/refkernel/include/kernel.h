@@ -158,6 +158,7 @@ bool fd_cloexec(struct proc *p, uint32_t fd);
 void fd_set(struct proc *p, uint32_t fd, struct file *file, bool cloexec);
 bool sig_action(struct proc *p, int signo, struct sigact *act);
 bool sig_set_action(struct proc *p, int signo, const struct sigact *act);
+bool sig_any(struct proc *p);
 void sig_forget(struct proc *p);
 
 /* fpu.c (v1 eager, v2 lazy) */

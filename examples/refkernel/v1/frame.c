@@ -9,6 +9,17 @@ static uint32_t nfree;
 static bool open;
 uint32_t frames_total;
 
+/* Marks n frames; whole words of them at once. */
+static void set_used(uint32_t frame, uint32_t n)
+{
+    while (n) {
+        uint32_t part = MIN(n, 32 - frame % 32);
+        used[frame / 32] |= (part == 32 ? ~0u : (1u << part) - 1) << frame % 32;
+        frame += part;
+        n -= part;
+    }
+}
+
 /* Every frame from memory.lo to memory.hi is free; what is in use is claimed afterwards. */
 void frame_init(void)
 {
@@ -18,9 +29,9 @@ void frame_init(void)
     for (uint32_t len = PAGE; len < words * sizeof *used; len += PAGE)
         early_frame(); /* they come one behind the other */
     used = P2V(pa);
-    memset(used, 0xFF, words * sizeof *used);
-    for (uint32_t pa = memory.lo; pa < memory.hi; pa += PAGE)
-        used[pa / PAGE / 32] &= ~(1u << pa / PAGE % 32);
+    memset(used, 0, words * sizeof *used);
+    set_used(0, memory.lo / PAGE);
+    set_used(memory.hi / PAGE, words * 32 - memory.hi / PAGE);
     nfree = frames_total = (memory.hi - memory.lo) / PAGE;
     lowest = memory.lo / PAGE / 32;
     open = false;
@@ -77,14 +88,15 @@ uint32_t frame_run(uint32_t n)
     return 0;
 }
 
-/* Frames somebody uses already; those outside our range are nobody's. */
+/* Frames somebody uses already, which must be free here; those outside our range are nobody's. */
 void frame_claim(uint32_t pa, uint32_t n)
 {
-    for (; n--; pa += PAGE)
-        if (pa >= memory.lo && pa < memory.hi && !is_used(pa / PAGE)) {
-            used[pa / PAGE / 32] |= 1u << pa / PAGE % 32;
-            nfree--;
-        }
+    uint32_t lo = MAX(pa, memory.lo), hi = MIN(pa + n * PAGE, memory.hi);
+
+    if (lo >= hi)
+        return;
+    set_used(lo / PAGE, (hi - lo) / PAGE);
+    nfree -= (hi - lo) / PAGE;
 }
 
 /* A frame of SCRATCH is not given back: the next switchover starts with all of it anyway. */

@@ -140,6 +140,9 @@ bool sig_set_action(struct proc *p, int signo, const struct sigact *act)
     return true;
 }
 
+/* Whether one of its signals may have another action than the default. */
+bool sig_any(struct proc *p) { return p->sig != 0; }
+
 /* Back to the default, all of them. */
 void sig_forget(struct proc *p)
 {

@@ -1,56 +1,60 @@
 /* Physical frames: a buddy allocator. A free block of 2^order frames is aligned to its size and
-   hangs in the list of its order by its first frame's descriptor. */
+   hangs in the list of its order by its first frame's links. */
 #include "kernel.h"
 
 enum { ORDERS = 13, KERNEL_KEEPS = 64 }; /* frames user pages leave to the kernel */
-enum { INSIDE, USED, FREE };             /* FREE: the first frame of a free block */
+enum { INSIDE, USED, FREE };             /* FREE + order: the first frame of a free block */
 
-struct frame {
-    uint32_t next, prev; /* frame numbers in the list of its order, 0: none */
-    uint8_t order, state;
-};
+struct frame_links { uint32_t next, prev; }; /* frame numbers, 0: none */
 
-static struct frame *frames; /* of frame number 0, though the first is `first` */
+static struct frame_links *links; /* by frame number, as `state` */
+static uint8_t *state;
 static uint32_t first, end, free_lists[ORDERS], nfree;
 static bool open;
 uint32_t frames_total;
 
+/* Early frames come one behind the other. */
+static void *early_array(uint32_t len)
+{
+    uint32_t pa = early_frame();
+
+    for (uint32_t used = PAGE; used < len; used += PAGE)
+        early_frame();
+    return P2V(pa);
+}
+
 /* Every frame from memory.lo to memory.hi is free, in no list yet. */
 void frame_init(void)
 {
-    uint32_t len = memory.hi / PAGE * sizeof *frames, pa = early_frame();
-
-    for (uint32_t used = PAGE; used < len; used += PAGE)
-        early_frame(); /* they come one behind the other */
-    frames = P2V(pa);
-    memset(frames, 0, len);
-    first = memory.lo / PAGE;
     end = memory.hi / PAGE;
+    links = early_array(end * sizeof *links);
+    state = early_array(end);
+    memset(state, INSIDE, end);
+    first = memory.lo / PAGE;
     nfree = frames_total = end - first;
     open = false;
 }
 
 static void push(uint32_t frame, uint32_t order)
 {
-    struct frame *f = &frames[frame];
-
-    *f = (struct frame){ .next = free_lists[order], .order = (uint8_t)order, .state = FREE };
-    if (f->next)
-        frames[f->next].prev = frame;
+    links[frame] = (struct frame_links){ .next = free_lists[order], .prev = 0 };
+    if (free_lists[order])
+        links[free_lists[order]].prev = frame;
     free_lists[order] = frame;
+    state[frame] = (uint8_t)(FREE + order);
 }
 
 static void unlink(uint32_t frame)
 {
-    struct frame *f = &frames[frame];
+    struct frame_links *at = &links[frame];
 
-    if (f->prev)
-        frames[f->prev].next = f->next;
+    if (at->prev)
+        links[at->prev].next = at->next;
     else
-        free_lists[f->order] = f->next;
-    if (f->next)
-        frames[f->next].prev = f->prev;
-    f->state = INSIDE;
+        free_lists[state[frame] - FREE] = at->next;
+    if (at->next)
+        links[at->next].prev = at->prev;
+    state[frame] = INSIDE;
 }
 
 /* Until now nothing but SCRATCH has been handed out: what nobody has claimed becomes blocks. From
@@ -59,7 +63,7 @@ void frame_open(void)
 {
     for (uint32_t top = end; top > first;) {
         uint32_t bottom = top, order;
-        while (bottom > first && frames[bottom - 1].state != USED)
+        while (bottom > first && state[bottom - 1] != USED)
             bottom--;
         while (top > bottom) {
             for (order = 0; order + 1 < ORDERS && !(top & ((2u << order) - 1))
@@ -68,7 +72,7 @@ void frame_open(void)
             top -= 1u << order;
             push(top, order);
         }
-        while (top > first && frames[top - 1].state == USED)
+        while (top > first && state[top - 1] == USED)
             top--;
     }
     open = true;
@@ -87,8 +91,7 @@ static uint32_t take(uint32_t order)
     unlink(frame);
     while (from-- > order)
         push(frame + (1u << from), from);
-    for (uint32_t i = 0; i < 1u << order; i++)
-        frames[frame + i].state = USED;
+    memset(state + frame, USED, 1u << order);
     nfree -= 1u << order;
     return frame;
 }
@@ -120,11 +123,12 @@ uint32_t frame_run(uint32_t n)
 /* Frames somebody uses already, before frame_open(); those outside our range are nobody's. */
 void frame_claim(uint32_t pa, uint32_t n)
 {
-    for (uint32_t frame = pa / PAGE; n--; frame++)
-        if (frame >= first && frame < end && frames[frame].state != USED) {
-            frames[frame].state = USED;
-            nfree--;
-        }
+    uint32_t lo = MAX(pa / PAGE, first), hi = MIN(pa / PAGE + n, end);
+
+    if (lo >= hi)
+        return;
+    memset(state + lo, USED, hi - lo);
+    nfree -= hi - lo;
 }
 
 /* A frame of SCRATCH is not given back: the next switchover starts with all of it anyway. */
@@ -137,11 +141,10 @@ void frame_free(uint32_t pa)
     nfree++;
     for (; order + 1 < ORDERS; order++) {
         uint32_t buddy = frame ^ 1u << order;
-        if (buddy < first || buddy >= end || frames[buddy].state != FREE
-            || frames[buddy].order != order)
+        if (buddy < first || buddy >= end || state[buddy] != FREE + order)
             break;
         unlink(buddy);
-        frames[frame].state = INSIDE;
+        state[frame] = INSIDE;
         frame &= ~(1u << order);
     }
     push(frame, order);
