@@ -24,7 +24,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "tests" / "mutants.toml"
 COPIES = 2
-SECONDS = 180
+SECONDS = 300
 IGNORED = shutil.ignore_patterns(
     ".git", ".venv", ".nox", ".hypothesis", ".*_cache", "__pycache__", "build", "dist", "*.egg-info"
 )
@@ -32,13 +32,17 @@ PASSED, FAILED = 0, 1  # pytest's exit statuses; any other says that the tests d
 
 
 class Mutant(NamedTuple):
-    """One line of `file` that is broken, and the tests of which one must notice."""
+    """One line of `file` that is broken, and the tests of which one must notice.
+
+    `rebuild` is the Python command line that makes of the file what the tests run.
+    """
 
     name: str
     file: str
     old: str
     new: str
     tests: Sequence[str]
+    rebuild: Sequence[str] = ()
     quick: bool = False
 
 
@@ -70,7 +74,9 @@ def broken(mutant: Mutant, text: str) -> str:
     return text.replace(mutant.old, mutant.new)
 
 
-def pytest(tree: Path, tests: Iterable[str]) -> subprocess.CompletedProcess[str]:
+def pytest(
+    tree: Path, tests: Iterable[str], seconds: float = SECONDS
+) -> subprocess.CompletedProcess[str]:
     """Run tests of a copy, with the packages of that copy."""
     environment = os.environ | {"PYTHONPATH": str(tree / ".ns"), "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("PYTEST_ADDOPTS", None)
@@ -81,9 +87,15 @@ def pytest(tree: Path, tests: Iterable[str]) -> subprocess.CompletedProcess[str]
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
-        timeout=SECONDS,
+        timeout=seconds,
         check=False,
     )
+
+
+def copy(tree: Path) -> None:
+    """Make `tree` a copy of the checkout."""
+    shutil.rmtree(tree, ignore_errors=True)
+    shutil.copytree(ROOT, tree, symlinks=True, ignore=IGNORED)
 
 
 def judge(tree: Path, mutant: Mutant) -> Verdict:
@@ -93,11 +105,17 @@ def judge(tree: Path, mutant: Mutant) -> Verdict:
     file.write_text(broken(mutant, text))
     began = time.monotonic()
     try:
+        if mutant.rebuild:
+            subprocess.run([sys.executable, *mutant.rebuild], cwd=tree, check=True)
         run = pytest(tree, mutant.tests)
     except subprocess.TimeoutExpired:
         return Verdict(mutant, True, "the tests hang", time.monotonic() - began)
+    except subprocess.CalledProcessError as error:
+        raise TableError(f"mutant {mutant.name!r} does not build") from error
     finally:
         file.write_text(text)
+        if mutant.rebuild:
+            copy(tree)
     seconds = time.monotonic() - began
     if run.returncode < 0:
         return Verdict(mutant, True, f"the tests crash: signal {-run.returncode}", seconds)
@@ -110,7 +128,7 @@ def judge(tree: Path, mutant: Mutant) -> Verdict:
 def check_unbroken(tree: Path, chosen: Sequence[Mutant]) -> None:
     """The tests pass without a mutant. Raises TableError."""
     tests = list(dict.fromkeys(test for mutant in chosen for test in mutant.tests))
-    run = pytest(tree, tests)
+    run = pytest(tree, tests, SECONDS * len(tests))
     if run.returncode != PASSED:
         raise TableError(f"the tests fail without any mutant:\n{run.stdout}")
 
@@ -120,7 +138,8 @@ def bite(chosen: Sequence[Mutant]) -> list[Verdict]:
     with tempfile.TemporaryDirectory(prefix="teeth-") as folder:
         trees: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for number in range(COPIES):
-            trees.put(shutil.copytree(ROOT, Path(folder) / str(number), True, IGNORED))
+            copy(Path(folder) / str(number))
+            trees.put(Path(folder) / str(number))
 
         def next_one(mutant: Mutant) -> Verdict:
             tree = trees.get()
