@@ -84,15 +84,10 @@ class Windows:
     def read(self, address: int, width: int) -> int:
         """A load; cut into aligned pieces of the card's data path, 0xFF.. where nobody answers."""
         window = self._find(address)
-        if window is None:
-            value = FLOATING[width]
-        elif width <= window.width and address % width == 0:
-            value = window.read(address, width)
-        elif width == 1:
-            value = window.read(address, 1)
-        else:
+        if address % width or (window is not None and width > window.width):
             half = width // 2
             return self.read(address, half) | self.read(address + half, half) << 8 * half
+        value = FLOATING[width] if window is None else window.read(address, width)
         if self._trace.on:
             self._trace.cycle(Space.MEMORY, False, address, width, value)
         return value
@@ -100,7 +95,7 @@ class Windows:
     def write(self, address: int, width: int, value: int) -> None:
         """A store, cut likewise."""
         window = self._find(address)
-        if window is not None and width > 1 and (width > window.width or address % width):
+        if address % width or (window is not None and width > window.width):
             half = width // 2
             self.write(address, half, value & (1 << 8 * half) - 1)
             self.write(address + half, half, value >> 8 * half)
