@@ -137,9 +137,9 @@ class Backplane:
 
     def _release_lines(self, slot: Slot) -> None:
         for wire in slot.irqs:
-            self.irq.release(wire.line)
+            self.irq.release(wire)
         for wire in slot.drqs:
-            self.drq.release(wire.line)
+            self.drq.release(wire)
 
     def replug_ports(self, slot: Slot) -> None:
         """Connect the card's ports and windows to it."""

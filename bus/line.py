@@ -39,12 +39,11 @@ class LinesState(msgspec.Struct):
 class Wire:
     """One line in the hands of the slot that leased it."""
 
-    __slots__ = ("_lines", "_slot", "line")
+    __slots__ = ("_lines", "card", "line", "slot")
 
-    def __init__(self, lines: Lines, line: int, slot: int) -> None:
-        self.line = line
+    def __init__(self, lines: Lines, line: int, slot: int, card: str) -> None:
+        self.line, self.slot, self.card = line, slot, card
         self._lines = lines
-        self._slot = slot
 
     @property
     def level(self) -> bool:
@@ -54,7 +53,7 @@ class Wire:
     def set(self, level: bool) -> None:
         """Drive the line; an edge is logged when the level changes."""
         if self._lines.levels[self.line] != level:
-            self._lines.change(self.line, self._slot, level)
+            self._lines.change(self, level)
 
     def pulse(self) -> None:
         """Low, then high: a fresh rising edge whatever the level was."""
@@ -70,7 +69,7 @@ class Lines:
         self.levels = [False] * size
         self.on_edge: Callable[[], None] | None = None
         """Called after each edge is logged: the watcher is told at once."""
-        self._holders: dict[int, tuple[int, str]] = {}
+        self._wires: dict[int, Wire] = {}
         self._edges: list[Edge] = []
         self._held = False
         self._sequence = 0
@@ -81,26 +80,26 @@ class Lines:
         last = len(self.levels) - 1
         if not 0 <= line <= last:
             raise BusError(f"card {card}: there is no {self.name} {line}; use 0 to {last}")
-        if line in self._holders:
-            slot_held, holder = self._holders[line]
+        if (taken := self._wires.get(line)) is not None:
             raise BusError(
-                f"card {card}: {self.name} {line} is driven by card {holder} in slot {slot_held}; "
-                "set another line or remove that card"
+                f"card {card}: {self.name} {line} is driven by card {taken.card} in slot "
+                f"{taken.slot}; set another line or remove that card"
             )
-        self._holders[line] = (slot, card)
-        return Wire(self, line, slot)
+        wire = self._wires[line] = Wire(self, line, slot, card)
+        return wire
 
-    def release(self, line: int) -> None:
-        """End a lease: the pull-down takes the line low."""
-        slot, _ = self._holders.pop(line)
-        if self.levels[line]:
-            self.change(line, slot, False)
+    def release(self, wire: Wire) -> None:
+        """End a lease: the pull-down takes the line low, and the wire drives nothing any more."""
+        wire.set(False)
+        del self._wires[wire.line]
 
-    def change(self, line: int, slot: int, level: bool) -> None:
+    def change(self, wire: Wire, level: bool) -> None:
         """Log one edge (called by the line's wire)."""
-        self.levels[line] = level
+        if self._wires.get(wire.line) is not wire:
+            return  # its lease has ended
+        self.levels[wire.line] = level
         self._sequence += 1
-        self._edges.append(Edge(self._now(), slot, self._sequence, line, level))
+        self._edges.append(Edge(self._now(), wire.slot, self._sequence, wire.line, level))
         if self.on_edge is not None and not self._held:
             self.on_edge()
 
