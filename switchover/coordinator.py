@@ -36,6 +36,8 @@ from .schema import MINOR, PAGE
 from .staging import Staged, bootstrap, stage
 from .transcript import add_devices, read_map
 
+WATCHED = 20_000_000
+"""ns: a kernel's watchdog is expected to be kicked at least once in so long (HZ 50 and more)."""
 LOW_MEMORY = Span("low memory", 0, BOOTSTRAP_HI)
 
 
@@ -101,6 +103,7 @@ class Switchover:
     async def _switch(self, staged: Staged, txn: int) -> None:
         async with self._phase(Phase.STAGE):
             await self._stage(staged, txn)
+            self._take_point()
         async with self._phase(Phase.PREPARE):
             await self._prepare()
         try:
@@ -174,7 +177,6 @@ class Switchover:
         self.report.instructions = self._processor.instructions - instructions
 
     async def _prepare(self) -> None:
-        self._take_point()
         self._talk.issue(Command.PREPARE, interrupt=True)
         await self._talk.expect(Ack.PREPARED)
 
@@ -256,8 +258,16 @@ class Switchover:
             raise PhaseFailed(f"the new kernel wrote outside what it was given: {spans}")
 
     async def _prove(self) -> None:
-        clock = self._backplane.clock
-        await self._talk.pass_time(clock, clock.now() + int(self.options.probation_ms * 1e6))
+        """The new kernel's timer ticks must be heard in each half of probation."""
+        clock, began = self._backplane.clock, self._backplane.clock.now()
+        half = int(self.options.probation_ms * 1e6) // 2
+        for until in (began + half, began + 2 * half):
+            before = self._talk.progress
+            await self._talk.pass_time(clock, until)
+            if half >= WATCHED and self._talk.progress == before:
+                raise PhaseFailed(
+                    "the new kernel's watchdog was not kicked: it takes no timer tick"
+                )
 
     # -- the way back ---------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from .phases import Phase
 from .protocol import BootMode
 from .records import FrameKind
 from .savemap import SaveStateMap
-from .schema import PAGE
+from .schema import PAGE, SectionType
 from .staging import Staged
 
 
@@ -29,8 +29,13 @@ class Examined(msgspec.Struct):
     pages: dict[tuple[int, int], str]
 
     def digest(self) -> tuple[CanonicalMap, dict[tuple[int, int], str]]:
-        """What two runs must have in common: records without times and places, and memory."""
-        return canonical(self.map), self.pages
+        """What two runs must have in common: the processes and what they hold, and memory.
+
+        Without clocks, and without the frames' places, which are the kernel's own business.
+        """
+        records = canonical(self.map)
+        del records[SectionType.TIME], records[SectionType.FRAME]
+        return records, self.pages
 
 
 async def examine(machine: Machine, *, patience: float = 1.0) -> Examined:
@@ -54,6 +59,7 @@ class _Examination(Switchover):
     async def _switch(self, staged: Staged, txn: int) -> None:
         async with self._phase(Phase.STAGE):
             self._begin(txn, b"")
+            self._take_point()
         async with self._phase(Phase.PREPARE):
             await self._prepare()
         async with self._phase(Phase.QUIESCE):

@@ -40,7 +40,7 @@ class Limit(msgspec.Struct, frozen=True):
 LIMITS: dict[Phase, Limit] = {
     Phase.PLAN: Limit(2),
     Phase.STAGE: Limit(2),
-    Phase.PREPARE: Limit(1),
+    Phase.PREPARE: Limit(1, 200_000_000),
     Phase.QUIESCE: Limit(0.2, 20_000_000),
     Phase.SAVE: Limit(0.1, 20_000_000),
     Phase.SWITCH: Limit(0.05, 1_000_000),

@@ -11,7 +11,7 @@ from hotswap.switchover.protocol import BootMode
 from .conftest import MS
 
 # programs that do not read clocks or fork, so that what they leave in memory is theirs alone
-PROGRAMS = ("memory:20", "registers:20", "x87:20", "sorter:12", "files:20", "selfmod:100")
+PROGRAMS = ("memory:20", "registers:40", "x87:30", "sorter:15")
 Outcome = tuple[object, list[str]]
 
 
@@ -20,12 +20,14 @@ async def run(kernels: tuple[int, ...], *, start: int = 1, mode: int = 2) -> Out
     async with open_board(BoardConfig(deterministic=True)) as board:
         guest = Guest(board)
         guest.boot(PROGRAMS, version=start, hold=True)
+        await guest.pass_time(150 * MS)  # all are started: pids and AT_RANDOM are given
         for kernel in kernels:
-            await guest.pass_time(40 * MS)
+            await guest.pass_time(20 * MS)
             options = Options(mode=BootMode(mode), patience=PATIENCE)
             await switch_over(board.machine, refkernel(kernel), options)
         assert not kernels or " ok " not in guest.text
         await guest.reported()
+        await guest.pass_time(200 * MS)  # the last one has reported; now it pauses as well
         examined = await guest.examine()
         output = [line for line in guest.lines if not line.startswith("refkernel ")]
         return examined.digest(), sorted(output)

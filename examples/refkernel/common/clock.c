@@ -42,6 +42,7 @@ void clock_tick(void)
         current->utime_ns += NS_PER_TICK;
     timers_run(now());
     sched_tick();
+    switchover_tick();
     if (clock.ticks % (WRITE_BACK_S * HZ) == 0)
         cmos_keep_time((uint32_t)(real_time() / NS_PER_S));
 }

@@ -23,7 +23,7 @@ enum {
 bool before_commit;
 uint16_t switchover_txn;
 static struct { uint32_t pa, len; } map_area;
-static bool noticed, prepared;
+static bool noticed, prepared, on_probation;
 
 void switchover_reserve(void)
 {
@@ -171,10 +171,22 @@ void switchover_point(void)
     }
 }
 
+/* The host watches a new kernel for a while: each tick says that it lives, until CMD is NONE. */
+void switchover_tick(void)
+{
+    if (!on_probation)
+        return;
+    if (sc_command() == SC_CMD_NONE)
+        on_probation = false;
+    else
+        sc_heartbeat();
+}
+
 static void commit(void)
 {
     frame_open();
     before_commit = false;
+    on_probation = true;
     clock.switches++;
     answer(SC_ACK_RESUMED, 0, frames_free());
     fault_after_commit();

@@ -255,6 +255,7 @@ extern uint16_t switchover_txn;
 void switchover_reserve(void);
 void switchover_notice(void);
 void switchover_point(void);
+void switchover_tick(void);
 void switchover_boot(const struct ssm_boot *boot) __attribute__((noreturn));
 uint32_t save_size(void);
 uint32_t save(uint32_t pa, uint32_t room, uint16_t txn);
