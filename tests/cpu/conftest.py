@@ -30,6 +30,14 @@ GDT, IDT, STACK = 0x9000, 0xA000, 0x8000
 FLAT = struct.pack("<4Q", 0, 0, 0x00CF9B000000FFFF, 0x00CF93000000FFFF)
 HALTED = "halted with interrupts off"
 WINDOW = MemoryRange(0xA0000, 0x20000)
+DIRECTORY, TABLES, OTHER_TABLES, DRIVER = 0x10000, 0x11000, 0x20000, 0x100000
+ALIASES = (0, 0xC0000000, 0xD0000000)
+"""Three linear addresses of every byte; the last through page tables of its own."""
+PAGING_ON = "0f20c0 0d00000180 0f22c0"  # mov eax,cr0 ; or eax,80010000h ; mov cr0,eax
+
+
+def dword(value: int) -> bytes:
+    return struct.pack("<I", value & 0xFFFFFFFF)
 
 
 class _None(State):
@@ -123,6 +131,26 @@ class BarePc:
         self.processor.load_gdt(GDT, len(FLAT) - 1)
         env = self.processor.engine.env
         env.idt.base, env.idt.limit = IDT, 0x7FF
+
+    def map_aliases(self, *, large_pages: bool = False) -> None:
+        """Linear 0, C0000000h and D0000000h all lead to the 16 MiB of RAM."""
+        identity = b"".join(dword(page << 12 | 7) for page in range(4096))
+        self.put(TABLES, identity)
+        self.put(OTHER_TABLES, identity)
+        for i in range(4):
+            table = dword((TABLES + 0x1000 * i) | 7)
+            self.put(DIRECTORY + 4 * i, table)
+            self.put(DIRECTORY + 4 * (0x300 + i), dword(i << 22 | 0x87) if large_pages else table)
+            self.put(DIRECTORY + 4 * (0x340 + i), dword((OTHER_TABLES + 0x1000 * i) | 7))
+
+    def start_paged(self, code: bytes | str) -> None:
+        """Stand at `code`, behind what turns paging on."""
+        content = bytes.fromhex(code) if isinstance(code, str) else code
+        self.put(DRIVER, bytes.fromhex(PAGING_ON) + content)
+        self.start(DRIVER, esp=0x680000)
+        core = self.processor.engine.core
+        core.symbols.cpu_x86_update_cr3(core.env_address, DIRECTORY)
+        core.symbols.cpu_x86_update_cr4(core.env_address, 0x10)  # PSE
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -72,7 +72,7 @@ async def test_every_fault_arrives_as_on_the_chip(open_pc: OpenPc, fast_stores: 
         await pc.run_to_halt()
         count, end = pc.dwords(0x100004, 2)
         words = [pc.dwords(at, 8) for at in range(end - 32 * count, end, 32)]
-        got = [Fault(*record[:7], (1 << 32) - record[7]) for record in words]
+        got = [Fault._make((*record[:7], (1 << 32) - record[7])) for record in words]
         assert got == RIGHT
         assert pc.controller.acknowledged == [0x20, 0x20]
 

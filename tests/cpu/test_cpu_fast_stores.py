@@ -9,18 +9,10 @@ from typing import NamedTuple
 
 import pytest
 
-from .conftest import BarePc, OpenPc
+from .conftest import ALIASES, BarePc, OpenPc, dword
 
-DIRECTORY, TABLES, OTHER_TABLES = 0x10000, 0x11000, 0x20000
-DRIVER, LOG, ROUNDS, SOURCE = 0x100000, 0x700000, 0x6FFFF0, 0x600000
+LOG, ROUNDS, SOURCE = 0x700000, 0x6FFFF0, 0x600000
 FUNCTIONS, PAGES = 0x200000, 12
-ALIASES = (0, 0xC0000000, 0xD0000000)
-"""Three linear addresses of every byte; the last through page tables of its own."""
-PAGING_ON = "0f20c0 0d00000180 0f22c0"  # mov eax,cr0 ; or eax,80010000h ; mov cr0,eax
-
-
-def dword(value: int) -> bytes:
-    return struct.pack("<I", value & 0xFFFFFFFF)
 
 
 def function(result: int) -> bytes:
@@ -34,27 +26,6 @@ class Op(NamedTuple):
     at: int
     alias: int
     value: int = 0
-
-
-def map_aliases(pc: BarePc, *, large_pages: bool) -> None:
-    """Linear 0, C0000000h and D0000000h all lead to the 16 MiB of RAM."""
-    identity = b"".join(dword(page << 12 | 7) for page in range(4096))
-    pc.put(TABLES, identity)
-    pc.put(OTHER_TABLES, identity)
-    for i in range(4):
-        first = dword(i << 22 | 0x87) if large_pages else dword((TABLES + 0x1000 * i) | 7)
-        pc.put(DIRECTORY + 4 * i, dword((TABLES + 0x1000 * i) | 7))
-        pc.put(DIRECTORY + 4 * (0x300 + i), first)
-        pc.put(DIRECTORY + 4 * (0x340 + i), dword((OTHER_TABLES + 0x1000 * i) | 7))
-
-
-def start_paged(pc: BarePc, code: bytes | str) -> None:
-    content = bytes.fromhex(code) if isinstance(code, str) else code
-    pc.put(DRIVER, bytes.fromhex(PAGING_ON) + content)
-    pc.start(DRIVER, esp=0x680000)
-    symbols, core = pc.processor.engine.core.symbols, pc.processor.engine.core
-    symbols.cpu_x86_update_cr3(core.env_address, DIRECTORY)
-    symbols.cpu_x86_update_cr4(core.env_address, 0x10)  # PSE
 
 
 class RandomProgram:
@@ -75,7 +46,9 @@ class RandomProgram:
     def _op(self) -> Op:
         chance = self.chance
         at, alias = chance.choice(list(self.functions)), chance.choice(ALIASES)
-        kinds = ["call"] * 7 + ["store4"] * 3 + ["store2", "store1", "copy", "copy", "cr3", "invlpg"]
+        kinds = (
+            ["call"] * 7 + ["store4"] * 3 + ["store2", "store1", "copy", "copy", "cr3", "invlpg"]
+        )
         kind = chance.choice(kinds + ["data"] * 4)
         if kind == "data":
             at = FUNCTIONS + chance.randrange(PAGES) * 4096 + chance.choice((128, 1024, 3000, 3500))
@@ -128,13 +101,13 @@ class RandomProgram:
 
 
 def load(pc: BarePc, program: RandomProgram) -> None:
-    map_aliases(pc, large_pages=program.chance.random() < 0.3)
+    pc.map_aliases(large_pages=program.chance.random() < 0.3)
     code, source = program.assemble()
     pc.put(SOURCE, source)
     for at, result in program.functions.items():
         pc.put(at, function(result))
     pc.put(ROUNDS, dword(program.rounds))
-    start_paged(pc, code)
+    pc.start_paged(code)
 
 
 @pytest.mark.parametrize("seed", range(50))

@@ -50,8 +50,8 @@ def test_commit_and_roll_back_are_those_of_a_model(steps: list[tuple[str, int, i
                 now[page] = value
                 dirty.add(page)
             elif what == "read":
-                value = now.get(page, 0)
-                assert memory.read(page * PAGE + value, 8) == bytes([value]) * 8
+                content = now.get(page, 0)
+                assert memory.read(page * PAGE + content, 8) == bytes([content]) * 8
             elif what == "commit":
                 assert memory.commit() == len(dirty)
                 committed, dirty = dict(now), set()

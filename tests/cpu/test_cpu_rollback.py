@@ -6,7 +6,7 @@ import pytest
 
 from hotswap.cpu import Checkpoint
 
-from .conftest import BarePc, OpenPc
+from .conftest import TABLES, BarePc, OpenPc, dword
 
 # mov esp,8000h ; xor edi,edi ; xor ecx,ecx
 # L: call 3000h ; add edi,eax ; inc ecx ; cmp ecx,200000 ; je D ; test ecx,3FFh ; jnz L
@@ -94,14 +94,12 @@ async def test_a_host_write_to_code_from_inside_an_out_takes_effect(pc: BarePc) 
 
 
 async def test_a_host_write_reaches_code_at_every_address_it_is_mapped_to(pc: BarePc) -> None:
-    from .test_cpu_fast_stores import map_aliases, start_paged
-
-    map_aliases(pc, large_pages=False)
+    pc.map_aliases()
     # mov esi,C0200000h ; call esi ; mov edi,eax ; out 0E0h,al ; call esi ; add edi,eax ; cli ; hlt
     code = "be000020c0 ffd6 89c7 e6e0 ffd6 01c7 fa f4"
     pc.put(0x200000, "b807000000 c3")
     pc.probe.on_out = lambda _port, _width, _value: pc.put(0x200001, b"\x20")
-    start_paged(pc, code)
+    pc.start_paged(code)
     await pc.run_to_halt()
     assert pc.register("edi") == 7 + 0x20
 
@@ -201,13 +199,11 @@ async def test_rollback_says_which_pages_it_undid(pc: BarePc) -> None:
 
 
 async def test_page_tables_that_were_rolled_back_are_walked_again(pc: BarePc) -> None:
-    from .test_cpu_fast_stores import TABLES, dword, map_aliases, start_paged
-
-    map_aliases(pc, large_pages=False)
+    pc.map_aliases()
     pc.put(0x301000, b"old!")
     pc.put(0x302000, b"new!")
     # mov eax,[301000h] ; L: mov eax,[301000h] ; jmp L
-    start_paged(pc, "a100103000 a100103000 ebf9")
+    pc.start_paged("a100103000 a100103000 ebf9")
     async with pc.processor.paused():
         await pc.processor.step(6)
         pc.processor.ram.commit()
