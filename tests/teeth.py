@@ -99,7 +99,7 @@ def copy(tree: Path) -> None:
 
 
 def judge(tree: Path, mutant: Mutant) -> Verdict:
-    """Break the copy's file, run the tests, mend it. Raises TableError when no test has run."""
+    """Break the copy's file, run the tests, mend it. Raises TableError when it does not fit."""
     file = tree / mutant.file
     text = file.read_text()
     file.write_text(broken(mutant, text))
@@ -110,8 +110,8 @@ def judge(tree: Path, mutant: Mutant) -> Verdict:
         run = pytest(tree, mutant.tests)
     except subprocess.TimeoutExpired:
         return Verdict(mutant, True, "the tests hang", time.monotonic() - began)
-    except subprocess.CalledProcessError as error:
-        raise TableError(f"mutant {mutant.name!r} does not build") from error
+    except subprocess.CalledProcessError:
+        return Verdict(mutant, False, "does not build", time.monotonic() - began)
     finally:
         file.write_text(text)
         if mutant.rebuild:
@@ -120,7 +120,8 @@ def judge(tree: Path, mutant: Mutant) -> Verdict:
     if run.returncode < 0:
         return Verdict(mutant, True, f"the tests crash: signal {-run.returncode}", seconds)
     if run.returncode not in {PASSED, FAILED}:
-        raise TableError(f"mutant {mutant.name!r}: pytest could not run:\n{run.stdout}")
+        print(run.stdout)
+        return Verdict(mutant, False, f"no test has run: status {run.returncode}", seconds)
     failed = re.search(r"^FAILED .*?::(.*?)( - |$)", run.stdout, re.MULTILINE)
     return Verdict(mutant, run.returncode == FAILED, failed[1] if failed else "", seconds)
 
