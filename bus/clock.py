@@ -14,6 +14,9 @@ from itertools import count
 
 import trio
 
+CROWDED = 64
+"""Entries of the heap that are not worth pruning."""
+
 
 def _nobody() -> None:
     """No CPU is plugged in: nobody to tell."""
@@ -27,6 +30,7 @@ class MachineClock:
         self.on_deadline_change: Callable[[], None] = _nobody
         """Called when an alarm becomes the earliest one; the CPU kicks its slice."""
         self._heap: list[tuple[int, int, int, Alarm]] = []
+        self._crowded = CROWDED
         self._sequence = count()
 
     def alarm(self, slot: int = -1) -> Alarm:
@@ -60,21 +64,29 @@ class MachineClock:
             fired = True
         return fired
 
-    def arm(self, alarm: Alarm, deadline: int) -> int:
-        """Put `alarm` into the heap; returns the ticket that says which entry is the live one."""
+    def arm(self, alarm: Alarm, deadline: int) -> None:
+        """Put `alarm` into the heap; `alarm.entry` is the ticket of its live entry there."""
+        if len(self._heap) > self._crowded:
+            self._prune()
         earliest = self.next_deadline()
-        ticket = next(self._sequence)
-        heapq.heappush(self._heap, (deadline, alarm.slot, ticket, alarm))
+        alarm.entry = next(self._sequence)
+        heapq.heappush(self._heap, (deadline, alarm.slot, alarm.entry, alarm))
         if earliest is None or deadline < earliest:
             self.on_deadline_change()
-        return ticket
+
+    def _prune(self) -> None:
+        """Drop what alarms moved since have left behind: a guest may move one for ever."""
+        self._heap = [entry for entry in self._heap if entry[3].entry == entry[2]]
+        heapq.heapify(self._heap)
+        self._crowded = 2 * len(self._heap) + CROWDED
 
 
 class Alarm:
     """One timer on machine time: set it from a bus cycle, wait for it in the card's task.
 
     Setting it again moves it; an alarm that has rung but was not yet waited for is forgotten then.
-    While muted (its card is frozen) it keeps its deadline but never rings.
+    While muted (its card is frozen) it keeps its deadline but never rings; one that has rung before
+    is still there for the next run to wait for.
     """
 
     def __init__(self, clock: MachineClock, slot: int) -> None:
@@ -88,11 +100,9 @@ class Alarm:
     def set(self, deadline: int | None) -> None:
         """Ring at `deadline` (ns of machine time), or never."""
         self.deadline = deadline
-        self.entry = None
         if self._rung.is_set():
             self._rung = trio.Event()
-        if deadline is not None and not self._muted:
-            self.entry = self._clock.arm(self, deadline)
+        self.mute(self._muted)
 
     async def wait(self) -> None:
         """Until the alarm rings; then it is unset."""
@@ -111,4 +121,6 @@ class Alarm:
     def mute(self, muted: bool) -> None:
         """Stop ringing, or ring again from the kept deadline (called by the slot)."""
         self._muted = muted
-        self.set(self.deadline)
+        self.entry = None
+        if self.deadline is not None and not muted:
+            self._clock.arm(self, self.deadline)
