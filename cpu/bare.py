@@ -10,12 +10,13 @@ import ctypes
 import time
 from typing import Any
 
-from unicorn import UC_ARCH_X86, UC_HOOK_INSN, UC_MODE_32, UC_PROT_ALL, Uc
+from unicorn import UC_ARCH_X86, UC_HOOK_INSN, UC_MODE_32, UC_PROT_ALL
 from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT, UC_X86_REG_ESP
 
 from . import power_on
 from .engine import Engine
 from .host_memory import map_pages, unmap_pages
+from .symbols import open_engine
 
 
 def run_cured(code: bytes, at: int, ram: int) -> float:
@@ -37,15 +38,15 @@ def run_cured(code: bytes, at: int, ram: int) -> float:
 
 def run_with_bindings(code: bytes, at: int, ram: int) -> float:
     """The same on stock Unicorn, IN and OUT answered by trivial hooks of its bindings."""
-    engine = Uc(UC_ARCH_X86, UC_MODE_32)
+    engine = open_engine(UC_ARCH_X86, UC_MODE_32)
     engine.mem_map(0, ram, UC_PROT_ALL)
     engine.mem_write(at, code)
     engine.reg_write(UC_X86_REG_ESP, at)
 
-    def port_in(_uc: Uc, _port: int, _width: int, _data: Any) -> int:
+    def port_in(_uc: Any, _port: int, _width: int, _data: Any) -> int:
         return 0
 
-    def port_out(_uc: Uc, _port: int, _width: int, _value: int, _data: Any) -> None:
+    def port_out(_uc: Any, _port: int, _width: int, _value: int, _data: Any) -> None:
         return None
 
     engine.hook_add(UC_HOOK_INSN, port_in, None, 1, 0, UC_X86_INS_IN)

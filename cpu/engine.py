@@ -70,18 +70,20 @@ class Engine:
         counter, common, parameters = self.counter, self.common, self.core.parameters
         first = counter.instructions
         common.halted = 0
-        while (left := first + count - counter.instructions) > 0:
-            if left > _MAX_BLOCK:
-                counter.stop_at(first + count - _MAX_BLOCK)
-            else:  # one block, translated to be no longer than what is left
-                counter.stop_at(counter.instructions + 1)
-                common.cflags_next_tb = parameters.exact = left
-            self.run()
-            if common.halted or self.shut_down:
-                break
-        common.cflags_next_tb = _DEFAULT_CFLAGS
-        parameters.exact = 0
-        counter.stop_at(NO_LIMIT)
+        try:
+            while (left := first + count - counter.instructions) > 0:
+                if left > _MAX_BLOCK:
+                    counter.stop_at(first + count - _MAX_BLOCK)
+                else:  # one block, translated to be no longer than what is left
+                    counter.stop_at(counter.instructions + 1)
+                    common.cflags_next_tb = parameters.exact = left
+                self.run()
+                if common.halted or self.shut_down:
+                    break
+        finally:
+            common.cflags_next_tb = _DEFAULT_CFLAGS
+            parameters.exact = 0
+            counter.stop_at(NO_LIMIT)
         return counter.instructions - first
 
     @property

@@ -20,18 +20,12 @@ from trio.testing import wait_all_tasks_blocked
 from hotswap.bus import Backplane, BudgetSpent, CpuShutdown
 
 from . import power_on
-from .bus_unit import BusUnit
+from .chip import Chip
 from .core import Model
-from .engine import Engine
-from .errors import CpuStateError, MemoryBoundsError, WildFetch
-from .interrupts import InterruptPins
-from .memory_map import MemoryMap
+from .errors import CpuStateError, WildFetch
 from .native import NO_LIMIT
-from .ram import Ram, RamWindow, Run
+from .ram import Ram
 from .registers import EFLAGS_IF, Segment
-from .selftest import Capabilities, probe
-from .standstill import Standstill
-from .state import Checkpoint, CpuState, Extras, Registers
 from .ticker import Ticker, Wakeup
 from .timebase import InstructionTime, RealTime
 
@@ -43,13 +37,10 @@ MORE_TURNS = 4
 """Checkpoints they get after that: enough for a message and its answer."""
 AGING = 1_000_000_000
 """Between two looks for pages that stopped being code, ns."""
-TSC_RATE = 100_000_000
-"""Time-stamp counter of the 586, Hz."""
 _STEP = 100_000
-_REGISTERS = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
 
 
-class Processor:
+class Processor(Chip):
     """A 486 or 586 on `backplane` (where it plugs itself in), with `ram`, in machine time `clock`.
 
     `clock` is the source the backplane's `MachineClock` was made with: `RealTime`, or
@@ -65,26 +56,9 @@ class Processor:
         model: Model = "486",
         fast_stores: bool | None = None,
     ) -> None:
-        self.capabilities: Capabilities = probe()
-        wanted = self.capabilities.fast_stores if fast_stores is None else fast_stores
-        self.ram = ram
-        self.engine = engine = Engine(model, ram.size, fast_stores=wanted)
-        self._backplane = backplane
-        self._clock = clock
-        self._counted = clock if isinstance(clock, InstructionTime) else None
-        self._counter = engine.counter
-        self._interrupts = InterruptPins(engine, backplane)
-        stamp = self._time_stamp if model == "586" else None
-        self._bus_unit = BusUnit(engine.core, backplane, self._counter.stop, stamp)
-        self._memory = MemoryMap(engine, ram, self._bus_unit)
-        self._registers = Registers(engine.core)
-        power_on.reset(engine.core)
-        if self._counted is not None:
-            self._counted.attach(self._counter)
-        self._halted = False
+        super().__init__(ram, backplane, clock, model=model, fast_stores=fast_stores)
         self._ring: Callable[[], None] | None = None
         self._reset_asked = False
-        self._standstill = Standstill()
         self._budget: tuple[int, int] | None = None  # first instruction, last instruction
         self._aged = time.monotonic_ns()
         self._log = structlog.get_logger().bind(cpu=model)
@@ -213,11 +187,6 @@ class Processor:
         self._log.warning("processor shut down", reason=reason, at=str(event))
         self._backplane.report(event)
 
-    def _revive(self) -> None:
-        if self._standstill.blocked:
-            self.engine.env.old_exception = -1
-            self._standstill.blocked = False
-
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
         """Keep the processor standing between two instructions for the time of the block."""
@@ -323,123 +292,3 @@ class Processor:
         power_on.reset(self.engine.core)
         self._revive()
         self.kick()
-
-    # -- state --------------------------------------------------------------------------------
-
-    @property
-    def instructions(self) -> int:
-        """Instructions retired since power-on."""
-        return self._counter.instructions
-
-    @property
-    def halted(self) -> bool:
-        """True in HLT."""
-        return self._halted
-
-    @property
-    def shut_down(self) -> bool:
-        """True after a `CpuShutdown` was reported."""
-        return self._standstill.blocked
-
-    @property
-    def a20(self) -> bool:
-        """True while address bit 20 is let through."""
-        return self.engine.a20
-
-    def _time_stamp(self) -> int:
-        return self._clock.now() * TSC_RATE // 1_000_000_000
-
-    def _extras(self) -> Extras:
-        return Extras(
-            self._interrupts.vector,
-            self._interrupts.nmi_pending,
-            self._halted,
-            self.shut_down,
-            self.instructions,
-            0 if self._counted is None else self._counted.skipped,
-        )
-
-    def _put_extras(self, extras: Extras | CpuState) -> None:
-        self._interrupts.put(extras.armed_vector, nmi=extras.nmi_pending)
-        self._halted = extras.halted
-        if self._counted is not None:
-            self._counter.instructions = extras.instructions
-            self._counted.skipped = extras.skipped
-        self.engine.flush_tlb()
-        self._standstill.blocked = extras.shut_down
-        self.kick()
-
-    def take_state(self) -> CpuState:
-        """The state as values, between two slices. Raises `CpuStateError` when it cannot be."""
-        return self._registers.take(self._extras())
-
-    def put_state(self, state: CpuState) -> None:
-        """Go on from `state`, between two slices. Raises `CpuStateError`; then nothing changed."""
-        self._registers.put(state)
-        self._counter.instructions = state.instructions
-        self._put_extras(state)
-
-    def checkpoint(self) -> Checkpoint:
-        """The state for this processor only: 10 us."""
-        return Checkpoint(self._registers.image(), self._extras())
-
-    def restore(self, checkpoint: Checkpoint) -> None:
-        """Put a checkpoint back: the registers only, not RAM. In real time the count runs on."""
-        self._registers.put_image(checkpoint.env)
-        self._put_extras(checkpoint.extras)
-
-    def rollback(self, checkpoint: Checkpoint) -> list[Run]:
-        """Put a checkpoint back, and RAM as it was at its last commit; returns the pages undone."""
-        runs = self._memory.roll_back()
-        self.restore(checkpoint)
-        return runs
-
-    def flat32(self, eip: int, esp: int, **registers: int) -> None:
-        """Stand at `eip` in flat protected mode as a boot loader leaves it; e.g. `eax=0x2BADB002`.
-
-        Raises `CpuStateError` for an unknown register.
-        """
-        unknown = set(registers) - set(_REGISTERS)
-        if unknown:
-            raise CpuStateError(f"no such register: {', '.join(sorted(unknown))}")
-        power_on.flat32(self.engine.core, eip, esp)
-        for name, value in registers.items():
-            self.engine.env.regs[_REGISTERS.index(name)] = value & 0xFFFFFFFF
-        self._halted = False
-        self._revive()
-
-    def load_gdt(self, base: int, limit: int) -> None:
-        """LGDT, for loaders: the table's physical address and its last byte."""
-        self.engine.env.gdt.base, self.engine.env.gdt.limit = base, limit
-
-    # -- memory -------------------------------------------------------------------------------
-
-    def holds(self, start: int, size: int) -> bool:
-        """Whether all of it is RAM."""
-        try:
-            self.ram.check(start, size)
-        except MemoryBoundsError:
-            return False
-        return True
-
-    def read_memory(self, start: int, size: int) -> bytes:
-        """A copy of physical RAM. Raises `MemoryBoundsError`."""
-        return self.ram.read(start, size)
-
-    def write_memory(
-        self, start: int, content: bytes | bytearray | memoryview, *, by: str = "host"
-    ) -> None:
-        """Store into physical RAM as DMA does: code in it takes effect. Safe inside a bus cycle.
-
-        Raises `MemoryBoundsError`. `by` says in the bus trace who wrote.
-        """
-        self._memory.write(start, content)
-        self._backplane.trace.host_write(start, len(content), by)
-
-    def window(self, start: int, size: int, *, by: str = "card") -> RamWindow:
-        """Lend `size` bytes of RAM, to be revoked by the lender. Raises `MemoryBoundsError`."""
-
-        def write(at: int, content: bytes) -> None:
-            self.write_memory(at, content, by=by)
-
-        return RamWindow(self.ram, start, size, write)
