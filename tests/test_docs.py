@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
 import click
 import pytest
@@ -20,6 +21,7 @@ from hotswap.host.board import Board
 from hotswap.host.control import serve_control
 from hotswap.host.images import refkernel, shipped
 from hotswap.host.operator import answer_for
+from hotswap.switchover.phases import Phase
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")]
@@ -70,6 +72,13 @@ SCRIPTS = [block for block in EXAMPLES if block not in TESTS + CLIENTS]
 def test_the_tables_are_what_the_code_says(document: Path) -> None:
     text = document.read_text()
     assert text == tables.renewed(text), "run `python docs/tables.py`"
+
+
+def test_the_timeline_is_a_measured_switchover_with_every_phase() -> None:
+    drawn = ElementTree.parse(ROOT / "docs" / "timeline.svg")
+    texts = [text.text or "" for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert set(texts) >= {phase.name for phase in Phase}
+    assert sum(text.endswith(" ms") for text in texts) == 1 + len(Phase)
 
 
 def test_every_table_is_in_some_document() -> None:
