@@ -181,10 +181,9 @@ class Mc146818(msgspec.Struct):
             self.cells[Cell.C] |= C.PF
         seconds = self.pulses // CLK_HZ - before // CLK_HZ
         if seconds and not self.cells[Cell.B] & B.SET:
-            if not self.cells[Cell.C] & C.AF:
-                wait = self._seconds_to_alarm()
-                if wait is not None and wait <= seconds:
-                    self.cells[Cell.C] |= C.AF
+            wait = self._seconds_to_alarm()
+            if wait is not None and wait <= seconds:
+                self.cells[Cell.C] |= C.AF
             self._count(seconds)
             self.cells[Cell.C] |= C.UF
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from hotswap.bus import FLOATING, Backplane
 from hotswap.cards.debugexit import DebugExit, DebugExitSettings
+from hotswap.host.board import Board
 from hotswap.host.pytest_plugin import Ports
+
+EXIT_WITH_7 = bytes.fromhex(
+    "b007"  # mov al, 7
+    "e6f4"  # out 0xf4, al
+    "ebfe"  # jmp $
+)
 
 
 async def test_a_byte_written_is_let_out(backplane: Backplane, ports: Ports) -> None:
@@ -41,3 +48,11 @@ async def test_a_kernel_not_committed_to_cannot_end_the_machine(
     backplane.rewind_streams()
     backplane.release_streams()
     assert slot.output.take() == b""
+
+
+async def test_a_guest_that_writes_and_spins_is_ended_at_once(board: Board) -> None:
+    board.processor.write_memory(0x8000, EXIT_WITH_7)
+    board.processor.flat32(0x8000, 0x7000)
+    board.nursery.start_soon(board.processor.run)
+    assert (await board.ended()).status == 10 + 7
+    assert board.processor.instructions < 100

@@ -295,7 +295,7 @@ def test_an_alarm_passed_unobserved_has_rung() -> None:
 
 
 def test_while_set_only_the_periodic_interrupt_is_due() -> None:
-    chip = chip_at(mode=B.SET | B.AIE, rate=0)
+    chip = chip_at(mode=B.SET | B.HOURS_24 | B.AIE, rate=0)
     assert chip.next_irq() is None
     chip.write(Cell.B, B.SET | B.PIE, 0)
     chip.write(Cell.A, A.DV_32KHZ | 15, 0)
@@ -308,5 +308,6 @@ def test_reset_takes_interrupts_away_and_leaves_the_time() -> None:
     chip.settle(NS)
     chip.reset()
     assert (chip.irq, chip.next_irq(), chip.read(Cell.B, NS)) == (False, None, B.HOURS_24)
+    assert chip.read(Cell.C, NS) == 0
     assert shown(chip, NS) == "12 00 01"
     assert chip.read(0x40, NS) == 0x55
