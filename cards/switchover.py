@@ -117,6 +117,12 @@ class End(msgspec.Struct, frozen=True):
     """To the card: the switchover is over, CMD is NONE again and ACK is deaf."""
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """To the card: put a mark among the signals."""
+
+    number: int
+
+
 class Acknowledged(msgspec.Struct, frozen=True):
     """From the card: the guest wrote ACK; the map registers as they were then."""
 
@@ -142,7 +148,13 @@ class LogLine(msgspec.Struct, frozen=True):
     text: str
 
 
-Signal = Acknowledged | Heartbeat | LogLine | BoardEvent
+class Marked(msgspec.Struct, frozen=True):
+    """From the card: here is the mark; every signal before it is old."""
+
+    number: int
+
+
+Signal = Marked | Acknowledged | Heartbeat | LogLine | BoardEvent
 
 
 class SwitchoverSettings(Settings, frozen=True, forbid_unknown_fields=True):
@@ -264,6 +276,8 @@ class SwitchoverCard(Card[SwitchoverState]):
                     self.state.cmd = order.command
                     if order.interrupt:
                         slot.irq.pulse()
+                case Mark(number=number):
+                    self._signal(Marked(number))
                 case End():
                     self.state.cmd, self.state.txn = Command.NONE, 0
                     self._image = b""
@@ -274,11 +288,6 @@ class SwitchoverCard(Card[SwitchoverState]):
         state.target_minor, state.dest = order.target_minor, order.dest
         state.cmd, state.progress = Command.NONE, 0
         self._image = order.image
-        while True:  # what an earlier switchover left behind
-            try:
-                self.signals.receive_nowait()
-            except trio.WouldBlock:
-                return
 
     def _argument(self, which: int) -> int:
         state, settings = self.state, self.settings

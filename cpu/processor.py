@@ -59,6 +59,8 @@ class Processor(Chip):
         super().__init__(ram, backplane, clock, model=model, fast_stores=fast_stores)
         self._ring: Callable[[], None] | None = None
         self._reset_asked = False
+        self.engine_ns = 0
+        """Host time spent in guest code, ns: executing, translating, and its bus cycles."""
         self._budget: tuple[int, int] | None = None  # first instruction, last instruction
         self._aged = time.monotonic_ns()
         self._log = structlog.get_logger().bind(cpu=model)
@@ -111,6 +113,7 @@ class Processor(Chip):
         """The engine's turn: a slice, or exactly `count` instructions."""
         self._backplane.in_slice = True
         wild: WildFetch | None = None
+        began = time.perf_counter_ns()
         try:
             if count is None:
                 self.engine.run()
@@ -120,6 +123,7 @@ class Processor(Chip):
             wild = error
         finally:
             self._backplane.in_slice = False
+            self.engine_ns += time.perf_counter_ns() - began
         if wild is not None:
             self._shut_down_with(str(wild))
         elif self.engine.shut_down:
@@ -184,7 +188,7 @@ class Processor(Chip):
         env = self.engine.env
         self._standstill.blocked = True
         event = CpuShutdown(reason, env.segs[Segment.CS].selector, env.eip)
-        self._log.warning("processor shut down", reason=reason, at=str(event))
+        self._log.info("processor shut down", reason=reason, at=str(event))
         self._backplane.report(event)
 
     @asynccontextmanager

@@ -18,6 +18,8 @@ from hotswap.cards.switchover import (
     Heartbeat,
     Issue,
     LogLine,
+    Mark,
+    Marked,
     SwitchoverCard,
 )
 
@@ -35,10 +37,20 @@ class Conversation:
         self.card = card
         self.log: list[str] = []
         self.progress = 0
+        self._marks = 0
 
-    def begin(self, order: Begin) -> None:
+    async def begin(self, order: Begin) -> None:
         """Open the mailbox for a transaction."""
         self.card.slot.post(order)
+        await self.forget()
+
+    async def forget(self) -> None:
+        """Drop every signal that is there already: of an earlier transaction, or undone."""
+        self._marks += 1
+        self.card.slot.post(Mark(self._marks))
+        async for signal in self.card.signals:
+            if signal == Marked(self._marks):
+                return
 
     def issue(self, command: Command, *, interrupt: bool = False) -> None:
         """Put `command` into CMD; a kernel that is not polling needs the interrupt."""

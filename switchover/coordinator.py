@@ -131,12 +131,12 @@ class Switchover:
                 raise Refused(f"card {slot.title} forbids a switchover", "remove the card first")
         return stage(self.image, self.options.mode, self.machine.plan)
 
-    def _begin(self, txn: int, image: bytes) -> None:
+    async def _begin(self, txn: int, image: bytes) -> None:
         budget = int(self.options.blackout_max_ms * 1000)
-        self._talk.begin(Begin(txn, budget, MINOR, image, self.image.load_lo))
+        await self._talk.begin(Begin(txn, budget, MINOR, image, self.image.load_lo))
 
     async def _stage(self, staged: Staged, txn: int) -> None:
-        self._begin(txn, staged.image if self.options.mode is BootMode.DMA else b"")
+        await self._begin(txn, staged.image if self.options.mode is BootMode.DMA else b"")
         self._put(BOOTSTRAP_LO, bootstrap())
         self._put(RECORDER_PA, layout_of(RecorderHead).pack(RecorderHead(next=1, txn=txn)))
         if staged.stored:
@@ -149,7 +149,8 @@ class Switchover:
                 break
 
     async def _black_out(self, staged: Staged) -> None:
-        self._blackout = time.perf_counter_ns(), self._processor.instructions
+        began, instructions = time.perf_counter_ns(), self._processor.instructions
+        engine_ns = self._processor.engine_ns
         async with self._phase(Phase.QUIESCE):
             await self._quiesce()
         async with self._phase(Phase.SAVE):
@@ -172,9 +173,9 @@ class Switchover:
             self._backplane.thaw()
             self._talk.issue(Command.COMMIT)
             await self._talk.expect(Ack.RESUMED)
-        began, instructions = self._blackout
         self.report.blackout_ms = (time.perf_counter_ns() - began) / 1e6
         self.report.instructions = self._processor.instructions - instructions
+        self.report.engine_ms = (self._processor.engine_ns - engine_ns) / 1e6
 
     async def _prepare(self) -> None:
         self._talk.issue(Command.PREPARE, interrupt=True)
@@ -278,15 +279,17 @@ class Switchover:
         began = time.perf_counter_ns()
         with trio.CancelScope(shield=True):
             if self._point is not None:
-                await self._backplane.quiesce(each=QUIESCE_CARD, total=QUIESCE_ALL)
-                self._point.restore(self._processor, self._backplane)
-                self._backplane.thaw()
+                with self._processor.standing():
+                    await self._backplane.quiesce(each=QUIESCE_CARD, total=QUIESCE_ALL)
+                    self._point.restore(self._processor, self._backplane)
+                    self._backplane.thaw()
+                    await self._talk.forget()
                 if self._is_r1:
                     await self._resume_old()
             self._talk.end()
             self._release()
         self.report.rollback_ms = (time.perf_counter_ns() - began) / 1e6
-        self._log.warning("rolled back", phase=self.report.phase, reason=why)
+        self._log.info("rolled back", phase=self.report.phase, reason=why)
 
     async def _resume_old(self) -> None:
         self._talk.issue(Command.RESUME_OLD)

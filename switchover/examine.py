@@ -58,7 +58,7 @@ class _Examination(Switchover):
 
     async def _switch(self, staged: Staged, txn: int) -> None:
         async with self._phase(Phase.STAGE):
-            self._begin(txn, b"")
+            await self._begin(txn, b"")
             self._take_point()
         async with self._phase(Phase.PREPARE):
             await self._prepare()

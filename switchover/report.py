@@ -33,7 +33,8 @@ class Report(msgspec.Struct, rename={"old": "from", "new": "to"}):
     """One switchover. Times are host milliseconds; `instructions` those of the whole blackout.
 
     `blackout_ms`: no user instruction ran. `outside_pause_ms`: how long outputs were held, which is
-    the pause a peer sees. `pages_committed` were written back for R1 within the blackout.
+    the pause a peer sees. `engine_ms`: the part of the blackout spent in guest code.
+    `pages_committed` were written back for R1 within the blackout.
     """
 
     txn: int
@@ -48,6 +49,7 @@ class Report(msgspec.Struct, rename={"old": "from", "new": "to"}):
     outside_pause_ms: float = 0.0
     rollback_ms: float = 0.0
     instructions: int = 0
+    engine_ms: float = 0.0
     pages_ahead: int = 0
     pages_committed: int = 0
     user_pages_copied: int = 0

@@ -31,12 +31,14 @@ Exact = tuple[str, CpuState, BackplaneState]
 
 
 def exact_state(board: Board) -> Exact:
-    """All that a guest could notice."""
+    """All that a guest could notice, but for the mailbox of the switchover itself."""
     memory = hashlib.blake2b()
     ram = board.processor.ram
     for start, end in ((0, 0xA0000), (0xC0000, ram.size)):
         memory.update(ram.read(start, end - start))
-    return memory.hexdigest(), board.processor.take_state(), board.backplane.snapshot()
+    cards = board.backplane.snapshot()
+    cards.slots = [slot for slot in cards.slots if slot.saved.card != "switchover"]
+    return memory.hexdigest(), board.processor.take_state(), cards
 
 
 async def switch_with(
@@ -52,7 +54,7 @@ async def switch_with(
         if event.phase == at.name and event.state == "begun":
             act(board)
 
-    options = Options(mode=mode, probation_ms=20, patience=PATIENCE)
+    options = Options(mode=mode, probation_ms=100, patience=PATIENCE)
     with pytest.raises(RolledBack) as caught:
         await Switchover(board.machine, image, options, tell).run()
     return caught.value.report
