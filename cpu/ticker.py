@@ -60,8 +60,8 @@ class TimerFile:
 class Ticker:
     """Ends slices: a thread that stores 0 into the block counter's limit when its time has come.
 
-    That store is all another thread may do to a running engine. It is repeated each `every` ns, in
-    case a slice began between the store and the thread's looking. A context manager.
+    That store is all another thread may do to a running engine. It is repeated each `every` ns
+    while slices go on, so that most of them need no timer set. A context manager.
     """
 
     def __init__(self, counter: BlockCounter, every: int) -> None:
@@ -70,6 +70,7 @@ class Ticker:
         self._counter = counter
         self._every = every
         self._timer = TimerFile(blocking=True)
+        self._ticking = False
         self._closing = False
         self._thread = threading.Thread(target=self._tick, name="cpu ticker", daemon=True)
 
@@ -92,12 +93,16 @@ class Ticker:
                 self._counter.stop()
 
     def start(self, after: int) -> None:
-        """End the slice that begins now `after` ns from now."""
-        self._timer.set(after, self._every)
+        """End the slice that begins now at most `after` ns from now."""
+        if after < self._every or not self._ticking:
+            self._timer.set(after, self._every)
+            self._ticking = True
 
     def sleep(self) -> None:
         """No ticks until the next `start`."""
-        self._timer.disarm()
+        if self._ticking:
+            self._timer.disarm()
+            self._ticking = False
 
 
 class Wakeup:
