@@ -18,7 +18,7 @@ FOLDERS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["
 
 def shipped() -> dict[str, Path]:
     """What the wheel should hold: path in it -> file here."""
-    files = {}
+    files: dict[str, Path] = {}
     for package, folder in FOLDERS.items():
         inside = package.replace(".", "/")
         patterns = ("*.py", "py.typed", "guest/*")
