@@ -7,6 +7,7 @@ own before it. The socket is the owner's alone (mode 0600).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import socket
@@ -113,30 +114,31 @@ def _clear_stale(path: Path) -> None:
 async def _converse(stream: trio.SocketStream, answer: Answer) -> None:
     """Serve one client: a request a line, until it hangs up."""
     lines = _Lines(stream)
+    async with stream:
+        try:
+            async for line in lines:
+                await _converse_once(lines, line, answer)
+        except* (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # the client is gone; what it asked for has been carried out
+
+
+async def _converse_once(lines: _Lines, line: bytes, answer: Answer) -> None:
+    """One request: its events as they come, then the reply."""
     send, receive = trio.open_memory_channel[object](1024)
 
     def tell(event: object) -> None:
-        try:
+        with contextlib.suppress(trio.WouldBlock):  # who does not read misses events, no reply
             send.send_nowait(event)
-        except trio.WouldBlock:
-            return  # a client that does not read misses events, never the reply
 
     async def forward() -> None:
         async for event in receive:
             await lines.send(event)
 
-    async with stream:
-        try:
-            async for line in lines:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(forward)
-                    reply = await _answer_line(line, answer, tell)
-                    while receive.statistics().current_buffer_used:
-                        await trio.lowlevel.checkpoint()
-                    nursery.cancel_scope.cancel()
-                await lines.send(reply)
-        except* (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # the client is gone; what it asked for has been carried out
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(forward)
+        with send:
+            reply = await _answer_line(line, answer, tell)
+    await lines.send(reply)
 
 
 async def _answer_line(line: bytes, answer: Answer, tell: Tell) -> Reply:

@@ -15,6 +15,7 @@ from .backends import open_backend
 from .board import Board, BoardConfig, open_board
 from .control import serve_control
 from .exits import Exit
+from .loader import LoadError
 from .operator import answer_for
 
 
@@ -57,7 +58,7 @@ def run_command(
 
     async def session() -> int:
         kernel = load_image(image, ram=memory * MIB)
-        disk = await trio.Path(initrd).read_bytes() if initrd else b""
+        disk = await read_initrd(initrd) if initrd else b""
         backend = await open_backend(serial)
         if not serial.startswith("stdio"):
             click.echo(f"serial port: {backend.name}", err=True)
@@ -66,6 +67,14 @@ def run_command(
             return await _attend(board, timeout, control)
 
     return trio.run(session, restrict_keyboard_interrupt_to_checkpoints=True)
+
+
+async def read_initrd(path: Path) -> bytes:
+    """The bytes of an initrd. Raises `LoadError`."""
+    try:
+        return await trio.Path(path).read_bytes()
+    except OSError as error:
+        raise LoadError(f"initrd {path}: {error.strerror}; give a file that can be read") from error
 
 
 async def _attend(board: Board, seconds: float | None, control: Path | None) -> int:
@@ -89,7 +98,7 @@ async def _attend(board: Board, seconds: float | None, control: Path | None) -> 
                 click.echo(f"hotswap-host: {ended.message}", err=True)
             status = ended.status
             nursery.cancel_scope.cancel()
-    await board.drain(seconds=1)
+    await board.drain(seconds=5)
     if status == Exit.TIMEOUT:
         click.echo(f"hotswap-host: the guest did not end within {seconds:g} s", err=True)
     return status

@@ -1,0 +1,209 @@
+"""The command line as a user meets it: real processes, real sockets, real exit statuses."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hotswap.host.exits import Exit, debug_exit_status
+
+GUEST = Path(__file__).parents[1] / "switchover" / "guest"
+V1, V2, INITRD = GUEST / "refkernel-v1.elf", GUEST / "refkernel-v2.elf", GUEST / "initrd.cpio"
+COMMAND = [str(Path(sys.executable).with_name("hotswap-host"))]
+
+
+def hotswap(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    words = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+
+
+def boot(init: str, *options: str | Path) -> subprocess.CompletedProcess[str]:
+    append = f"init=/bin/{init}"
+    return hotswap("run", V1, "--initrd", INITRD, "--append", append, *options)
+
+
+class Running:
+    """A machine in the background, its control socket, what it prints."""
+
+    def __init__(self, folder: Path, append: str) -> None:
+        self.control = folder / "control"
+        words = [*COMMAND, "run", str(V1), "--initrd", str(INITRD), "--append", append]
+        self.process = subprocess.Popen(
+            [*words, "--control", str(self.control), "--timeout", "50"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        self.first_line = self.process.stdout.readline()
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        self.lines.extend(line.rstrip() for line in self.process.stdout)
+
+    def ask(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        return hotswap(*words, "--control", self.control)
+
+    def info(self) -> dict[str, Any]:
+        result: dict[str, Any] = json.loads(self.ask("info", "--json").stdout)["result"]
+        return result
+
+    def wait(self) -> int:
+        status = self.process.wait(60)
+        self._reader.join()
+        return status
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Running]:
+    running = Running(tmp_path, "init=/bin/init ticker:2000 clock:2000 registers:100000")
+    yield running
+    running.process.kill()
+    running.wait()
+    for pipe in (running.process.stdout, running.process.stderr):
+        assert pipe is not None
+        pipe.close()
+
+
+def test_a_guest_that_ends_well_gives_0_and_its_output_is_on_stdout() -> None:
+    done = boot("init memory:1")
+    assert done.returncode == Exit.OK, done.stderr
+    assert "memory ok" in done.stdout
+    assert "init: all ok 1 programs" in done.stdout
+
+
+def test_a_value_written_to_the_debug_exit_port_is_added_to_10() -> None:
+    assert boot("init nosuchprogram").returncode == debug_exit_status(1) == 11
+
+
+def test_a_guest_that_does_not_end_gives_3() -> None:
+    done = boot("spin", "--timeout", "1.5")
+    assert done.returncode == Exit.TIMEOUT
+    assert "did not end" in done.stderr
+
+
+def test_a_panic_is_the_guest_s_own_exit_value() -> None:
+    assert boot("nothing-there").returncode == debug_exit_status(0x70)
+
+
+def test_a_triple_fault_gives_4(tmp_path: Path) -> None:
+    image = bytearray(V1.read_bytes())
+    (tmp_path / "bad.elf").write_bytes(image.replace(b"\xfa", b"\xfa"))
+    entry = _entry_offset(image)
+    # lidt of six zero bytes far away; ud2
+    image[entry : entry + 9] = b"\x0f\x01\x1d" + (0x9F000).to_bytes(4, "little") + b"\x0f\x0b"
+    (tmp_path / "bad.elf").write_bytes(image)
+    done = hotswap("run", tmp_path / "bad.elf")
+    assert done.returncode == Exit.GUEST, done.stderr
+    assert "triple fault" in done.stderr
+
+
+def _entry_offset(elf: bytes) -> int:
+    """File offset of the entry point of an ELF32 whose first PT_LOAD holds it."""
+    entry = int.from_bytes(elf[24:28], "little")
+    table = int.from_bytes(elf[28:32], "little")
+    for index in range(int.from_bytes(elf[44:46], "little")):
+        header = elf[table + 32 * index :]
+        offset, _, physical, size = (
+            int.from_bytes(header[at : at + 4], "little") for at in (4, 8, 12, 16)
+        )
+        if header[:4] == b"\1\0\0\0" and physical <= entry < physical + size:
+            return offset + entry - physical
+    raise AssertionError("no segment holds the entry")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["run"], Exit.USAGE, "Missing argument"),
+        (["run", V1, "--memory", "0"], Exit.USAGE, "--memory"),
+        (["run", V1, "--cpu", "386"], Exit.USAGE, "--cpu"),
+        (["nonsense"], Exit.USAGE, "No such command"),
+        (["run", "/nowhere/kernel"], Exit.FAILED, "kernel"),
+        (["run", INITRD], Exit.FAILED, "neither an ELF file"),
+        (["run", V1, "--initrd", "/nowhere/disk"], Exit.FAILED, "/nowhere/disk"),
+        (["run", V1, "--serial", "/nowhere/log"], Exit.FAILED, "/nowhere/log"),
+        (["run", V1, "--serial", "tcp:localhost:xyz"], Exit.FAILED, "xyz"),
+        (["info", "--control", "/nowhere/socket"], Exit.FAILED, "/nowhere/socket"),
+        (["switchover", V2, "--control", "/nowhere/socket"], Exit.FAILED, "no machine answers"),
+        (["ssm", "show", "/nowhere/map"], Exit.FAILED, "/nowhere/map"),
+    ],
+)
+def test_wrong_use_is_one_line_that_names_the_thing(
+    arguments: list[str | Path], status: int, words: str
+) -> None:
+    done = hotswap(*arguments)
+    assert done.returncode == status, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_ends_with_130(machine: Running) -> None:
+    machine.process.send_signal(signal.SIGINT)
+    assert machine.wait() == Exit.INTERRUPTED
+    assert not machine.control.exists()
+
+
+def test_a_running_machine_is_switched_over_with_progress(machine: Running) -> None:
+    done = machine.ask("switchover", V2)
+    assert done.returncode == Exit.OK, done.stderr
+    for phase in ("PREPARE", "QUIESCE", "SAVE", "NEWINIT", "COMMIT", "PROBATION"):
+        assert phase in done.stdout
+    assert machine.info()["kernel"].startswith("2.")
+    back = machine.ask("switchover", V1, "--mode", "0", "--json")
+    *events, reply = map(json.loads, back.stdout.splitlines())
+    assert reply["ok"], reply
+    assert reply["result"]["outcome"] == "committed"
+    assert reply["result"]["from"].startswith("2.")
+    assert {event["phase"] for event in events} >= {"PLAN", "COMMIT"}
+    assert machine.ask("stop").returncode == Exit.OK
+    assert machine.wait() == Exit.OK
+    ticks = [line for line in machine.lines if line.startswith("tick ")]
+    assert [int(tick.split()[1]) for tick in ticks] == list(range(1, len(ticks) + 1))
+
+
+def test_a_plan_touches_nothing(machine: Running) -> None:
+    done = machine.ask("switchover", V2, "--plan")
+    assert done.returncode == Exit.OK, done.stderr
+    assert "could be replaced" in done.stdout
+    assert machine.info()["kernel"].startswith("1.")
+
+
+def test_a_broken_image_is_refused_and_says_what_to_do(machine: Running, tmp_path: Path) -> None:
+    (tmp_path / "cut.elf").write_bytes(V2.read_bytes()[:20000])
+    done = machine.ask("switchover", tmp_path / "cut.elf")
+    assert done.returncode == Exit.FAILED
+    assert "cut.elf" in done.stderr
+    assert machine.info()["kernel"].startswith("1.")
+
+
+def test_pause_stops_the_clock_and_continue_starts_it(machine: Running) -> None:
+    assert machine.ask("pause").returncode == Exit.OK
+    first, second = machine.info(), machine.info()
+    assert first["state"] == "paused"
+    assert (first["time_ns"], first["instructions"]) == (second["time_ns"], second["instructions"])
+    refused = machine.ask("switchover", V2)
+    assert refused.returncode == Exit.FAILED
+    assert "paused" in refused.stderr
+    assert machine.ask("continue").returncode == Exit.OK
+    assert machine.info()["time_ns"] > first["time_ns"]
+
+
+def test_a_second_machine_on_the_same_socket_is_refused(machine: Running) -> None:
+    done = boot("spin", "--control", machine.control)
+    assert done.returncode == Exit.FAILED
+    assert "listening there already" in done.stderr
+    assert machine.info()["machine"] == "machine"
+
+
+def test_info_without_a_machine_says_what_is_active() -> None:
+    facts = json.loads(hotswap("info", "--json").stdout)
+    assert facts["block_exits"] is True
+    assert {"pic", "pit", "cmos", "uart", "switchover"} <= {c["name"] for c in facts["cards"]}
