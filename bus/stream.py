@@ -73,7 +73,7 @@ class Outbox:
         return len(self._data) if self._mark is None else self._mark
 
     async def more(self) -> None:
-        """Wait for the next change: bytes written, taken or released."""
+        """Wait for the next change: bytes written, taken, forgotten or let out."""
         await self._changed.wait()
 
     async def room(self) -> None:
@@ -89,13 +89,15 @@ class Outbox:
         await trio.lowlevel.checkpoint()
 
     def hold(self) -> None:
-        """Set the mark: what is written from here on stays in."""
+        """Set the mark, or move it on: what is written from here on stays in."""
         self._mark = len(self._data)
+        self._wake()
 
     def rewind(self) -> None:
         """Forget what was written since the mark; the mark stays."""
         if self._mark is not None:
             del self._data[self._mark :]
+            self._wake()
 
     def release(self) -> None:
         """Lift the mark: everything may leave."""
@@ -126,8 +128,7 @@ class Inbox:
     def feed(self, data: bytes) -> None:
         """Append bytes from outside (called by the back end)."""
         self._data += data
-        self._changed.set()
-        self._changed = trio.Event()
+        self._wake()
 
     def read(self, limit: int) -> bytes:
         """Take up to `limit` bytes, perhaps none."""
@@ -152,9 +153,12 @@ class Inbox:
         if self._taken:
             self._data[:0] = self._taken
             self._taken.clear()
-            self._changed.set()
-            self._changed = trio.Event()
+            self._wake()
 
     def release(self) -> None:
         """Forget the copy."""
         self._taken = None
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
