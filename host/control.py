@@ -50,15 +50,19 @@ class Reply(msgspec.Struct, omit_defaults=True):
 
 Tell = Callable[[object], None]
 Answer = Callable[[Request, Tell], Awaitable[Reply]]
+Replied = Callable[[Request], None]
 
 
 async def serve_control(
     path: Path,
     answer: Answer,
+    replied: Replied = lambda request: None,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Answer requests on a socket at `path` until cancelled; the socket is removed then.
+
+    `replied` is called when the reply to a request has been sent.
 
     Raises `ControlError` when the path is taken by a running machine or cannot be made.
     """
@@ -79,7 +83,7 @@ async def serve_control(
             async with trio.open_nursery() as nursery:
                 task_status.started()
                 await trio.serve_listeners(
-                    functools.partial(_converse, answer=answer),
+                    functools.partial(_converse, answer=answer, replied=replied),
                     [trio.SocketListener(listening)],
                     handler_nursery=nursery,
                 )
@@ -111,19 +115,26 @@ def _clear_stale(path: Path) -> None:
     )
 
 
-async def _converse(stream: trio.SocketStream, answer: Answer) -> None:
+async def _converse(stream: trio.SocketStream, answer: Answer, replied: Replied) -> None:
     """Serve one client: a request a line, until it hangs up."""
     lines = _Lines(stream)
     async with stream:
         try:
             async for line in lines:
-                await _converse_once(lines, line, answer)
+                request, reply = await _answer_line(lines, line, answer)
+                await lines.send(reply)
+                if request is not None:
+                    replied(request)
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the client is gone; what it asked for has been carried out
 
 
-async def _converse_once(lines: _Lines, line: bytes, answer: Answer) -> None:
-    """One request: its events as they come, then the reply."""
+async def _answer_line(lines: _Lines, line: bytes, answer: Answer) -> tuple[Request | None, Reply]:
+    """Carry out one request, sending its events as they come."""
+    try:
+        request = msgspec.json.decode(line, type=Request)
+    except msgspec.DecodeError as error:
+        return None, Reply(False, error=f"not a request: {error}", todo="see docs/control.md")
     send, receive = trio.open_memory_channel[object](1024)
 
     def tell(event: object) -> None:
@@ -137,19 +148,11 @@ async def _converse_once(lines: _Lines, line: bytes, answer: Answer) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(forward)
         with send:
-            reply = await _answer_line(line, answer, tell)
-    await lines.send(reply)
-
-
-async def _answer_line(line: bytes, answer: Answer, tell: Tell) -> Reply:
-    try:
-        request = msgspec.json.decode(line, type=Request)
-    except msgspec.DecodeError as error:
-        return Reply(False, error=f"not a request: {error}", todo="see docs/control.md")
-    try:
-        return await answer(request, tell)
-    except HotswapError as error:
-        return Reply(False, error=str(error))
+            try:
+                reply = await answer(request, tell)
+            except HotswapError as error:
+                reply = Reply(False, error=str(error))
+    return request, reply
 
 
 class _Lines:

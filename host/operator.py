@@ -16,7 +16,7 @@ from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.report import Report
 
 from .board import Board
-from .control import Answer, Reply, Request, Tell
+from .control import Answer, Replied, Reply, Request, Tell
 
 
 def answer_for(board: Board) -> Answer:
@@ -33,12 +33,21 @@ def answer_for(board: Board) -> Answer:
                 board.resume()
                 return Reply(True, board.info())
             case "stop":
-                board.stop()
-                return Reply(True)
+                return Reply(True)  # and `replied_for` stops it
             case "switchover":
                 return await _switchover(board, request, tell)
 
     return answer
+
+
+def replied_for(board: Board) -> Replied:
+    """What is done once the reply is on its way: a machine that is gone answers nobody."""
+
+    def replied(request: Request) -> None:
+        if request.op == "stop":
+            board.stop()
+
+    return replied
 
 
 async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:

@@ -16,7 +16,7 @@ from .board import Board, BoardConfig, open_board
 from .control import serve_control
 from .exits import Exit
 from .loader import LoadError
-from .operator import answer_for
+from .operator import answer_for, replied_for
 
 
 @click.command("run")
@@ -92,7 +92,7 @@ async def _attend(board: Board, seconds: float | None, control: Path | None) -> 
 
             nursery.start_soon(end_on_signal)
             if control is not None:
-                await nursery.start(serve_control, control, answer_for(board))
+                await nursery.start(serve_control, control, answer_for(board), replied_for(board))
             ended = await board.ended()
             if ended.message:
                 click.echo(f"hotswap-host: {ended.message}", err=True)
