@@ -179,6 +179,10 @@ class Chip:
         self._memory.write(start, content)
         self._backplane.trace.host_write(start, len(content), by)
 
+    def drop_translations(self, start: int, size: int) -> None:
+        """Forget what was translated from there, for writes that did not use `write_memory`."""
+        self._memory.drop_translations(start, size)
+
     def window(self, start: int, size: int, *, by: str = "card") -> RamWindow:
         """Lend `size` bytes of RAM, to be revoked by the lender. Raises `MemoryBoundsError`."""
 

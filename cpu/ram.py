@@ -59,13 +59,17 @@ class Ram:
         self._closed = False
 
     def close(self) -> None:
-        """Unmap. No engine may still run on it."""
+        """Unmap; collecting it does so too. No engine may still run on it."""
         if not self._closed:
             self._closed = True
             self._bytes.release()
             os.close(self._pagemap)
             os.close(self._file)
             unmap_pages(self.address, self.size)
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            self.close()
 
     # -- bytes --------------------------------------------------------------------------------
 

@@ -175,6 +175,23 @@ async def test_a_second_nmi_waits_until_the_first_one_returns(pc: BarePc) -> Non
     assert (pc.register("ecx"), pc.register("edx")) == (2, 1)
 
 
+async def test_an_nmi_goes_before_an_interrupt(pc: BarePc) -> None:
+    def both(_port: int, _width: int, _value: int) -> None:
+        pc.controller.ask(0x20)
+        pc.processor.nmi()
+
+    pc.put(0x2000, "fb e6e0 eb00 fa f4")  # sti ; out 0E0h,al ; jmp $+2 ; cli ; hlt
+    pc.put(0x4000, "8b0424 a300600000 cf")  # mov eax,[esp] ; mov [6000h],eax ; iret
+    pc.put(0x4100, "43 cf")  # inc ebx ; iret
+    pc.gate(2, 0x4000)
+    pc.gate(0x20, 0x4100)
+    pc.probe.on_out = both
+    pc.start(0x2000)
+    await pc.run_to_halt()
+    assert pc.register("ebx") == 1
+    assert pc.dword(0x6000) == 0x2005  # not the other's handler
+
+
 async def test_a_fault_while_an_interrupt_is_delivered_uses_it_up(pc: BarePc) -> None:
     # out 0E0h,al ; sti ; nop ; nop ; cli ; hlt; the gate of 20h is empty, #GP's skips nothing
     pc.put(0x2000, "e6e0 fb 90 90 fa f4")

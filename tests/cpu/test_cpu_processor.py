@@ -12,6 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from hotswap.bus import CardFault, CpuShutdown
 from hotswap.cpu import CpuStateError, MemoryBoundsError
+from hotswap.cpu.ticker import Ticker
 
 from .conftest import HALTED, BarePc, OpenPc
 
@@ -81,26 +82,26 @@ async def test_a_kick_gives_a_posted_command_its_turn_at_once(pc: BarePc) -> Non
     assert sorted(polls)[45] <= 10
 
 
-async def test_a_deadline_ends_the_slice(pc: BarePc) -> None:
+async def test_a_slice_is_no_longer_than_to_the_next_deadline(
+    pc: BarePc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slices: list[int] = []
+    start = Ticker.start
+
+    def record(ticker: Ticker, after: int) -> None:
+        slices.append(after)
+        start(ticker, after)
+
+    monkeypatch.setattr(Ticker, "start", record)
     pc.put(0x2000, "ebfe")  # jmp $
-    pc.put(0x4000, "fa f4")
-    pc.gate(0x20, 0x4000)
     pc.start(0x2000)
-    pc.processor.engine.env.eflags |= 0x200
-    late = []
-
-    async def ring() -> None:
-        clock = pc.backplane.clock
-        for _ in range(20):
-            deadline = clock.now() + 200_000
-            await clock.sleep_until(deadline)
-            late.append(clock.now() - deadline)
-        pc.controller.ask(0x20)
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(ring)
-        await pc.run_to_halt()
-    assert sorted(late)[10] < 500_000  # well below the millisecond of a slice
+    async with pc.running():
+        await pc.backplane.clock.sleep_until(pc.backplane.clock.now() + 20 * MS)
+        assert max(slices) <= MS
+        slices.clear()
+        while not slices:
+            await pc.backplane.clock.sleep_until(pc.backplane.clock.now() + 200_000)
+        assert max(slices) <= 200_000
 
 
 async def test_it_can_be_run_again_after_it_was_cancelled(pc: BarePc) -> None:
@@ -338,6 +339,22 @@ async def test_a_card_that_raises_is_faulted_and_the_guest_goes_on(pc: BarePc) -
     assert "no such register" in fault.what
     assert isinstance(shutdown, CpuShutdown)
     assert pc.processor.read_memory(0x6000, 2) == b"\xff\xff"
+
+
+async def test_a_cycle_that_raised_ends_the_slice(pc: BarePc) -> None:
+    calls = 0
+
+    def fail(_port: int, _width: int) -> int:
+        nonlocal calls
+        calls += 1
+        raise ValueError
+
+    pc.probe.on_in = fail
+    pc.put(0x2000, "e4e0 ebfc")  # L: in al,0E0h ; jmp L
+    pc.start(0x2000)
+    async with pc.running():
+        await pc.ended.wait()
+    assert calls == 1
 
 
 @pytest.mark.parametrize("what", ["in", "out", "load", "store"])
