@@ -189,7 +189,7 @@ async def test_an_nmi_goes_before_an_interrupt(pc: BarePc) -> None:
     pc.start(0x2000)
     await pc.run_to_halt()
     assert pc.register("ebx") == 1
-    assert pc.dword(0x6000) == 0x2005  # not the other's handler
+    assert pc.dword(0x6000) == 0x2003  # not the other's handler
 
 
 async def test_a_fault_while_an_interrupt_is_delivered_uses_it_up(pc: BarePc) -> None:

@@ -159,8 +159,8 @@ async def test_stores_are_several_times_faster_than_without(open_pc: OpenPc) -> 
             engine = pc.processor.engine
             engine.run()  # translate, and make the page fast
             pc.start(0x2000, ecx=400_000)
-            began = time.perf_counter()
+            began = time.thread_time()
             engine.run()
-            seconds[fast] = time.perf_counter() - began
+            seconds[fast] = time.thread_time() - began
             assert pc.dwords(0x6000, 4) == (1, 1, 1, 1)
     assert seconds[False] > 3 * seconds[True]

@@ -45,7 +45,7 @@ async def test_a_guest_that_spins_keeps_nobody_waiting(pc: BarePc) -> None:
             began = time.perf_counter()
             await trio.lowlevel.checkpoint()
             waits.append(time.perf_counter() - began)
-    assert sorted(waits)[97] < 0.02
+    assert sorted(waits)[50] < 0.005  # a slice is a millisecond
     assert pc.processor.instructions > 1000
 
 
