@@ -33,8 +33,7 @@ class Pic(Card[PicState]):
     state_type = PicState
 
     def plugged(self, slot: Slot) -> None:
-        """Take over the lines as they are; edges from before are not this chip's to see."""
-        slot.backplane.irq.take()
+        """Take over the lines as they are."""
         for line, level in enumerate(slot.backplane.irq.levels):
             if level:
                 chip, pin = self._input(line)
@@ -54,8 +53,7 @@ class Pic(Card[PicState]):
         if level != bool(self.state.first.lines & 1 << CASCADE):
             self.state.first.drive(CASCADE, level)
 
-    def update(self) -> int | None:
-        """Apply every logged edge; return the vector INTR now asks for, or None."""
+    def _take_edges(self) -> None:
         backplane = self.slot.backplane
         if edges := backplane.irq.take():
             backplane.trace.edges("IRQ", edges)
@@ -63,6 +61,10 @@ class Pic(Card[PicState]):
                 chip, pin = self._input(edge.line)
                 chip.drive(pin, edge.level)
                 self._cascade()
+
+    def update(self) -> int | None:
+        """Apply every logged edge; return the vector INTR now asks for, or None."""
+        self._take_edges()
         first, second = self.state.first, self.state.second
         if not first.int_out:
             return None
@@ -77,12 +79,8 @@ class Pic(Card[PicState]):
         line = first.acknowledge()
         if line == CASCADE and first.cascades >> CASCADE & 1:
             self.state.second.acknowledge()
-            self._second_served()
-
-    def _second_served(self) -> None:
-        """INT of the second chip falls during INTA; a further request is a new edge."""
-        self.state.first.drive(CASCADE, False)
-        self._cascade()
+            first.drive(CASCADE, False)  # INT falls during INTA, so a further request is an edge
+            self._cascade()
 
     # -- bus cycles ---------------------------------------------------------------------------
 
@@ -93,8 +91,7 @@ class Pic(Card[PicState]):
         polled = chip.poll
         value = chip.read(port & 1)
         if polled:  # an INTA, but of this chip alone
-            if chip is self.state.second and value & 0x80:
-                self._second_served()
+            self._cascade()
             self._sync()
         return value
 
@@ -110,8 +107,7 @@ class Pic(Card[PicState]):
         """Let the CPU notice what was delivered, and this card every edge, up to this cycle."""
         if (cpu := self.slot.backplane.cpu) is not None:
             cpu.sync_interrupts()
-        else:
-            self.update()
+        self._take_edges()  # there may be no CPU, or one that must not be interrupted now
 
 
 @hookimpl

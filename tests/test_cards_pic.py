@@ -53,6 +53,35 @@ class Board:
         return self.ports.read(base)
 
 
+class Cpu:
+    """INTR and INTA of a CPU; `take` stands for the instant at which IF lets the vector in."""
+
+    def __init__(self, pic: Pic) -> None:
+        self.pic = pic
+        self.armed: int | None = None
+        self.taken: list[int] = []
+        self._unnoticed = False
+
+    def take(self) -> None:
+        assert self.armed is not None
+        self.taken.append(self.armed)
+        self.armed, self._unnoticed = None, True
+
+    def sync_interrupts(self) -> None:
+        if self._unnoticed:
+            self._unnoticed = False
+            self.pic.acknowledge()
+        self.armed = self.pic.update()
+
+    def kick(self) -> None: ...
+
+    def nmi(self) -> None: ...
+
+    def set_a20(self, enabled: bool) -> None: ...
+
+    def reset(self) -> None: ...
+
+
 @pytest.fixture
 async def board(backplane: Backplane, ports: Ports) -> Board:
     pic = Pic()
@@ -71,24 +100,6 @@ async def test_it_is_the_controller_of_its_backplane(board: Board) -> None:
     assert board.backplane.controller is board.pic
 
 
-async def test_a_rising_line_asks_for_its_vector_and_is_in_service_after_inta(board: Board) -> None:
-    board.up(3)
-    assert board.irr() == 0x08
-    assert board.deliver() == 0x23
-    assert (board.irr(), board.isr()) == (0, 0x08)
-    assert board.deliver() is None
-
-
-async def test_an_edge_is_taken_once_however_long_the_line_stays_up(board: Board) -> None:
-    board.up(3)
-    board.deliver()
-    board.ports.write(FIRST, EOI)
-    assert board.deliver() is None
-    board.down(3)
-    board.up(3)
-    assert board.deliver() == 0x23
-
-
 async def test_a_line_that_drops_and_rises_between_two_reads_is_seen_both_times(
     board: Board,
 ) -> None:
@@ -100,21 +111,16 @@ async def test_a_line_that_drops_and_rises_between_two_reads_is_seen_both_times(
     assert board.irr() == 0x08
 
 
+async def test_an_edge_between_two_reads_shows_in_the_second(board: Board) -> None:
+    assert board.irr() == 0
+    board.up(3)
+    assert board.ports.read(FIRST) == 0x08
+
+
 async def test_an_edge_request_stays_latched_when_its_line_drops(board: Board) -> None:
     board.up(3)
     board.down(3)
     assert board.irr() == 0x08
-    assert board.deliver() == 0x23
-
-
-async def test_the_imr_reads_back_and_withdraws_what_was_asked_for(board: Board) -> None:
-    board.up(3)
-    assert board.pic.update() == 0x23
-    board.ports.write(FIRST + 1, 0x08)
-    assert board.ports.read(FIRST + 1) == 0x08
-    assert board.pic.update() is None
-    assert board.irr() == 0x08
-    board.ports.write(FIRST + 1, 0)
     assert board.deliver() == 0x23
 
 
@@ -127,22 +133,6 @@ async def test_a_more_urgent_line_takes_the_place_of_what_waits_for_interrupts_t
     assert [board.deliver(), board.deliver()] == [0x21, None]
     board.ports.write(FIRST, EOI)
     assert board.deliver() == 0x25
-
-
-async def test_a_more_urgent_line_interrupts_a_service_routine_and_a_lesser_one_waits(
-    board: Board,
-) -> None:
-    board.up(4)
-    board.deliver()
-    board.up(6)
-    assert board.deliver() is None
-    board.up(0)
-    assert board.deliver() == 0x20
-    assert board.isr() == 0x11
-    board.ports.write(FIRST, EOI)
-    assert board.isr() == 0x10
-    board.ports.write(FIRST, EOI)
-    assert board.deliver() == 0x26
 
 
 async def test_the_second_chip_comes_in_on_ir2(board: Board) -> None:
@@ -176,26 +166,6 @@ async def test_the_slots_irq_2_contact_is_irq_9(backplane: Backplane, ports: Por
     assert pic.update() == 0x29
 
 
-async def test_icw1_clears_the_edge_latches_and_needs_a_new_edge(board: Board) -> None:
-    board.up(3)
-    board.initialise()
-    assert board.deliver() is None
-    board.down(3)
-    board.up(3)
-    assert board.deliver() == 0x23
-
-
-async def test_icw4_is_optional(board: Board) -> None:
-    board.initialise(icw4=0x03)
-    board.ports.write(FIRST, 0x10)
-    for word in (0x40, 4, 0x55):
-        board.ports.write(FIRST + 1, word)
-    assert board.ports.read(FIRST + 1) == 0x55
-    board.up(3)
-    assert board.deliver() == 0x43
-    assert board.isr() == 0x08  # the automatic EOI of the old ICW4 is off
-
-
 async def test_a_single_chip_needs_no_icw3_and_has_eight_inputs_of_its_own(board: Board) -> None:
     board.ports.write(FIRST, 0x13)
     for word in (0x40, 0x01, 0x00):
@@ -206,27 +176,6 @@ async def test_a_single_chip_needs_no_icw3_and_has_eight_inputs_of_its_own(board
 
 
 # -- level triggered mode ---------------------------------------------------------------------
-
-
-async def test_a_level_asks_again_after_the_eoi_while_it_lasts(board: Board) -> None:
-    board.initialise(icw1=0x19)
-    board.up(3)
-    assert board.deliver() == 0x23
-    board.ports.write(FIRST, EOI)
-    assert board.deliver() == 0x23
-    board.down(3)
-    board.ports.write(FIRST, EOI)
-    assert board.deliver() is None
-
-
-async def test_a_level_gone_before_inta_is_a_spurious_irq_7(board: Board) -> None:
-    board.initialise(icw1=0x19)
-    board.up(3)
-    assert board.pic.update() == 0x23
-    board.down(3)
-    assert board.deliver() == 0x27
-    assert board.isr() == 0
-    assert board.deliver() is None
 
 
 async def test_a_level_of_the_second_chip_gone_before_inta_is_a_spurious_irq_15(
@@ -257,78 +206,11 @@ async def test_masking_the_second_chip_after_its_edge_leaves_a_spurious_irq_15(
 # -- EOI, rotation and modes ------------------------------------------------------------------
 
 
-async def test_a_specific_eoi_ends_the_level_it_names(board: Board) -> None:
-    board.up(4)
-    board.deliver()
-    board.up(1)
-    board.deliver()
-    board.ports.write(FIRST, 0x60 | 4)
-    assert board.isr() == 0x02
-
-
 async def test_automatic_eoi_leaves_nothing_in_service(board: Board) -> None:
     board.initialise(icw4=0x03)
     board.up(9, 10)
     assert [board.deliver(), board.deliver()] == [0x29, 0x2A]
     assert (board.isr(FIRST), board.isr(SECOND)) == (0, 0)
-
-
-async def test_set_priority_makes_the_next_level_the_most_urgent(board: Board) -> None:
-    board.ports.write(FIRST, 0xC0 | 4)
-    board.up(1, 5)
-    assert board.deliver() == 0x25
-
-
-async def test_rotation_on_a_non_specific_eoi_sends_the_served_level_to_the_end(
-    board: Board,
-) -> None:
-    board.up(3)
-    board.deliver()
-    board.ports.write(FIRST, 0xA0)
-    board.up(1, 6)
-    assert board.deliver() == 0x26
-
-
-async def test_rotation_on_a_specific_eoi_sends_the_named_level_to_the_end(board: Board) -> None:
-    board.up(3)
-    board.deliver()
-    board.ports.write(FIRST, 0xE0 | 3)
-    assert board.isr() == 0
-    board.up(1, 6)
-    assert board.deliver() == 0x26
-
-
-async def test_rotation_in_automatic_eoi_can_be_set_and_cleared(board: Board) -> None:
-    board.initialise(icw4=0x03)
-    board.ports.write(FIRST, 0x80)
-    board.up(3)
-    board.deliver()
-    board.up(1, 6)
-    assert [board.deliver(), board.deliver()] == [0x26, 0x21]
-    board.ports.write(FIRST, 0x00)
-    board.ports.write(FIRST, 0xC0 | 7)
-    board.down(1, 6)
-    board.up(6)
-    board.deliver()
-    board.up(1)
-    board.down(6)
-    board.up(6)
-    assert board.deliver() == 0x21
-
-
-async def test_special_mask_mode_lets_lesser_levels_through_a_masked_service(board: Board) -> None:
-    board.up(3)
-    board.deliver()
-    board.up(6)
-    board.ports.write(FIRST + 1, 0x08)
-    assert board.deliver() is None
-    board.ports.write(FIRST, SPECIAL_MASK)
-    assert board.deliver() == 0x26
-    board.ports.write(FIRST, EOI)  # ends 6: a masked level is not ended by it
-    assert board.isr() == 0x08
-    board.ports.write(FIRST, SPECIAL_MASK & ~0x20)
-    board.up(7)
-    assert board.deliver() is None
 
 
 async def test_special_fully_nested_mode_takes_a_more_urgent_request_of_the_second_chip(
@@ -349,21 +231,6 @@ async def test_special_fully_nested_mode_takes_a_more_urgent_request_of_the_seco
 # -- poll -------------------------------------------------------------------------------------
 
 
-async def test_a_poll_reads_the_most_urgent_level_and_puts_it_in_service(board: Board) -> None:
-    board.up(5, 3)
-    board.ports.write(FIRST, POLL)
-    assert board.ports.read(FIRST) == 0x83
-    assert board.isr() == 0x08
-    assert board.deliver() is None
-
-
-async def test_a_poll_with_nothing_to_serve_reads_zero_once(board: Board) -> None:
-    board.ports.write(FIRST + 1, 0xF0)
-    board.ports.write(FIRST, POLL)
-    assert board.ports.read(FIRST + 1) == 0
-    assert board.ports.read(FIRST + 1) == 0xF0
-
-
 async def test_a_poll_of_the_second_chip_lets_its_next_request_reach_the_first(
     board: Board,
 ) -> None:
@@ -376,6 +243,79 @@ async def test_a_poll_of_the_second_chip_lets_its_next_request_reach_the_first(
     board.up(10)
     board.ports.write(FIRST + 1, 0)
     assert board.deliver() == 0x2A
+
+
+async def test_a_poll_of_the_second_chip_takes_its_request_off_a_level_triggered_ir2(
+    board: Board,
+) -> None:
+    board.initialise(icw1=0x19)
+    board.up(9)
+    board.ports.write(SECOND, POLL)
+    assert board.ports.read(SECOND) == 0x81
+    assert board.ports.read(FIRST) == 0
+
+
+# -- with a CPU -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cpu(board: Board) -> Cpu:
+    board.backplane.cpu = cpu = Cpu(board.pic)
+    board.backplane.in_slice = True
+    return cpu
+
+
+async def test_an_edge_arms_intr_at_once(board: Board, cpu: Cpu) -> None:
+    board.up(3)
+    assert cpu.armed == 0x23
+
+
+async def test_masking_withdraws_intr_within_the_cycle_and_unmasking_arms_it_again(
+    board: Board, cpu: Cpu
+) -> None:
+    board.up(3)
+    board.ports.write(FIRST + 1, 0x08)
+    assert cpu.armed is None
+    board.ports.write(FIRST + 1, 0x00)
+    assert cpu.armed == 0x23
+
+
+async def test_a_poll_withdraws_intr_within_the_cycle(board: Board, cpu: Cpu) -> None:
+    board.up(3)
+    board.ports.write(FIRST, POLL)
+    assert cpu.armed == 0x23
+    board.ports.read(FIRST)
+    assert cpu.armed is None
+
+
+async def test_a_delivery_nobody_noticed_is_acknowledged_before_the_next_cycle_is_served(
+    board: Board, cpu: Cpu
+) -> None:
+    board.ports.write(FIRST, READ_ISR)
+    board.up(3)
+    cpu.take()
+    assert board.ports.read(FIRST) == 0x08
+    board.up(1)
+    cpu.take()
+    board.ports.write(FIRST, EOI)
+    assert board.ports.read(FIRST) == 0x08
+    assert cpu.taken == [0x23, 0x21]
+
+
+async def test_a_more_urgent_edge_takes_the_place_of_an_armed_vector(
+    board: Board, cpu: Cpu
+) -> None:
+    board.up(5)
+    board.up(1)
+    cpu.take()
+    board.ports.write(FIRST, EOI)
+    cpu.take()
+    assert cpu.taken == [0x21, 0x25]
+
+
+async def test_a_pair_pulled_out_is_nobodys_controller(board: Board) -> None:
+    await board.backplane.remove(board.pic.slot.number)
+    assert board.backplane.controller is None
 
 
 # -- lines, trace, freeze ---------------------------------------------------------------------
@@ -411,13 +351,12 @@ async def test_a_saved_pair_asks_for_the_same_vector_when_it_is_loaded(board: Bo
     assert board.deliver() == 0x2C
 
 
-async def test_a_pair_plugged_in_later_sees_levels_but_no_old_edges(
+async def test_a_pair_plugged_in_later_sees_the_levels_of_the_lines(
     backplane: Backplane, ports: Ports
 ) -> None:
     backplane.irq.lease(3, 9, "test").set(True)
     pic = Pic()
     await backplane.insert(pic)
-    board_ports = ports
     for word, a0 in ((0x19, 0), (0x20, 1), (4, 1), (1, 1), (0, 1)):
-        board_ports.write(FIRST + a0, word)
+        ports.write(FIRST + a0, word)
     assert pic.update() == 0x23
