@@ -255,6 +255,18 @@ async def test_the_time_out_follows_divisor_and_frame(
     assert board.irq
 
 
+async def test_raising_the_trigger_level_leaves_what_is_there_to_the_time_out(
+    board: Board, virtual_clock: VirtualClock
+) -> None:
+    board.setup(ier=0x01)
+    board.slot.input.feed(b"a")
+    await settle()
+    board.write(FCR, 0x81)
+    assert not board.irq
+    await virtual_clock.advance(4 * CHARACTER)
+    assert board.source() == TIME_OUT
+
+
 async def test_clearing_the_receiver_fifo_drops_its_bytes(board: Board) -> None:
     board.setup()
     board.slot.input.feed(b"abc")
@@ -270,6 +282,17 @@ async def test_turning_the_fifo_on_or_off_empties_it(board: Board) -> None:
     board.write(FCR, 0x00)
     assert board.read(LSR) == 0x60
     assert board.read(IIR) == NONE
+
+
+async def test_a_fifo_that_is_turned_on_or_cleared_takes_what_waits_outside(
+    board: Board,
+) -> None:
+    board.setup(fcr=0)
+    board.slot.input.feed(b"abc")
+    await settle()
+    board.write(FCR, 0x03)
+    await settle()
+    assert board.drain() == b"bc"
 
 
 async def test_an_empty_receiver_reads_as_zero(board: Board) -> None:
@@ -315,6 +338,15 @@ async def test_loop_mode_returns_what_is_sent_and_lets_nothing_out(board: Board)
         board.write(THR, byte)
     assert board.drain() == b"loop"
     assert board.slot.output.take() == b""
+
+
+async def test_in_loop_mode_bytes_time_out_too(board: Board, virtual_clock: VirtualClock) -> None:
+    board.setup(ier=0x01, fcr=0x81)
+    board.write(MCR, LOOP)
+    board.write(THR, 0x41)
+    assert board.source() == NONE
+    await virtual_clock.advance(4 * CHARACTER)
+    assert board.source() == TIME_OUT
 
 
 async def test_in_loop_mode_a_full_fifo_overruns_and_keeps_what_it_has(board: Board) -> None:
