@@ -186,6 +186,7 @@ def test_alarms_moved_for_ever_cost_no_memory(time: VirtualClock) -> None:
 def test_alarms_moved_very_often_ring_in_order(time: VirtualClock, rung: list[str]) -> None:
     chance = random.Random(1)
     bells = [Bell(time, rung, f"{n:03}") for n in range(200)]
+    deadlines: list[int] = []
     for _ in range(20):
         deadlines = chance.sample(range(1000), len(bells))
         for bell, deadline in zip(bells, deadlines, strict=True):

@@ -144,12 +144,12 @@ def test_a_program_checks_itself(natively: list[str], program: str) -> None:
 
 def test_a_tick_carries_the_checksum_of_all_before_it(natively: list[str]) -> None:
     _, output = run(natively, "ticker 5")
-    crc = 0
-    for number, line in enumerate(output.splitlines()[:-1], start=1):
+    crc, ticks = 0, output.splitlines()[:-1]
+    assert len(ticks) == 5
+    for number, line in enumerate(ticks, start=1):
         text = f"tick {number:06} of 000005 "
         crc = zlib.crc32(text.encode(), crc)
         assert line == f"{text}{crc:08x}"
-    assert number == 5
 
 
 def test_bugcheck_finds_linux_without_v1s_bug(natively: list[str]) -> None:

@@ -101,13 +101,14 @@ async def test_cancelling_the_coordinator_rolls_back_and_is_cancelled(
     guest.boot(PROGRAMS)
     await guest.pass_time(20 * MS)
     options = Options(probation_ms=20, patience=PATIENCE)
-    with trio.CancelScope() as outside:
+    outside = trio.CancelScope()
 
-        def tell(event: PhaseEvent) -> None:
-            if event.phase == phase.name and event.state == "begun":
-                outside.cancel()
+    def tell(event: PhaseEvent) -> None:
+        if event.phase == phase.name and event.state == "begun":
+            outside.cancel()
 
-        transaction = Switchover(guest.board.machine, refkernel(2), options, tell)
+    transaction = Switchover(guest.board.machine, refkernel(2), options, tell)
+    with outside:
         await transaction.run()
     assert outside.cancelled_caught
     assert transaction.report.outcome == "rolled back"
