@@ -10,7 +10,12 @@ nox.options.sessions = ["tests", "lint", "types", "guests", "teeth"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 DEV = nox.project.dependency_groups(PROJECT, "dev")
-GUEST_TESTS = ("tests/switchover", "tests/test_examples_build.py", "tests/test_examples_initrd.py")
+GUEST_TESTS = (
+    "tests/switchover",
+    "tests/test_examples_build.py",
+    "tests/test_examples_initrd.py",
+    "tests/test_host_cli.py",
+)
 
 
 def install(session: nox.Session, *requirements: str) -> None:
