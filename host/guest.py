@@ -22,6 +22,10 @@ class GuestTimeout(HotswapError):
     """The guest did not print what was waited for; the message ends with what it did print."""
 
 
+class GuestEnded(HotswapError):
+    """The run ended while it was to go on; make the guest work longer."""
+
+
 class Guest:
     """The guest of `board`. `text` is everything its serial port has let out."""
 
@@ -89,9 +93,20 @@ class Guest:
         return words
 
     async def pass_time(self, ns: int) -> None:
-        """Let `ns` of machine time pass."""
+        """Let `ns` of machine time pass. Raises `GuestEnded` when the run ends meanwhile."""
         clock = self.board.backplane.clock
-        await clock.sleep_until(clock.now() + ns)
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._end, scope)
+                await clock.sleep_until(clock.now() + ns)
+                nursery.cancel_scope.cancel()
+        if scope.cancelled_caught:
+            ended = await self.board.ended()
+            raise GuestEnded(f"the guest ended ({ended}) after it said:\n{self.text}")
+
+    async def _end(self, scope: trio.CancelScope) -> None:
+        await self.board.ended()
+        scope.cancel()
 
     async def examine(self) -> Examined:
         """The kernel's state and its processes' memory, undisturbed."""
