@@ -338,7 +338,8 @@ class Switchover:
         except BaseException as error:
             spent = took()
             slow = isinstance(error, trio.TooSlowError)
-            why = f"no end within {limit.seconds:g} s" if slow else str(error)
+            allowed = limit.seconds * self.options.patience
+            why = f"no end within {allowed:g} s" if slow else str(error)
             self.tell(PhaseEvent(txn, name, "failed", spent.ms, spent.instructions, why))
             if slow:
                 raise PhaseFailed(why) from None

@@ -48,10 +48,9 @@ def report_error(board: Board) -> None:
     _run(board, _acknowledge(0xFF, 7, board.machine.switchovers))
 
 
-def answer_out_of_order(board: Board) -> None:
-    """ACK DECODED and ECHOED at once: no phase waits for both."""
-    both = _acknowledge(4, 0, board.machine.switchovers)[:-2]
-    _run(board, both + _acknowledge(7, 0, board.machine.switchovers))
+def answer_nonsense(board: Board) -> None:
+    """ACK of a phase there is none of."""
+    _run(board, _acknowledge(0x55, 0, board.machine.switchovers))
 
 
 def raising_card(board: Board) -> None:
@@ -65,5 +64,5 @@ GUEST_FAULTS: tuple[Callable[[Board], None], ...] = (
     triple_fault,
     wild_jump,
     report_error,
-    answer_out_of_order,
+    answer_nonsense,
 )
