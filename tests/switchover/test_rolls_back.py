@@ -33,16 +33,18 @@ Exact = tuple[str, CpuState, BackplaneState]
 def exact_state(board: Board) -> Exact:
     """All that a guest could notice, but for the mailbox of the switchover itself.
 
-    Of the PIT its counters: how far it has looked for ticks is its own bookkeeping.
+    Of the PIT its counters and of the RTC its cells: up to when they have looked for ticks is their
+    own bookkeeping.
     """
     memory = hashlib.blake2b()
     ram = board.processor.ram
     for start, end in ((0, 0xA0000), (0xC0000, ram.size)):
         memory.update(ram.read(start, end - start))
     cards = board.backplane.snapshot()
-    apart = ("switchover", "pit")
+    apart = ("switchover", "pit", "cmos")
     cards.slots = [slot for slot in cards.slots if slot.saved.card not in apart]
     memory.update(repr(board.slot("pit").card.state.counters).encode())
+    memory.update(board.slot("cmos").card.state.chip.cells)
     return memory.hexdigest(), board.processor.take_state(), cards
 
 
