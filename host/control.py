@@ -37,6 +37,7 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
     plan: bool = False
     mode: int = 2
     probation_ms: float = 50
+    save_map: str = ""
 
 
 class Reply(msgspec.Struct, omit_defaults=True):

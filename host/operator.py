@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 import trio
 
 from hotswap.switchover.coordinator import Options, Switchover
@@ -64,7 +65,11 @@ async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
             transaction.plan()
             switchable(image, ram=board.processor.ram.size)
             return Reply(True, _result(transaction.report, planned=True))
-        report = await board.in_background(transaction.run)
+        try:
+            report = await board.in_background(transaction.run)
+        finally:
+            if request.save_map and transaction.map:
+                _write_map(Path(request.save_map), transaction.map)
     except Refused as refusal:
         running = kernel_name(board.machine.kernel) if board.plan else ""
         report = Report(0, running, request.image, request.mode)
@@ -76,6 +81,13 @@ async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
         board.lose(str(lost))
         return Reply(False, None, str(lost), "start the machine again")
     return Reply(True, _result(report))
+
+
+def _write_map(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        structlog.get_logger().error("map not saved", file=str(path), why=error.strerror)
 
 
 def _result(report: Report, *, planned: bool = False) -> dict[str, Any]:

@@ -57,9 +57,21 @@ def _say(reply: dict[str, Any], *, in_json: bool) -> int:
     show_default=True,
     help="How long outputs stay held and the way back open.",
 )
+@click.option(
+    "--save-map",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Keep the Save State Map, for `hotswap-host ssm show`.",
+)
 @click.option("--json", "in_json", is_flag=True, help="JSON lines: the events, then the report.")
 def switchover_command(
-    image: Path, control: Path, plan: bool, mode: int, probation: float, in_json: bool
+    image: Path,
+    control: Path,
+    plan: bool,
+    mode: int,
+    probation: float,
+    save_map: Path | None,
+    in_json: bool,
 ) -> int:
     """Replace the kernel of the machine at SOCKET by IMAGE.
 
@@ -76,7 +88,8 @@ def switchover_command(
         elif event["state"] == "failed":
             console.print(f"  [red]failed[/] {event['phase']:<10} {event['why']}", highlight=False)
 
-    request = Request("switchover", str(image.absolute()), plan, mode, probation)
+    kept = str(save_map.absolute()) if save_map else ""
+    request = Request("switchover", str(image.absolute()), plan, mode, probation, kept)
     reply = _ask(control, request, show)
     if in_json:
         click.echo(msgspec.json.encode(reply).decode())

@@ -66,6 +66,8 @@ class Switchover:
         self.machine, self.image, self.options, self.tell = machine, image, options, tell
         self.report = Report(0, kernel_name(machine.kernel), kernel_name(image), int(options.mode))
         self._processor, self._backplane = machine.processor, machine.backplane
+        self.map = b""
+        """The Save State Map, complete with the cards' states, once SAVE is done."""
         self._point: RollbackPoint | None = None
         self._is_r1 = False
         self._phase_now = Phase.PLAN
@@ -204,6 +206,7 @@ class Switchover:
         if len(content) > room.size:
             raise PhaseFailed(f"the map with the cards has {len(content)} bytes, room {room.size}")
         self._put(room.lo, content)
+        self.map = content
         self.report.map_bytes, self.report.processes = len(content), len(saved.proc)
         return saved, Span("the map", room.lo, room.lo + -(-len(content) // PAGE) * PAGE)
 

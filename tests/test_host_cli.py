@@ -95,8 +95,7 @@ def test_a_panic_is_the_guest_s_own_exit_value() -> None:
 
 def test_a_triple_fault_gives_4(tmp_path: Path) -> None:
     image = bytearray(V1.read_bytes())
-    (tmp_path / "bad.elf").write_bytes(image.replace(b"\xfa", b"\xfa"))
-    entry = _entry_offset(image)
+    entry = _entry_offset(bytes(image))
     # lidt of six zero bytes far away; ud2
     image[entry : entry + 9] = b"\x0f\x01\x1d" + (0x9F000).to_bytes(4, "little") + b"\x0f\x0b"
     (tmp_path / "bad.elf").write_bytes(image)
@@ -167,6 +166,23 @@ def test_a_running_machine_is_switched_over_with_progress(machine: Running) -> N
     assert machine.wait() == Exit.OK
     ticks = [line for line in machine.lines if line.startswith("tick ")]
     assert [int(tick.split()[1]) for tick in ticks] == list(range(1, len(ticks) + 1))
+
+
+def test_the_map_of_a_switchover_can_be_kept_and_looked_into(
+    machine: Running, tmp_path: Path
+) -> None:
+    kept = tmp_path / "map"
+    assert machine.ask("switchover", V2, "--save-map", kept).returncode == Exit.OK
+    shown = hotswap("ssm", "show", kept)
+    assert shown.returncode == Exit.OK, shown.stdout
+    for word in ("PROC", "registers", "FRAME", "DEV", "uart"):
+        assert word in shown.stdout
+    content = bytearray(kept.read_bytes())
+    content[len(content) // 2] ^= 1
+    kept.write_bytes(content)
+    broken = hotswap("ssm", "show", kept, "--json")
+    assert broken.returncode == Exit.FAILED
+    assert "crc" in broken.stdout.lower()
 
 
 def test_a_plan_touches_nothing(machine: Running) -> None:
