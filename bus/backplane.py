@@ -5,6 +5,7 @@ Owned by one nursery (`open_backplane`); every card's task lives in it and ends 
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -16,7 +17,7 @@ import trio
 from .card import Card, Resources
 from .clock import MachineClock
 from .cycle import Cycle, Space
-from .errors import BusError
+from .errors import BusError, CardError
 from .line import Lines, LinesState
 from .pins import BoardEvent, CpuPins, InterruptController, Memory
 from .ports import IoSpace
@@ -69,7 +70,7 @@ class Backplane:
         """Plug `card` in (next free slot by default) and start its task.
 
         Raises `BusError` when the slot or one of the card's resources is taken or a transaction
-        is under way; then nothing was leased.
+        is under way, `CardError` when the card itself raised; then nothing is leased.
         """
         self._check_unlocked(f"insert {card.name}")
         if number is None:
@@ -80,7 +81,7 @@ class Backplane:
                 "remove it or use another slot"
             )
         slot = Slot(number, card, self)
-        resources = card.resources()
+        resources = _resources(card)
         self.io.check(resources.ports, card.name)
         self.windows.check(resources.windows, card.name)
         try:
@@ -95,7 +96,11 @@ class Backplane:
         self._leases[number] = resources
         self.slots[number] = slot
         self.replug_ports(slot)
-        card.plugged(slot)
+        try:
+            card.plugged(slot)
+        except Exception as error:
+            self._unplug(slot)
+            raise CardError(card.name, f"it could not be plugged in: {error}") from error
         scope = self._scopes[number] = trio.CancelScope()
         self._nursery.start_soon(self._serve, slot, scope, name=f"card {card.name} (slot {number})")
         if run and not self.frozen:
@@ -108,12 +113,8 @@ class Backplane:
         """Pull the card: its ports float and its lines drop at once, then its task ends."""
         self._check_unlocked(f"remove slot {number}")
         slot = self.find(number)
-        self.unplug_ports(slot)
-        self._release_lines(slot)
-        del self.slots[number], self._leases[number]
-        slot.freeze(trio.current_time())
-        scope = self._scopes.pop(number)
-        scope.cancel()
+        self._unplug(slot)
+        self._scopes.pop(number).cancel()
         await slot.frozen()
         self._log.info("card removed", card=slot.title, slot=number)
 
@@ -135,6 +136,15 @@ class Backplane:
         with scope:
             await slot.serve()
 
+    def _unplug(self, slot: Slot) -> None:
+        self.unplug_ports(slot)
+        self._release_lines(slot)
+        del self.slots[slot.number], self._leases[slot.number]
+        card: object = slot.card
+        if self.controller is card:
+            self.controller = None
+        slot.freeze(trio.current_time())
+
     def _release_lines(self, slot: Slot) -> None:
         for wire in slot.irqs:
             self.irq.release(wire)
@@ -149,15 +159,18 @@ class Backplane:
         self.windows.lease(resources.windows, slot, card.memory_read, card.memory_write, width)
 
     def cycle_failed(self, cycle: Cycle, error: BaseException) -> None:
-        """A bus handler raised in the CPU's turn: fault the card that leases the address.
+        """A bus handler raised in the CPU's turn: fault its card.
 
-        Raises `error` itself when it is no card's: an interrupt, or a defect of the board.
+        A wide cycle may have reached several cards; it is the one the error came through. Raises
+        `error` itself when it is no card's: an interrupt, or a defect of the board.
         """
         leases = self.io if cycle.space is Space.PORT else self.windows
-        holder = leases.holder(cycle.address)
-        if holder is None or not isinstance(error, Exception):
+        holders = (leases.holder(cycle.address + byte) for byte in range(cycle.width))
+        slots = [self.slots[holder.number] for holder in holders if holder is not None]
+        if not slots or not isinstance(error, Exception):
             raise error
-        self.slots[holder.number].set_fault(error)
+        raising = (slot for slot in slots if _came_through(slot.card, error))
+        next(raising, slots[0]).set_fault(error)
 
     def unplug_ports(self, slot: Slot) -> None:
         """Let the card's ports and windows float."""
@@ -274,6 +287,18 @@ class Backplane:
             slot.input.release()
 
 
+def _resources(card: Card[Any]) -> Resources:
+    try:
+        return card.resources()
+    except ValueError as error:
+        raise BusError(f"card {card.name}: {error}; change its settings") from error
+
+
+def _came_through(card: Card[Any], error: Exception) -> bool:
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(frame.f_locals.get("self") is card for frame in frames)
+
+
 @asynccontextmanager
 async def open_backplane(clock: MachineClock) -> AsyncIterator[Backplane]:
     """An empty backplane whose cards live until the block ends."""
@@ -282,4 +307,6 @@ async def open_backplane(clock: MachineClock) -> AsyncIterator[Backplane]:
         try:
             yield backplane
         finally:
+            for slot in backplane.slots.values():
+                slot.freeze(trio.current_time())  # no flush holds up the end
             nursery.cancel_scope.cancel()

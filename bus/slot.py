@@ -55,7 +55,7 @@ class Slot:
         self.backplane = backplane
         self._alarms = [self.alarm]
         self._run_scope = trio.CancelScope()
-        self._flush_scope: trio.CancelScope | None = None
+        self._flushes: set[trio.CancelScope] = set()
         self._flush_deadline = math.inf
         self._thawed = trio.Event()
         self._ended = trio.Event()
@@ -88,11 +88,11 @@ class Slot:
     async def flush(self) -> AsyncIterator[None]:
         """Work a freeze must not cut short: shielded, but only up to the freeze's deadline."""
         with trio.CancelScope(shield=True, deadline=self._flush_deadline) as scope:
-            self._flush_scope = scope
+            self._flushes.add(scope)
             try:
                 yield
             finally:
-                self._flush_scope = None
+                self._flushes.remove(scope)
         if scope.cancelled_caught:
             self.needs_reset = True
             self.log.warning("flush cut short", next="the card will be cold reset")
@@ -125,8 +125,7 @@ class Slot:
     async def _run_card(self) -> None:
         try:
             await self.card.run(self)
-        except Exception as error:  # whatever a card raises is the card's fault, not the board's
-            self._thawed = trio.Event()
+        except* Exception as error:  # whatever a card raises is the card's fault, not the board's
             self.set_fault(error)
         else:
             await trio.sleep_forever()
@@ -141,13 +140,16 @@ class Slot:
 
     def freeze(self, deadline: float) -> None:
         """Ask the run scope to end; a flush may take until `deadline` (trio's clock)."""
-        if self._thawed.is_set():  # else the task waits for this very event
-            self._thawed = trio.Event()
         for alarm in self._alarms:
             alarm.mute(True)
         self._flush_deadline = deadline
-        if self._flush_scope is not None:
-            self._flush_scope.deadline = deadline
+        for flush in self._flushes:
+            flush.deadline = deadline
+        self._end_run()
+
+    def _end_run(self) -> None:
+        if self._thawed.is_set():  # else the task waits for this very event
+            self._thawed = trio.Event()
         self._run_scope.cancel()
 
     async def frozen(self) -> None:
@@ -155,21 +157,27 @@ class Slot:
         await self._ended.wait()
 
     def cold_reset(self) -> None:
-        """Pull the card's RESET: power-on state, an empty queue. The card must be frozen."""
+        """Pull the card's RESET: power-on state, an empty queue, lines low. It must be frozen."""
         self.card.power_on()
         self.commands.restore([])
+        self._drop_lines()
         self.needs_reset = False
 
-    def set_fault(self, error: BaseException) -> None:
+    def _drop_lines(self) -> None:
+        for wire in (*self.irqs, *self.drqs):
+            wire.set(False)
+
+    def set_fault(self, error: Exception) -> None:
         """Take a card that raised off the bus; it stays in its slot until removed or restored."""
         if self.fault is not None:
             return
+        while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]  # as raised, before the card's nurseries wrapped it
         self.fault = CardFault(self.number, self.card.name, f"{type(error).__name__}: {error}")
         self.log.error("card fault", what=self.fault.what, exc_info=error)
         self.backplane.unplug_ports(self)
-        for wire in (*self.irqs, *self.drqs):
-            wire.set(False)
-        self._run_scope.cancel()
+        self._drop_lines()
+        self._end_run()
         self.backplane.report(self.fault)
 
     # -- snapshot -----------------------------------------------------------------------------

@@ -38,8 +38,12 @@ S = TypeVar("S", bound=State)
 
 
 def save_state(card: str, state: State) -> SavedState:
-    """The state of `card` as it is now."""
-    return SavedState(card, state.VERSION, msgspec.msgpack.encode(state))
+    """The state of `card` as it is now. Raises `StateError` when it is not plain data."""
+    try:
+        fields = msgspec.msgpack.encode(state)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise StateError(f"card {card}: its state cannot be saved: {error}") from error
+    return SavedState(card, state.VERSION, fields)
 
 
 def load_state(kind: type[S], saved: SavedState) -> S:

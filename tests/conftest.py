@@ -35,6 +35,8 @@ from hotswap.switchover.records import (
 from hotswap.switchover.savemap import SaveStateMap
 from hotswap.switchover.schema import KINDS, Header, SectionType
 
+settings.register_profile("usual", deadline=None)  # test hosts are slow and busy
+settings.load_profile("usual")
 settings.register_profile("campaign", max_examples=10_000, deadline=None)  # nox -s campaign
 INCLUDE = Path(__file__).parents[1] / "examples" / "refkernel" / "include"
 
