@@ -20,7 +20,7 @@ from hotswap.host.__main__ import main_group
 from hotswap.host.board import Board
 from hotswap.host.control import serve_control
 from hotswap.host.images import refkernel, shipped
-from hotswap.host.operator import answer_for
+from hotswap.host.operator import answer_for, replied_for
 from hotswap.switchover.phases import Phase
 
 ROOT = Path(__file__).parents[1]
@@ -191,7 +191,7 @@ async def test_an_example_of_a_client_talks_to_a_machine(
 ) -> None:
     control = tmp_path / "control"
     board.boot(refkernel(1), initrd=shipped("initrd.cpio"), append="init=/bin/init stay")
-    await board.nursery.start(serve_control, control, answer_for(board))
+    await board.nursery.start(serve_control, control, answer_for(board), replied_for(board))
     client = await trio.run_process(
         [sys.executable, "-c", block.text],
         env=os.environ | {"HOTSWAP_HOST_CONTROL": str(control)},
