@@ -14,6 +14,7 @@ from .card import Card
 
 hookspec = pluggy.HookspecMarker("hotswap")
 hookimpl = pluggy.HookimplMarker("hotswap")
+"""Marks a plugin's `hotswap_card`."""
 
 ENTRY_POINTS = "hotswap.cards"
 """The entry-point group card plugins are listed under."""

@@ -86,3 +86,4 @@ class BudgetSpent(msgspec.Struct, frozen=True):
 
 
 BoardEvent = CpuShutdown | CardFault | BudgetSpent
+"""What the backplane reports to whoever listens."""
