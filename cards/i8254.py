@@ -153,6 +153,8 @@ class Counter(msgspec.Struct):
         rise = self._rise(clk, self.start, self.n)
         if self.load_at is None or (rise is not None and rise <= self.load_at):
             return rise
+        if self.mode == 4 and not self.out(clk):
+            return self.load_at  # GATE fell during the strobe; the load ends it
         return self._rise(self.load_at, self._start_after_load(self.load_at), self._next_n())
 
     def _rise(self, clk: int, start: int | None, n: int) -> int | None:

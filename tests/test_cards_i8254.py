@@ -102,56 +102,88 @@ class PulseModel:
             self.out = True
 
 
-OPERATIONS = st.one_of(
-    st.tuples(st.just("program"), st.integers(0, 5), st.booleans()),
-    st.tuples(st.just("write"), st.integers(2, 9), st.just(False)),
-    st.tuples(st.just("gate"), st.booleans(), st.just(False)),
-    st.tuples(st.just("pulses"), st.integers(1, 12), st.just(False)),
-    st.tuples(st.just("pulses"), st.integers(1, 40), st.just(False)),
+MODES = st.integers(0, 5)
+STEPS = st.tuples(
+    st.one_of(
+        st.tuples(st.just("write"), st.integers(2, 9)),
+        st.tuples(st.just("write first byte"), st.integers(2, 9)),
+        st.tuples(st.just("gate"), st.just(0)),
+        st.tuples(st.just("gate"), st.just(1)),
+        st.tuples(st.just("program"), MODES),
+    ),
+    st.integers(0, 25),
+    st.booleans(),
 )
+"""What is done, how many pulses then pass, and whether anybody looks at the counter meanwhile."""
 
 
-@settings(max_examples=400, deadline=None)
-@given(st.integers(0, 5), st.lists(OPERATIONS, max_size=30))
+@settings(max_examples=300, deadline=None)
+@given(MODES, st.integers(2, 9), st.booleans(), st.lists(STEPS, min_size=3, max_size=12))
 def test_count_out_and_rises_agree_with_counting_pulse_by_pulse(
-    mode: int, operations: list[tuple[str, int, bool]]
+    mode: int, first: int, two_bytes: bool, steps: list[tuple[tuple[str, int], int, bool]]
 ) -> None:
     counter, model, clk = Counter(), PulseModel(), 0
-    rises: list[int] = []
-    two_bytes = False
-
-    def program(mode: int, both: bool) -> None:
-        nonlocal two_bytes
-        two_bytes = both
-        counter.program((BOTH if both else LSB) | mode << 1, clk)
-        model.program(mode, two_bytes=both)
-
-    program(mode, False)
-    for operation, value, flag in [*operations, ("pulses", 40, False)]:
-        if operation == "program":
-            program(value, flag)
-        elif operation == "write":
-            for byte in (value, 0) if two_bytes else (value,):
-                counter.write(byte, clk)
-                model.write(byte)
-        elif operation == "gate":
+    high_byte_due = False
+    program = (("program", mode), 0, True)
+    write = (("write", first), 3, True)
+    for (action, value), pulses, watched in [program, write, *steps, (("gate", 1), 30, True)]:
+        if action == "program":
+            counter.program((BOTH if two_bytes else LSB) | value << 1, clk)
+            model.program(value, two_bytes=two_bytes)
+            high_byte_due = False
+        elif action == "gate":
             counter.set_gate(bool(value), clk)
             model.set_gate(bool(value))
         else:
-            for _ in range(value):
-                expected = counter.next_rise(clk)
-                before = model.out
-                clk += 1
-                model.pulse()
-                if model.out and not before:
-                    rises.append(clk)
-                    assert expected == clk
-                else:
-                    assert expected != clk
+            half = action == "write first byte" and two_bytes
+            data = [0] if high_byte_due else [value, 0] if two_bytes and not half else [value]
+            high_byte_due = half and not high_byte_due
+            for byte in data:
+                counter.write(byte, clk)
+                model.write(byte)
+        for _ in range(pulses):
+            before, expected = model.out, counter.next_rise(clk) if watched else None
+            clk += 1
+            model.pulse()
+            if watched:
+                assert (expected == clk) == (model.out and not before)
                 assert counter.out(clk) == model.out
-                if counter.start is not None:
-                    assert counter.count(clk) == model.ce & 0xFFFF
-        assert counter.out(clk) == model.out
+                assert counter.count(clk) == model.ce & 0xFFFF
+
+
+def test_the_count_of_a_stopped_counter_stays_readable() -> None:
+    counter = Counter()
+    counter.program(LSB, 0)
+    counter.write(100, 0)
+    counter.program(LSB | 4, 41)
+    assert counter.count(1000) == 60
+
+
+def test_a_new_control_word_empties_cr_and_starts_with_the_low_byte() -> None:
+    counter = Counter()
+    counter.program(BOTH | 4, 0)
+    for byte in (0x34, 0x12):
+        counter.write(byte, 0)
+    assert counter.read(1) == 0x34
+    assert not counter.null_count
+    counter.program(BOTH | 4, 1)
+    assert counter.null_count
+    assert counter.read(1) == 0x34
+
+
+def test_a_latched_byte_is_read_once() -> None:
+    counter = Counter()
+    counter.program(LSB | 4, 0)
+    counter.write(100, 0)
+    counter.latch_count(11)
+    assert (counter.read(21), counter.read(21)) == (90, 80)
+
+
+def test_modes_2_and_3_have_two_names_each() -> None:
+    counter = Counter()
+    for control, mode in ((0x34, 2), (0x3C, 2), (0x36, 3), (0x3E, 3), (0x3A, 5)):
+        counter.program(control, 0)
+        assert counter.mode == mode
 
 
 @given(st.integers(0, 9999))
