@@ -7,7 +7,8 @@ that raises or exits at import harms nobody and is reported by name.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -50,18 +51,15 @@ def card_type(name: str) -> type[Card[Any]]:
         raise PluginError(f"no card is called {name!r}; {hint}")
     point = points[name]
     whose = f"card {name} ({point.value}, from {point.dist.name if point.dist else 'nowhere'})"
-    try:
+    with _fence(f"{whose} does not import"):
         module = point.load()
-    except (Exception, SystemExit) as error:  # the fence: whatever a foreign module does
-        raise PluginError(f"{whose} does not import: {type(error).__name__}: {error}") from error
-    plugins = pluggy.PluginManager("hotswap")
-    plugins.add_hookspecs(hookspecs)
-    plugins.register(module, name)
-    found = plugins.hook.hotswap_card(name=name)
+    with _fence(f"{whose} offers no card"):
+        plugins = pluggy.PluginManager("hotswap")
+        plugins.add_hookspecs(hookspecs)
+        plugins.register(module, name)
+        found = plugins.hook.hotswap_card(name=name)
     if not (isinstance(found, type) and issubclass(found, Card)):
-        raise PluginError(
-            f"{whose} offers no such card: its hotswap_card({name!r}) returned {found!r}"
-        )
+        raise PluginError(f"{whose} offers no card: its hotswap_card({name!r}) returned {found!r}")
     return found
 
 
@@ -69,6 +67,17 @@ def make_card(name: str, settings: Mapping[str, object] | None = None) -> Card[A
     """A new card. Raises `PluginError` when it is unknown or its settings do not fit."""
     kind = card_type(name)
     try:
-        return kind(msgspec.convert(dict(settings or {}), kind.settings_type))
+        fitting = msgspec.convert(dict(settings or {}), kind.settings_type)
     except msgspec.ValidationError as error:
         raise PluginError(f"card {name}: settings do not fit: {error}") from error
+    with _fence(f"card {name} cannot be made"):
+        return kind(fitting)
+
+
+@contextmanager
+def _fence(what: str) -> Iterator[None]:
+    """Whatever a foreign module does in here is a `PluginError`."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"{what}: {type(error).__name__}: {error}") from error

@@ -1,0 +1,140 @@
+"""Cards are known by their entry points; a plugin that misbehaves is reported and harms nobody."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hotswap.bus import Card, HotswapError
+from hotswap.host.discovery import PluginError, card_type, make_card, offers
+
+Install = Callable[[str, str], None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Installs a distribution of one module that offers one card, named like the module."""
+
+    def install(module: str, source: str) -> None:
+        metadata = tmp_path / f"{module}-1.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: their-{module}\nVersion: 1.0\n"
+        )
+        (metadata / "entry_points.txt").write_text(f"[hotswap.cards]\n{module} = {module}\n")
+        (tmp_path / f"{module}.py").write_text(source)
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, module, raising=False)
+
+    return install
+
+
+HARP = """
+from hotswap.bus import Card, PortRange, Settings, State, hookimpl
+
+class HarpSettings(Settings, frozen=True):
+    strings: int = 47
+
+class Harp(Card[State]):
+    name = "harp"
+    state_type = State
+    settings_type = HarpSettings
+
+    def power_on(self):
+        self.state = State()
+        if self.settings.strings < 1:
+            raise ValueError("nothing to pluck")
+
+@hookimpl
+def hotswap_card(name):
+    return Harp if name == "harp" else None
+"""
+
+
+def test_the_built_in_cards_enter_as_any_other() -> None:
+    ours = {offer.name: offer.module for offer in offers() if offer.distribution == "hotswap-host"}
+    assert ours == {
+        name: f"hotswap.cards.{name}"
+        for name in ("cmos", "debugexit", "pic", "pit", "port92", "post", "switchover", "uart")
+    }
+
+
+@pytest.mark.parametrize("name", ["cmos", "debugexit", "pic", "pit", "port92", "post", "uart"])
+def test_each_can_be_made_without_settings(name: str) -> None:
+    assert make_card(name).name == name
+
+
+def test_listing_imports_nothing(install: Install) -> None:
+    install("harp", HARP)
+    listed = {offer.name: offer for offer in offers()}
+    assert listed["harp"].module == "harp"
+    assert listed["harp"].distribution == "their-harp"
+    assert "harp" not in sys.modules
+    assert list(listed) == sorted(listed)
+
+
+def test_a_foreign_card_is_made_with_its_settings(install: Install) -> None:
+    install("harp", HARP)
+    card = make_card("harp", {"strings": 21})
+    assert isinstance(card, Card)
+    assert card.settings.strings == 21
+    assert make_card("harp").settings.strings == 47
+
+
+@pytest.mark.parametrize(("name", "near"), [("uarts", "uart"), ("pitt", "pit"), ("cmso", "cmos")])
+def test_an_unknown_name_suggests_the_nearest(name: str, near: str) -> None:
+    with pytest.raises(PluginError, match=rf"no card is called '{name}'; did you mean {near}\?"):
+        card_type(name)
+
+
+def test_a_name_like_no_other_is_sent_to_the_list() -> None:
+    with pytest.raises(PluginError, match="no card is called 'xyzzy'; `hotswap-host info` lists"):
+        card_type("xyzzy")
+
+
+WHOSE = r"card harp \(harp, from their-harp\)"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("1 / 0", f"{WHOSE} does not import: ZeroDivisionError: division by zero"),
+        ("raise SystemExit(3)", f"{WHOSE} does not import: SystemExit: 3"),
+        ("import no_such_module", f"{WHOSE} does not import: ModuleNotFoundError: .*no_such"),
+        ("def", f"{WHOSE} does not import: SyntaxError: "),
+        ("x = 1", f"{WHOSE} offers no card: .* returned None"),
+        (HARP.replace("return Harp", "return int"), f"{WHOSE} offers no card: .* <class 'int'>"),
+        (HARP.replace("return Harp", "return Harp()"), f"{WHOSE} offers no card: .* <harp.Harp"),
+        (HARP.replace('name == "harp"', "1 / 0"), f"{WHOSE} offers no card: ZeroDivisionError"),
+        (
+            HARP.replace("hotswap_card(name)", "hotswap_card(naem)"),
+            f"{WHOSE} offers no card: PluginValidationError",
+        ),
+    ],
+)
+def test_a_plugin_that_misbehaves_is_reported_by_name(
+    install: Install, source: str, message: str
+) -> None:
+    install("harp", source)
+    with pytest.raises(PluginError, match=message):
+        card_type("harp")
+    assert issubclass(card_type("uart"), Card)  # the others are not harmed
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"strings": "many"}, r"card harp: settings do not fit: .* at `\$.strings`"),
+        ({"pedals": 7}, r"card harp: settings do not fit: .*`pedals`"),
+        ({"strings": 0}, r"card harp cannot be made: ValueError: nothing to pluck"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(
+    install: Install, settings: dict[str, object], message: str
+) -> None:
+    install("harp", HARP)
+    with pytest.raises(HotswapError, match=message):
+        make_card("harp", settings)
