@@ -141,6 +141,8 @@ def test_count_out_and_rises_agree_with_counting_pulse_by_pulse(
             for byte in data:
                 counter.write(byte, clk)
                 model.write(byte)
+        if watched:
+            assert counter.out(clk) == model.out
         for _ in range(pulses):
             before, expected = model.out, counter.next_rise(clk) if watched else None
             clk += 1

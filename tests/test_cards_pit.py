@@ -122,6 +122,13 @@ async def test_a_tick_that_is_due_when_the_guest_reprograms_the_timer_is_not_los
     assert len(board.ticks()) == 1
 
 
+async def test_no_guest_sees_a_new_period_in_the_count_before_its_tick(board: Board) -> None:
+    board.program(0, 2, 100)
+    board.clock.now = ns(board.started + 120)
+    assert board.ports.read(0x40) == 80
+    assert len(board.ticks()) == 1
+
+
 # -- reading ----------------------------------------------------------------------------------
 
 
