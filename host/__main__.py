@@ -85,9 +85,11 @@ def main(argv: list[str] | None = None) -> Any:
     except Exception as error:
         from hotswap.bus.errors import HotswapError  # the board is not imported for --help
 
-        if not isinstance(error, HotswapError):
+        causes = _leaves(error)
+        if not all(isinstance(cause, HotswapError) for cause in causes):
             raise
-        click.echo(f"hotswap-host: {error}", err=True)
+        for cause in causes:
+            click.echo(f"hotswap-host: {cause}", err=True)
         return Exit.FAILED
 
 

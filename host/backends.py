@@ -25,7 +25,7 @@ Serve: TypeAlias = Callable[[Inbox, Outbox], Awaitable[None]]
 
 
 class BackEndError(HotswapError):
-    """A serial back end cannot be opened: what, and what to give instead."""
+    """A serial back end cannot be opened or written to: which, and what to do about it."""
 
 
 class SerialBackEnd:
@@ -70,14 +70,19 @@ async def _pump_in(stream: trio.abc.ReceiveStream, inbox: Inbox) -> None:
         inbox.feed(bytes(data))
 
 
-def _write_all(fd: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(fd, data) :]
+def _write_all(name: str, fd: int, data: bytes) -> None:
+    try:
+        while data:
+            data = data[os.write(fd, data) :]
+    except OSError as error:
+        raise BackEndError(
+            f"serial {name}: {error.strerror}; give another --serial, or room to this one"
+        ) from error
 
 
 async def _stdio(inbox: Inbox, output: Outbox) -> None:
     async def write(data: bytes) -> None:
-        await trio.to_thread.run_sync(_write_all, sys.stdout.fileno(), data)
+        await trio.to_thread.run_sync(_write_all, "stdout", sys.stdout.fileno(), data)
 
     async def read() -> None:
         while True:
@@ -105,7 +110,7 @@ def _open_file(path: Path) -> SerialBackEnd:
         ) from error
 
     async def write(data: bytes) -> None:
-        await trio.to_thread.run_sync(_write_all, file.fileno(), data)
+        await trio.to_thread.run_sync(_write_all, str(path), file.fileno(), data)
 
     async def serve(_inbox: Inbox, output: Outbox) -> None:
         with file:
@@ -140,7 +145,9 @@ async def _open_tcp(spec: str) -> SerialBackEnd:
         raise BackEndError(
             f"serial {spec!r}: {error.strerror or error}; is another program listening there?"
         ) from error
-    listener = listeners[0]
+    listener, *others = listeners  # a name may have several addresses; one is enough
+    for other in others:
+        await other.aclose()
     address = listener.socket.getsockname()
 
     async def serve(inbox: Inbox, output: Outbox) -> None:
