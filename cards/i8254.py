@@ -16,7 +16,7 @@ a period never drifts. `clk` below is always a number of CLK pulses since power-
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 
 import msgspec
 
@@ -30,7 +30,7 @@ class Access(IntEnum):
     LSB_THEN_MSB = 3
 
 
-class Status(IntFlag):
+class Status(IntEnum):
     """The status byte of the read-back command; the low six bits are the control word's."""
 
     OUT = 0x80

@@ -16,12 +16,12 @@ INTA (guests that mask a busy line count on it), and ICW1 also clears the ISR. T
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 
 import msgspec
 
 
-class ICW1(IntFlag):
+class ICW1(IntEnum):
     IC4 = 0x01  # ICW4 will follow
     SNGL = 0x02  # alone: no ICW3
     ADI = 0x04  # 8085 only
@@ -29,7 +29,7 @@ class ICW1(IntFlag):
     INIT = 0x10  # what makes it an ICW1
 
 
-class ICW4(IntFlag):
+class ICW4(IntEnum):
     UPM = 0x01  # 8086 mode
     AEOI = 0x02  # automatic end of interrupt
     MS = 0x04  # buffered mode only
@@ -50,7 +50,7 @@ class OCW2(IntEnum):
     ROTATE_ON_SPECIFIC_EOI = 0b111
 
 
-class OCW3(IntFlag):
+class OCW3(IntEnum):
     RIS = 0x01  # with RR: read the ISR, not the IRR
     RR = 0x02
     P = 0x04  # poll

@@ -12,7 +12,7 @@ place throughout.
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import Any
 
 import msgspec
@@ -36,7 +36,7 @@ class Port(IntEnum):
     SYSTEM_B = 0x61
 
 
-class SystemB(IntFlag):
+class SystemB(IntEnum):
     """Port B of the system board."""
 
     GATE_2 = 0x01
@@ -56,6 +56,8 @@ class PitState(State):
         default_factory=lambda: [Counter(), Counter(), Counter(gate=False)]
     )
     system_b: int = 0
+    due: int | None = None
+    """The CLK pulse at which IRQ 0 gets its next edge."""
     served: int = 0
     """The CLK pulse up to which the rises of OUT 0 have reached IRQ 0."""
     owed: int = 0
@@ -135,35 +137,34 @@ class Pit(Card[PitState]):
         """Raise IRQ 0 at each deadline."""
         while True:
             self._tick(self._clk())
+            self._arm()
             await slot.alarm.wait()
 
     def _tick(self, clk: int) -> None:
-        """Bring IRQ 0 up to pulse `clk`: one edge if one is due, and the next deadline."""
+        """Bring IRQ 0 up to pulse `clk`: one edge if one is due; the others are owed."""
         state, counter = self.state, self.state.counters[0]
-        rises = 0
-        while (rise := counter.next_rise(state.served)) is not None and rise <= clk:
-            rises += 1
-            state.served = rise
-            if rises > CATCH_UP:
-                break
+        if state.due is None or clk < state.due:
+            state.served = clk
+            return
+        rises, rise = 0, counter.next_rise(state.served)
+        while rise is not None and rise <= clk and rises <= CATCH_UP:
+            rises, rise = rises + 1, counter.next_rise(rise)
         state.served = clk
         if rises:
             state.owed = min(state.owed + rises - 1, CATCH_UP)
-        elif state.owed and clk >= state.repay_at:
-            state.owed -= 1
         else:
-            self._arm()
-            return
+            state.owed -= 1
         state.repay_at = clk + (counter.period or 0) // 2
         self.slot.irq.pulse()
         self._arm()
 
     def _arm(self) -> None:
         """Set the alarm to the next edge; the n-th is computed from the first, so none drifts."""
-        rise = self.state.counters[0].next_rise(self.state.served)
-        if rise is not None and self.state.owed:
-            rise = min(rise, self.state.repay_at)
-        deadline = None if rise is None else -(-rise * 1_000_000_000 // CLK_HZ)
+        due = self.state.counters[0].next_rise(self.state.served)
+        if due is not None and self.state.owed:
+            due = min(due, self.state.repay_at)
+        self.state.due = due
+        deadline = None if due is None else -(-due * 1_000_000_000 // CLK_HZ)
         if deadline != self.slot.alarm.deadline:
             self.slot.alarm.set(deadline)
 

@@ -8,7 +8,7 @@ only how long a character takes (for the time-out), and the wire's framing is al
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import Any
 
 import msgspec
@@ -37,7 +37,7 @@ class Reg(IntEnum):
     SCR = 7
 
 
-class IER(IntFlag):
+class IER(IntEnum):
     ERBFI = 0x01  # received data, and time-out
     ETBEI = 0x02  # transmitter holding register empty
     ELSI = 0x04  # receiver line status
@@ -55,7 +55,7 @@ class IIR(IntEnum):
     NONE = 0x01
 
 
-class FCR(IntFlag):
+class FCR(IntEnum):
     ENABLE = 0x01
     CLEAR_RECEIVER = 0x02
     CLEAR_TRANSMITTER = 0x04
@@ -63,7 +63,7 @@ class FCR(IntFlag):
     TRIGGER = 0xC0
 
 
-class LCR(IntFlag):
+class LCR(IntEnum):
     WLS = 0x03  # word length less 5
     STB = 0x04  # two stop bits
     PEN = 0x08  # parity bit
@@ -71,7 +71,7 @@ class LCR(IntFlag):
     DLAB = 0x80
 
 
-class MCR(IntFlag):
+class MCR(IntEnum):
     DTR = 0x01
     RTS = 0x02
     OUT1 = 0x04
@@ -79,7 +79,7 @@ class MCR(IntFlag):
     LOOP = 0x10
 
 
-class LSR(IntFlag):
+class LSR(IntEnum):
     DR = 0x01
     OE = 0x02
     PE = 0x04
@@ -89,7 +89,7 @@ class LSR(IntFlag):
     TEMT = 0x40
 
 
-class MSR(IntFlag):
+class MSR(IntEnum):
     DCTS = 0x01
     DDSR = 0x02
     TERI = 0x04
@@ -272,7 +272,7 @@ class Uart(Card[UartState]):
 
     def _line_status(self) -> int:
         state = self.state
-        status = LSR.THRE | LSR.TEMT if state.thre else LSR(0)
+        status = LSR.THRE | LSR.TEMT if state.thre else 0
         if state.fifo:
             status |= LSR.DR
         if state.overrun:
@@ -321,13 +321,13 @@ class Uart(Card[UartState]):
 
     # -- modem --------------------------------------------------------------------------------
 
-    def _modem_lines(self) -> MSR:
+    def _modem_lines(self) -> int:
         """The high half of the MSR: a terminal that is there and ready, or the loop."""
         mcr = self.state.mcr
         if not mcr & MCR.LOOP:
             return MSR.CTS | MSR.DSR | MSR.DCD
         looped = (MCR.RTS, MSR.CTS), (MCR.DTR, MSR.DSR), (MCR.OUT1, MSR.RI), (MCR.OUT2, MSR.DCD)
-        lines = MSR(0)
+        lines = 0
         for output, line in looped:
             if mcr & output:
                 lines |= line
