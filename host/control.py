@@ -1,8 +1,8 @@
 """The control socket of a running machine: JSON, a line a message, over a UNIX socket.
 
 A request is `{"op": ..., ...}`. The answer is `{"ok": true, "result": ...}` or `{"ok": false,
-"error": ..., "todo": ..., "outcome": ...}`; a switchover sends its phase events as lines of their
-own before it. The socket is the owner's alone (mode 0600).
+"error": ..., "todo": ...}`; a switchover sends its phase events as lines of their own before it,
+and has its report in `result` either way. The socket is the owner's alone (mode 0600).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 import trio
@@ -23,6 +23,7 @@ import trio
 from hotswap.bus import HotswapError
 
 LINE_MAX = 1 << 20
+FileName: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
 
 
 class ControlError(HotswapError):
@@ -33,11 +34,11 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
     """What a client asks for."""
 
     op: Literal["info", "pause", "continue", "stop", "switchover"]
-    image: str = ""
+    image: FileName = ""
     plan: bool = False
-    mode: int = 2
-    probation_ms: float = 50
-    save_map: str = ""
+    mode: Annotated[int, msgspec.Meta(ge=0, le=2)] = 2
+    probation_ms: Annotated[float, msgspec.Meta(ge=0)] = 50
+    save_map: FileName = ""
 
 
 class Reply(msgspec.Struct, omit_defaults=True):
@@ -67,29 +68,33 @@ async def serve_control(
 
     Raises `ControlError` when the path is taken by a running machine or cannot be made.
     """
-    with trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM) as listening:
-        try:
-            _clear_stale(path)
-            mask = os.umask(0o177)
-            try:
-                await listening.bind(str(path))
-            finally:
-                os.umask(mask)
-        except OSError as error:
-            raise ControlError(
-                f"control socket {path}: {error.strerror or error}; give another --control path"
-            ) from error
+    with socket.socket(socket.AF_UNIX) as listening:
+        _bind(listening, path)
         listening.listen(16)
         try:
             async with trio.open_nursery() as nursery:
                 task_status.started()
                 await trio.serve_listeners(
                     functools.partial(_converse, answer=answer, replied=replied),
-                    [trio.SocketListener(listening)],
+                    [trio.SocketListener(trio.socket.from_stdlib_socket(listening))],
                     handler_nursery=nursery,
                 )
         finally:
             _remove(path)
+
+
+def _bind(listening: socket.socket, path: Path) -> None:
+    try:
+        _clear_stale(path)
+        mask = os.umask(0o177)
+        try:
+            listening.bind(str(path))
+        finally:
+            os.umask(mask)
+    except OSError as error:
+        raise ControlError(
+            f"control socket {path}: {error.strerror or error}; give another --control path"
+        ) from error
 
 
 def _remove(path: Path) -> None:
@@ -134,12 +139,13 @@ async def _answer_line(lines: _Lines, line: bytes, answer: Answer) -> tuple[Requ
     """Carry out one request, sending its events as they come."""
     try:
         request = msgspec.json.decode(line, type=Request)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return None, Reply(False, error=f"not a request: {error}", todo="see docs/control.md")
     send, receive = trio.open_memory_channel[object](1024)
 
     def tell(event: object) -> None:
-        with contextlib.suppress(trio.WouldBlock):  # who does not read misses events, no reply
+        # who does not read misses events, but no reply; who has hung up misses both
+        with contextlib.suppress(trio.WouldBlock, trio.ClosedResourceError):
             send.send_nowait(event)
 
     async def forward() -> None:
@@ -163,11 +169,9 @@ class _Lines:
         self._stream = stream
         self._buffer = bytearray()
         self._encoder = msgspec.json.Encoder()
-        self._lock = trio.Lock()
 
     async def send(self, message: object) -> None:
-        async with self._lock:
-            await self._stream.send_all(self._encoder.encode(message) + b"\n")
+        await self._stream.send_all(self._encoder.encode(message) + b"\n")
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -185,11 +189,36 @@ class _Lines:
         return line
 
 
+class _Answering:
+    """The lines of one answer, up to and including the reply."""
+
+    def __init__(self, path: Path, lines: _Lines, request: Request) -> None:
+        self._path, self._lines = path, lines
+        self._unsent: Request | None = request
+        self._over = False
+
+    def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+        return self
+
+    async def __anext__(self) -> dict[str, Any]:
+        if self._over:
+            raise StopAsyncIteration
+        try:
+            if self._unsent is not None:
+                await self._lines.send(self._unsent)
+                self._unsent = None
+            message: dict[str, Any] = msgspec.json.decode(await anext(self._lines))
+        except (StopAsyncIteration, trio.BrokenResourceError):
+            raise ControlError(f"the machine at {self._path} ended before it answered") from None
+        self._over = "ok" in message
+        return message
+
+
 @asynccontextmanager
 async def connect(path: Path) -> AsyncIterator[Callable[[Request], AsyncIterator[dict[str, Any]]]]:
     """Talk to the machine at `path`: call with a request, iterate over the lines of the answer.
 
-    Raises `ControlError` when no machine is there.
+    Raises `ControlError` when no machine is there, or it ends before it has answered.
     """
     try:
         stream = await trio.open_unix_socket(str(path))
@@ -198,16 +227,5 @@ async def connect(path: Path) -> AsyncIterator[Callable[[Request], AsyncIterator
             f"no machine answers at {path}: {error.strerror or error}; start one with "
             f"`hotswap-host run IMAGE --control {path}`"
         ) from error
-    lines = _Lines(stream)
-
-    async def ask(request: Request) -> AsyncIterator[dict[str, Any]]:
-        await lines.send(request)
-        async for line in lines:
-            message: dict[str, Any] = msgspec.json.decode(line)
-            yield message
-            if "ok" in message:
-                return
-        raise ControlError(f"the machine at {path} ended before it answered")
-
     async with stream:
-        yield ask
+        yield functools.partial(_Answering, path, _Lines(stream))
