@@ -6,6 +6,7 @@ Multiboot Specification 0.6.96, sections 3.2 (machine state) and 3.3 (boot infor
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 
@@ -42,7 +43,7 @@ def load_kernel(
             f"kernel (to {image.load_hi:#x}) and initrd ({len(initrd)} bytes) do not fit below "
             f"{top:#x}; give the machine more --memory"
         )
-    command_line = f"{image.name} {append}".strip().encode() + b"\0"
+    command_line = os.fsencode(f"{image.name} {append}".strip()) + b"\0"
     if len(command_line) > 4096:
         raise LoadError(f"the command line has {len(command_line)} bytes, at most 4096 fit")
     store(image.load_lo, image.content)
