@@ -19,20 +19,22 @@ static uint32_t prot_of(uint32_t elf_flags)
            | (elf_flags & 1 ? PROT_EXEC : 0);
 }
 
-static bool load_segment(struct aspace *as, const struct inode *inode,
-                         const struct elf_segment *seg)
+static int load_segment(struct aspace *as, const struct inode *inode,
+                        const struct elf_segment *seg)
 {
     uint32_t start = PAGE_DOWN(seg->vaddr), end = PAGE_UP(seg->vaddr + seg->memsz);
 
     if (seg->filesz > seg->memsz || seg->offset > inode->size
         || seg->filesz > inode->size - seg->offset || seg->vaddr < USER_LO
-        || seg->memsz > USER_HI - PAGE - seg->vaddr || !seg->memsz)
-        return false;
+        || seg->memsz > USER_HI - PAGE - seg->vaddr)
+        return -ENOEXEC;
     for (struct vma *vma = vma_first(as); vma; vma = vma_after(as, vma))
         if (vma->start < end && vma->end > start)
-            return false;
-    return vma_add(as, start, end, prot_of(seg->flags), SSM_VMA_ANON)
-           && aspace_write(as, seg->vaddr, inode->data + seg->offset, seg->filesz);
+            return -ENOEXEC;
+    if (!vma_add(as, start, end, prot_of(seg->flags), SSM_VMA_ANON)
+        || !aspace_write(as, seg->vaddr, inode->data + seg->offset, seg->filesz))
+        return -ENOMEM;
+    return 0;
 }
 
 static int load(struct aspace *as, const struct inode *inode, struct image *image)
@@ -54,8 +56,9 @@ static int load(struct aspace *as, const struct inode *inode, struct image *imag
             memcpy(image->interpreter, inode->data + seg->offset, seg->filesz);
         if (seg->type != PT_LOAD || !seg->memsz)
             continue;
-        if (!load_segment(as, inode, seg))
-            return -ENOEXEC;
+        int error = load_segment(as, inode, seg);
+        if (error)
+            return error;
         if (elf->phoff >= seg->offset && elf->phoff < seg->offset + seg->filesz)
             image->phdr = seg->vaddr + elf->phoff - seg->offset;
         image->end = MAX(image->end, PAGE_UP(seg->vaddr + seg->memsz));
