@@ -47,6 +47,9 @@ _FIELDS = [
     "code_pages",
     "pages",
     "new_code_pages",
+    "tick_file",
+    "in_slice",
+    "tick_end",
 ]
 
 NO_LIMIT = 1 << 62
@@ -97,6 +100,9 @@ class Parameters(ctypes.Structure):
     code_pages: int
     pages: int
     new_code_pages: int
+    tick_file: int
+    in_slice: int
+    tick_end: int
 
 
 class Thunks:

@@ -2,7 +2,7 @@
 
     slice - the other tasks' turns - edges in order - due alarms - INTR - slice ...
 
-A slice ends at the next machine deadline, after a millisecond, at a kick, at HLT. The guest runs in
+A slice ends at the next machine deadline, after two milliseconds, at a kick, at HLT. The guest runs in
 trio's thread, so every other task of the machine stands at an await meanwhile: whatever they call
 here finds the processor between two instructions.
 """
@@ -29,7 +29,7 @@ from .registers import EFLAGS_IF, Segment
 from .ticker import Ticker, Wakeup
 from .timebase import InstructionTime, RealTime
 
-SLICE = 1_000_000
+SLICE = 2_000_000
 """Longest slice, ns."""
 TURNS = 200e-6
 """Longest the other tasks may keep a real-time guest waiting while they have work, s."""
@@ -38,6 +38,10 @@ MORE_TURNS = 4
 AGING = 1_000_000_000
 """Between two looks for pages that stopped being code, ns."""
 _STEP = 100_000
+
+
+def _others_wait() -> bool:
+    return trio.lowlevel.current_statistics().tasks_runnable > 0
 
 
 class Processor(Chip):
@@ -76,7 +80,7 @@ class Processor(Chip):
         standstill = self._standstill
         standstill.begin()
         try:
-            with Ticker(self._counter, SLICE) as ticker, Wakeup() as wakeup:
+            with Ticker(self.engine.core, SLICE) as ticker, Wakeup() as wakeup:
                 task_status.started()
                 while True:
                     await self._between_slices()
@@ -103,11 +107,10 @@ class Processor(Chip):
         self._counter.stop_at(last)
         self._halted = False
         ticker.start(longest)
-        ticker.in_slice = True
         try:
             self._execute()
         finally:
-            ticker.in_slice = False
+            ticker.stop()
 
     def _execute(self, count: int | None = None) -> None:
         """The engine's turn: a slice, or exactly `count` instructions."""
@@ -160,7 +163,10 @@ class Processor(Chip):
     async def _give_turns(self) -> None:
         if self._counted is not None:
             await wait_all_tasks_blocked()
-        else:
+            return
+        waiting = _others_wait()
+        await trio.lowlevel.checkpoint()  # host I/O that is ready wakes its task
+        if waiting or _others_wait():
             with trio.move_on_after(TURNS) as turns:
                 await wait_all_tasks_blocked()
             if turns.cancelled_caught:  # one long turn took it all: messages sent in it still go

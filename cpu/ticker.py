@@ -1,4 +1,4 @@
-"""Timers with the kernel's precision: one ends slices from a thread, one wakes a halted processor.
+"""Timers with the kernel's precision: one ends slices, one wakes a halted processor.
 
 timerfd rather than sleeps: it can be set again while it is waited for, and epoll's own time-outs
 are whole milliseconds.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-import threading
+import signal
 from typing import Self
 
 import trio
 
-from .block_counter import BlockCounter
+from .core import Core
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLOCK_MONOTONIC = 1
@@ -61,42 +61,49 @@ class Ticker:
     """Ends slices: a thread that stores 0 into the block counter's limit when its time has come.
 
     That store is all another thread may do to a running engine. It is repeated each `every` ns
-    while slices go on, so that most of them need no timer set. A context manager.
+    while slices go on, so that most of them need no timer set. The thread is native, see
+    thunks/ticker.c. A context manager; one at a time for a core.
     """
 
-    def __init__(self, counter: BlockCounter, every: int) -> None:
-        self.in_slice = False
-        """Set by the processor around each slice."""
-        self._counter = counter
+    def __init__(self, core: Core, every: int) -> None:
+        self._parameters = core.parameters
+        self._routine = core.thunks.entry("tick")
         self._every = every
         self._timer = TimerFile(blocking=True)
+        self._thread = ctypes.c_ulong()
         self._ticking = False
-        self._closing = False
-        self._thread = threading.Thread(target=self._tick, name="cpu ticker", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._parameters.tick_file = self._timer.file
+        self._parameters.tick_end = 0
+        signals = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:  # they are for the thread that waits for them
+            error = _libc.pthread_create(
+                ctypes.byref(self._thread), None, ctypes.c_void_p(self._routine), None
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, signals)
+        if error:
+            self._timer.close()
+            raise OSError(error, f"the thread that ends slices: {os.strerror(error)}")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._closing = True
+        self._parameters.tick_end = 1
         self._timer.set(0)
-        self._thread.join()
+        _libc.pthread_join(self._thread, None)
         self._timer.close()
 
-    def _tick(self) -> None:
-        while True:
-            os.read(self._timer.file, 8)
-            if self._closing:
-                return
-            if self.in_slice:
-                self._counter.stop()
-
     def start(self, after: int) -> None:
-        """End the slice that begins now at most `after` ns from now."""
+        """A slice begins now; end it at most `after` ns from now."""
         if after < self._every or not self._ticking:
             self._timer.set(after, self._every)
             self._ticking = True
+        self._parameters.in_slice = 1
+
+    def stop(self) -> None:
+        """The slice has ended."""
+        self._parameters.in_slice = 0
 
     def sleep(self) -> None:
         """No ticks until the next `start`."""

@@ -125,9 +125,9 @@ async def bench_bus() -> list[Row]:
         code = _loop(count, body)
         ours, base = await alternate(_on_board(code), _bare(run_with_bindings, code), 5)
         rows.append(Row(f"bus.{name}", ours / count * 1e6, "us", base / count * 1e6, ours / base))
-    count = 20_000_000
+    count = 8_000_000
     code = _loop(count, COMPUTE)
-    ours, base = await alternate(_on_board(code), _bare(run_cured, code), 3)
+    ours, base = await alternate(_on_board(code), _bare(run_cured, code), 8)
     mips = count * (INSTRUCTIONS + 2) / 1e6
     rows.append(Row("cpu.compute", mips / ours, "MIPS", mips / base, base / ours))
     count = 100_000

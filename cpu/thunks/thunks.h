@@ -92,6 +92,11 @@ struct params {
     u8 *code_pages;               /* by physical page: 0 data, else code; 1 fetched since aging */
     u64 pages;
     u64 new_code_pages;           /* statistics: first fetches from a page */
+
+    /* ticker */
+    u64 tick_file;                /* a timerfd */
+    volatile u64 in_slice;        /* 1 while the engine runs a slice */
+    volatile u64 tick_end;        /* 1: the thread is to return */
 };
 
 extern struct params P __attribute__((visibility("hidden")));
