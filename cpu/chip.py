@@ -183,6 +183,13 @@ class Chip:
         """Forget what was translated from there, for writes that did not use `write_memory`."""
         self._memory.drop_translations(start, size)
 
+    def forget_code(self, start: int, size: int) -> None:
+        """Prepare whole pages that hold code to be overwritten: stores to them are fast again.
+
+        Between slices only. Code there that still runs is translated anew.
+        """
+        self._memory.forget_code(start, size)
+
     def window(self, start: int, size: int, *, by: str = "card") -> RamWindow:
         """Lend `size` bytes of RAM, to be revoked by the lender. Raises `MemoryBoundsError`."""
 

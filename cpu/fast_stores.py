@@ -70,6 +70,14 @@ class FastStores:
             self._core.symbols.tlb_flush(self._core.cs)
         return stale
 
+    def forget(self, first: int, count: int) -> None:
+        """Take `count` pages from `first` for data until they are fetched from.
+
+        The caller has dropped their translations. Call it between slices.
+        """
+        self._view[first : first + count] = bytes(count)
+        self._core.symbols.tlb_flush(self._core.cs)
+
 
 def _check_tlb(table: int) -> None:
     """CPUTLBDescFast[3] stands right before the icount word: three masks of sane sizes."""

@@ -54,6 +54,12 @@ class MemoryMap:
                 self._engine.drop_blocks(base + start, size)
                 return
 
+    def forget_code(self, start: int, size: int) -> None:
+        """Drop translations of whole pages, and store to them fast until they are code again."""
+        self.drop_translations(start, size)
+        if self._engine.stores is not None:
+            self._engine.stores.forget(start // PAGE, size // PAGE)
+
     def age(self) -> None:
         """Let pages that stopped being code become fast again."""
         if self._engine.stores is not None:

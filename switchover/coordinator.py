@@ -162,6 +162,7 @@ class Switchover:
             self._take_point(r1=True)
         async with self._phase(Phase.SWITCH):
             self._cold_reset()
+            self._processor.forget_code(KERNEL.lo, KERNEL.size)
             self._talk.issue(Command.SWITCH)
             await self._talk.expect(Ack.BOOT)
         async with self._phase(Phase.DECODE):
