@@ -31,10 +31,9 @@ from .phases import LIMITS, QUIESCE_ALL, QUIESCE_CARD, Phase
 from .protocol import BOOT_PA, BOOTSTRAP_HI, BOOTSTRAP_LO, RECORDER_PA, Boot, BootMode, RecorderHead
 from .report import PhaseEvent, PhaseTime, Report
 from .rollback import DIRTY_ENOUGH, ROUNDS, RollbackPoint
-from .savemap import SaveStateMap, write
 from .schema import MINOR, PAGE
 from .staging import Staged, bootstrap, stage
-from .transcript import add_devices, read_map
+from .transcript import Transcript, complete, read_map
 
 WATCHED = 20_000_000
 """ns: a kernel's watchdog is expected to be kicked at least once in so long (HZ 50 and more)."""
@@ -156,7 +155,7 @@ class Switchover:
         async with self._phase(Phase.QUIESCE):
             await self._quiesce()
         async with self._phase(Phase.SAVE):
-            saved, place = await self._save()
+            script, place = await self._save()
             boot = self._boot(staged, place)
             self._put(BOOT_PA, layout_of(Boot).pack(boot))
             self._take_point(r1=True)
@@ -170,7 +169,7 @@ class Switchover:
         async with self._phase(Phase.NEWINIT):
             await self._talk.expect(Ack.RESTORED)
         async with self._phase(Phase.ECHO):
-            await self._echo(saved, place)
+            await self._echo(script, place)
             self._audit(place)
         async with self._phase(Phase.COMMIT):
             self._backplane.thaw()
@@ -195,21 +194,21 @@ class Switchover:
         if late:
             raise PhaseFailed(f"card {', '.join(late)} would not freeze in time")
 
-    async def _save(self) -> tuple[SaveStateMap, Span]:
+    async def _save(self) -> tuple[Transcript, Span]:
         self._talk.issue(Command.SAVE)
         ack = await self._talk.expect(Ack.SAVED)
         try:
-            saved, room = read_map(self._processor, ack, self.machine.plan)
-            add_devices(saved, self._backplane)
-            content = write(saved)
+            script = read_map(self._processor, ack, self.machine.plan)
+            content = complete(script, self._backplane)
         except MapError as error:
             raise PhaseFailed(f"the old kernel's map: {error}") from error
+        room = script.room
         if len(content) > room.size:
             raise PhaseFailed(f"the map with the cards has {len(content)} bytes, room {room.size}")
         self._put(room.lo, content)
         self.map = content
-        self.report.map_bytes, self.report.processes = len(content), len(saved.proc)
-        return saved, Span("the map", room.lo, room.lo + -(-len(content) // PAGE) * PAGE)
+        self.report.map_bytes, self.report.processes = len(content), len(script.map.proc)
+        return script, Span("the map", room.lo, room.lo + -(-len(content) // PAGE) * PAGE)
 
     def _boot(self, staged: Staged, place: Span) -> Boot:
         plan, note = self.machine.plan, self.image.note
@@ -239,14 +238,14 @@ class Switchover:
             if slot.policy is Policy.COLD_RESET:
                 slot.cold_reset()
 
-    async def _echo(self, saved: SaveStateMap, place: Span) -> None:
+    async def _echo(self, script: Transcript, place: Span) -> None:
         """The map's pages are zeroed first: what the echo says, the new kernel must know itself."""
         self._put(place.lo, bytes(place.size))
         self._talk.issue(Command.ECHO)
         ack = await self._talk.expect(Ack.ECHOED)
         try:
-            echo, _ = read_map(self._processor, ack, self.machine.plan, echo=True)
-            changed = difference(saved, echo)
+            echo = read_map(self._processor, ack, self.machine.plan, echo_of=script)
+            changed = difference(script.map, echo.map)
         except MapError as error:
             raise PhaseFailed(f"the echo: {error}") from error
         if changed:

@@ -65,8 +65,8 @@ class _Examination(Switchover):
         async with self._phase(Phase.QUIESCE):
             await self._quiesce()
         async with self._phase(Phase.SAVE):
-            saved, _ = await self._save()
-            self.found = Examined(saved, self._pages(saved))
+            script, _ = await self._save()
+            self.found = Examined(script.map, self._pages(script.map))
         raise PhaseFailed("this was an examination")
 
     def _pages(self, saved: SaveStateMap) -> dict[tuple[int, int], str]:

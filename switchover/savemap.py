@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -75,8 +75,14 @@ class SaveStateMap(msgspec.Struct):
         self.dev.append(dev)
 
 
-def read(data: bytes | memoryview) -> SaveStateMap:
-    """Decode a map. Raises the first MapError of levels 0 and 1; references are not checked."""
+def read(
+    data: bytes | memoryview, like: tuple[SaveStateMap, bytes] | None = None
+) -> SaveStateMap:
+    """Decode a map. Raises the first MapError of levels 0 and 1; references are not checked.
+
+    `like` is a map and the bytes it was read from: where its sections have the same bytes, their
+    records are shared instead of decoded again.
+    """
     container = open_container(data)
     if container.faults or container.header is None:
         raise container.faults[0]
@@ -91,10 +97,27 @@ def read(data: bytes | memoryview) -> SaveStateMap:
         elif kind.section is SectionType.BLOB:
             found.blob = bytes(content)
         else:
-            records = read_records(kind, entry, content)
+            records = _shared(like, kind, entry, content) or read_records(kind, entry, content)
             value = records[0] if kind.section is SectionType.TIME else records
             setattr(found, kind.section.name.lower(), value)
     return found
+
+
+def _shared(
+    like: tuple[SaveStateMap, bytes] | None,
+    kind: SectionKind,
+    entry: SectionEntry,
+    content: memoryview,
+) -> list[Any]:
+    if like is None or kind.section is SectionType.TIME:
+        return []
+    known, data = like
+    for other in known.table:
+        if (other.type, other.count, other.rec_size) == (entry.type, entry.count, entry.rec_size):
+            records: list[Any] = getattr(known, kind.section.name.lower())
+            if data[other.off : other.off + other.len] == content and len(records) == entry.count:
+                return records
+    return []
 
 
 def read_records(kind: SectionKind, entry: SectionEntry, content: memoryview) -> list[Any]:
@@ -112,9 +135,18 @@ def read_records(kind: SectionKind, entry: SectionEntry, content: memoryview) ->
     return records
 
 
-def write(found: SaveStateMap, room: int | None = None) -> bytes:
+def write(
+    found: SaveStateMap,
+    room: int | None = None,
+    *,
+    source: bytes = b"",
+    changed: Collection[SectionType] = (),
+) -> bytes:
     """Encode a map; `room` is how many bytes there are for it. Raises MapError when it does not
     fit or a value does not fit its field.
+
+    With `source`, the bytes it was read from, only the sections `changed` are encoded; the others
+    are copied.
 
     Sections keep the order of `table`, new ones with records follow; they stay where they were if
     the table still ends before them. phys_hi is set when the header says nothing.
@@ -133,9 +165,12 @@ def write(found: SaveStateMap, room: int | None = None) -> bytes:
     at = padded(header.sect_off + len(table) * ENTRY.size)
     at = max(at, min((entry.off for entry in found.table if entry.len), default=0))
     body = bytearray()
+    copied = present.intersection(KINDS).difference(changed) if source else ()
     unknown = iter(found.unknown)
     for entry in table:
-        if (kind := KINDS.get(entry.type)) is None:
+        if entry.type in copied:
+            content = source[entry.off : entry.off + entry.len]
+        elif (kind := KINDS.get(entry.type)) is None:
             content = next(unknown)
         else:
             content, entry.count = _content(found, kind, entry)

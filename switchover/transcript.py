@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from hotswap.bus import Backplane, Policy
 from hotswap.cards.switchover import Acknowledged
 from hotswap.cpu import Processor
@@ -9,16 +11,25 @@ from hotswap.cpu import Processor
 from .conversation import PhaseFailed
 from .memory import MemoryPlan, Span
 from .records import Dev
-from .savemap import SaveStateMap, read
+from .savemap import SaveStateMap, read, write
+from .schema import SectionType
 from .validate import validate
 
 _POLICIES = list(Policy)
 
 
+class Transcript(NamedTuple):
+    """A map as a kernel wrote it: decoded, its bytes, and the room the kernel has for it."""
+
+    map: SaveStateMap
+    content: bytes
+    room: Span
+
+
 def read_map(
-    processor: Processor, ack: Acknowledged, plan: MemoryPlan, *, echo: bool = False
-) -> tuple[SaveStateMap, Span]:
-    """The map a kernel says it has written, and the room it has for it.
+    processor: Processor, ack: Acknowledged, plan: MemoryPlan, *, echo_of: Transcript | None = None
+) -> Transcript:
+    """The map a kernel says it has written.
 
     An echo must be in ECHO, and is compared with a validated map; so only its form is checked.
     Raises PhaseFailed when it is somewhere it cannot be, MapError when it is no map.
@@ -26,17 +37,19 @@ def read_map(
     lo, hi = ack.ssm_pa, ack.ssm_pa + ack.ssm_len
     if not (0 < lo < hi <= plan.ram and lo % 4096 == 0):
         raise PhaseFailed(f"the kernel says its map is at {lo:#x}-{hi:#x}, which cannot be")
-    if echo and not plan.echo.holds(lo, hi):
+    if echo_of and not plan.echo.holds(lo, hi):
         raise PhaseFailed(f"the echo is at {lo:#x}-{hi:#x}, not in {plan.echo}")
     content = processor.read_memory(lo, ack.ssm_len)
-    if echo:
-        return read(content), plan.echo
+    if echo_of:
+        return Transcript(read(content, (echo_of.map, echo_of.content)), content, plan.echo)
     saved = validate(content, plan)
-    return saved, Span("the map", saved.header.phys_lo, saved.header.phys_hi)
+    room = Span("the map", saved.header.phys_lo, saved.header.phys_hi)
+    return Transcript(saved, content, room)
 
 
-def add_devices(saved: SaveStateMap, backplane: Backplane) -> None:
-    """Append section DEV: one record for each card, its state in BLOB."""
+def complete(script: Transcript, backplane: Backplane) -> bytes:
+    """The map with section DEV appended: one record for each card, its state in BLOB."""
+    saved = script.map
     for number, slot in sorted(backplane.slots.items()):
         resources, state = slot.card.resources(), slot.card.save()
         irq = resources.irqs[0] if resources.irqs else 0
@@ -51,3 +64,4 @@ def add_devices(saved: SaveStateMap, backplane: Backplane) -> None:
             ),
             state.fields,
         )
+    return write(saved, source=script.content, changed=(SectionType.DEV, SectionType.BLOB))
