@@ -10,6 +10,7 @@ from .ram import Ram, RamWindow, Run
 from .selftest import Capabilities, probe
 from .state import Checkpoint, CpuState, Descriptor, Fpu
 from .timebase import InstructionTime, RealTime
+from .translation_meter import TranslationMeter
 
 __all__ = [
     "Capabilities",
@@ -26,6 +27,7 @@ __all__ = [
     "RamWindow",
     "RealTime",
     "Run",
+    "TranslationMeter",
     "UnsupportedEngine",
     "probe",
 ]

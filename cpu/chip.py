@@ -20,6 +20,7 @@ from .selftest import Capabilities, probe
 from .standstill import Standstill
 from .state import Checkpoint, CpuState, Extras, Registers
 from .timebase import InstructionTime, RealTime
+from .translation_meter import TranslationMeter
 
 TSC_RATE = 100_000_000
 """Time-stamp counter of the 586, Hz."""
@@ -189,6 +190,10 @@ class Chip:
         Between slices only. Code there that still runs is translated anew.
         """
         self._memory.forget_code(start, size)
+
+    def translations(self) -> TranslationMeter:
+        """Measure, while the meter is entered, what translating costs."""
+        return TranslationMeter(self.engine.core)
 
     def window(self, start: int, size: int, *, by: str = "card") -> RamWindow:
         """Lend `size` bytes of RAM, to be revoked by the lender. Raises `MemoryBoundsError`."""

@@ -50,6 +50,10 @@ _FIELDS = [
     "tick_file",
     "in_slice",
     "tick_end",
+    "translate",
+    "clock_gettime",
+    "translations",
+    "translation_ns",
 ]
 
 NO_LIMIT = 1 << 62
@@ -103,6 +107,10 @@ class Parameters(ctypes.Structure):
     tick_file: int
     in_slice: int
     tick_end: int
+    translate: int
+    clock_gettime: int
+    translations: int
+    translation_ns: int
 
 
 class Thunks:

@@ -2,7 +2,7 @@
 
     slice - the other tasks' turns - edges in order - due alarms - INTR - slice ...
 
-A slice ends at the next machine deadline, after two milliseconds, at a kick, at HLT. The guest runs in
+A slice ends at the next machine deadline, after 1 to 3 ms, at a kick, at HLT. The guest runs in
 trio's thread, so every other task of the machine stands at an await meanwhile: whatever they call
 here finds the processor between two instructions.
 """
@@ -29,8 +29,10 @@ from .registers import EFLAGS_IF, Segment
 from .ticker import Ticker, Wakeup
 from .timebase import InstructionTime, RealTime
 
-SLICE = 2_000_000
-"""Longest slice, ns."""
+SLICE = 1_000_000
+"""Longest slice while other tasks have something to do, ns."""
+QUIET_SLICE = 3_000_000
+"""Longest slice when they had nothing to do after the last one, ns."""
 TURNS = 200e-6
 """Longest the other tasks may keep a real-time guest waiting while they have work, s."""
 MORE_TURNS = 4
@@ -66,6 +68,7 @@ class Processor(Chip):
         self.engine_ns = 0
         """Host time spent in guest code, ns: executing, translating, and its bus cycles."""
         self._budget: tuple[int, int] | None = None  # first instruction, last instruction
+        self._longest = SLICE
         self._aged = time.monotonic_ns()
         self._log = structlog.get_logger().bind(cpu=model)
         backplane.cpu = self
@@ -80,7 +83,7 @@ class Processor(Chip):
         standstill = self._standstill
         standstill.begin()
         try:
-            with Ticker(self.engine.core, SLICE) as ticker, Wakeup() as wakeup:
+            with Ticker(self.engine.core) as ticker, Wakeup() as wakeup:
                 task_status.started()
                 while True:
                     await self._between_slices()
@@ -97,7 +100,7 @@ class Processor(Chip):
 
     def _slice(self, ticker: Ticker) -> None:
         deadline = self._backplane.clock.next_deadline()
-        longest = SLICE
+        longest = self._longest
         last = NO_LIMIT if self._budget is None else self._budget[1]
         if deadline is not None:
             if self._counted is None:
@@ -165,13 +168,17 @@ class Processor(Chip):
             await wait_all_tasks_blocked()
             return
         waiting = _others_wait()
-        await trio.lowlevel.checkpoint()  # host I/O that is ready wakes its task
-        if waiting or _others_wait():
-            with trio.move_on_after(TURNS) as turns:
-                await wait_all_tasks_blocked()
-            if turns.cancelled_caught:  # one long turn took it all: messages sent in it still go
-                for _ in range(MORE_TURNS):
-                    await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()  # host I/O that is ready wakes its task,
+        await trio.lowlevel.checkpoint()  # which has had its turn after this
+        if not waiting and not _others_wait():
+            self._longest = QUIET_SLICE
+            return
+        self._longest = SLICE
+        with trio.move_on_after(TURNS) as turns:
+            await wait_all_tasks_blocked()
+        if turns.cancelled_caught:  # one long turn took it all: messages sent in it still go
+            for _ in range(MORE_TURNS):
+                await trio.lowlevel.checkpoint()
 
     # -- HLT, shutdown, pause -----------------------------------------------------------------
 

@@ -48,6 +48,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "tb_invalidate_phys_range_x86_64": (None, [c_void_p, c_uint64, c_uint64]),
     "find_memory_mapping_x86_64": (c_void_p, [c_void_p, c_uint64]),
     "memory_region_get_ram_addr_x86_64": (c_uint64, [c_void_p]),
+    "tb_gen_code_x86_64": (c_void_p, []),
 }
 
 open_engine: Any = binding.Uc  # the bindings have no types
@@ -75,7 +76,8 @@ class Symbols:
                 f"Unicorn {'.'.join(map(str, self.version))} is installed; only {fit} is known to "
                 f"fit: pip install unicorn=={fit.split(', ')[-1]}"
             )
-        library = ctypes.CDLL(binding.uclib._name)
+        self.file: str = binding.uclib._name
+        library = ctypes.CDLL(self.file)
         self._functions: dict[str, Any] = {}
         for name, (result, arguments) in _SIGNATURES.items():
             try:

@@ -18,6 +18,7 @@ from .core import Core
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLOCK_MONOTONIC = 1
 _SECOND = 1_000_000_000
+_MIN_EVERY = 100_000  # ns
 
 
 class _Timespec(ctypes.Structure):
@@ -60,15 +61,15 @@ class TimerFile:
 class Ticker:
     """Ends slices: a thread that stores 0 into the block counter's limit when its time has come.
 
-    That store is all another thread may do to a running engine. It is repeated each `every` ns
-    while slices go on, so that most of them need no timer set. The thread is native, see
-    thunks/ticker.c. A context manager; one at a time for a core.
+    That store is all another thread may do to a running engine. It is repeated at the same distance,
+    so that most slices need no timer set. The thread is native, see thunks/ticker.c. A
+    context manager; one at a time for a core.
     """
 
-    def __init__(self, core: Core, every: int) -> None:
+    def __init__(self, core: Core) -> None:
         self._parameters = core.parameters
         self._routine = core.thunks.entry("tick")
-        self._every = every
+        self._every = 0
         self._timer = TimerFile(blocking=True)
         self._thread = ctypes.c_ulong()
         self._ticking = False
@@ -96,7 +97,8 @@ class Ticker:
 
     def start(self, after: int) -> None:
         """A slice begins now; end it at most `after` ns from now."""
-        if after < self._every or not self._ticking:
+        if after != self._every or not self._ticking:
+            self._every = max(after, _MIN_EVERY)
             self._timer.set(after, self._every)
             self._ticking = True
         self._parameters.in_slice = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 import trio
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -22,10 +23,10 @@ LIMITS = {
     "bus.posted_command": ("at most", 10, "one poll"),
     "control.latency_p99": ("at most", 1, "20 ms"),
     "switchover.quiesce_100_cards": ("at most", 1, "5 ms"),
-    "switchover.blackout_mode2": ("at most", 1, "10 ms"),
-    "switchover.translation": ("part", 1, "the blackout it is in"),
+    "switchover.blackout_mode2": ("at most", 1, "10 ms, translation apart"),
+    "switchover.translation": ("a part", 1, "that blackout, with it"),
     "switchover.blackout_mode0": ("at most", 1, "30 ms"),
-    "switchover.rollback": ("at most", 1.3, "the blackout"),
+    "switchover.rollback": ("at most", 1.3, "the whole blackout"),
     "switchover.user_pages_copied": ("at most", 0, "none"),
 }
 
@@ -39,13 +40,15 @@ def bench_command(in_json: bool) -> int:
     if in_json:
         click.echo(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
         return Exit.OK
-    table = Table(title="hotswap-host bench", title_justify="left")
-    for column in ("what", "value", "baseline", "ratio", "wanted", "held against"):
-        table.add_column(column)
+    table = Table(title="hotswap-host bench", title_justify="left", box=SIMPLE, padding=(0, 1))
+    table.add_column("what", no_wrap=True)
+    for column in ("value", "baseline", "ratio"):
+        table.add_column(column, no_wrap=True, justify="right")
+    table.add_column("wanted")
     for row in rows:
         how, limit, against = LIMITS[row.name]
         value, base = f"{row.value:.3g} {row.unit}", f"{row.baseline:.3g} {row.unit}"
-        table.add_row(row.name, value, base, f"{row.ratio:.2f}", f"{how} {limit:g}", against)
+        table.add_row(row.name, value, base, f"{row.ratio:.2f}", f"{how} {limit:g} x {against}")
     console.print(table)
     return Exit.OK
 

@@ -123,21 +123,30 @@ async def bench_bus() -> list[Row]:
     for name, body in (("in", IN), ("out", OUT)):
         count = 300_000
         code = _loop(count, body)
-        ours, base = await alternate(_on_board(code), _bare(run_with_bindings, code), 5)
-        rows.append(Row(f"bus.{name}", ours / count * 1e6, "us", base / count * 1e6, ours / base))
-    count = 8_000_000
-    code = _loop(count, COMPUTE)
-    ours, base = await alternate(_on_board(code), _bare(run_cured, code), 8)
-    mips = count * (INSTRUCTIONS + 2) / 1e6
-    rows.append(Row("cpu.compute", mips / ours, "MIPS", mips / base, base / ours))
-    count = 100_000
-    body = COMPUTE * ((700 - 4) // INSTRUCTIONS) + IN + OUT
-    code = _loop(count, body)
-    ours, base = await alternate(_on_board(code), _bare(run_with_bindings, code), 3)
-    mips = count * (len(body) and (700 - 4) // INSTRUCTIONS * INSTRUCTIONS + 4) / 1e6
-    rows.append(Row("cpu.mixed", mips / ours, "MIPS", mips / base, base / ours))
+        pair = await alternate(_on_board(code), _bare(run_with_bindings, code), 9)
+        each = 1e6 / count
+        rows.append(Row(f"bus.{name}", pair.ours * each, "us", pair.base * each, pair.factor))
+    rows.append(await _speed("compute", run_cured, 30_000_000, COMPUTE, INSTRUCTIONS, 15))
+    times = (700 - 4) // INSTRUCTIONS
+    mix, length = COMPUTE * times + IN + OUT, times * INSTRUCTIONS + 2
+    rows.append(await _speed("mixed", run_with_bindings, 50_000, mix, length, 5))
     rows.append(await _posted_command())
     return rows
+
+
+async def _speed(
+    name: str,
+    bare: Callable[[bytes, int, int], float],
+    count: int,
+    body: bytes,
+    length: int,
+    n: int,
+) -> Row:
+    """MIPS of `count` loops over `length` instructions, against the bare engine's."""
+    code = _loop(count, body)
+    pair = await alternate(_on_board(code), _bare(bare, code), n)
+    millions = count * (length + 2) / 1e6
+    return Row(f"cpu.{name}", millions / pair.ours, "MIPS", millions / pair.base, 1 / pair.factor)
 
 
 async def _posted_command() -> Row:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from statistics import median
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,12 +19,22 @@ class Row(msgspec.Struct):
     ratio: float
 
 
+class Pair(NamedTuple):
+    """Two ways of doing the same: the best seconds of each, and how many times `base` ours took.
+
+    The factor is the median of the rounds', not that of the bests: other guests of the host slow
+    a round down as a whole, and both ways in it alike.
+    """
+
+    ours: float
+    base: float
+    factor: float
+
+
 async def alternate(
     ours: Callable[[], Awaitable[float]], base: Callable[[], Awaitable[float]], rounds: int
-) -> tuple[float, float]:
-    """Best seconds of each, run in turn so that both see the same machine."""
-    best_ours = best_base = float("inf")
-    for _ in range(rounds):
-        best_ours = min(best_ours, await ours())
-        best_base = min(best_base, await base())
-    return best_ours, best_base
+) -> Pair:
+    """Measure both `rounds` times in turn, so that both see the same machine."""
+    pairs = [(await ours(), await base()) for _ in range(rounds)]
+    first, second = zip(*pairs, strict=True)
+    return Pair(min(first), min(second), median(one / other for one, other in pairs))

@@ -75,9 +75,7 @@ class SaveStateMap(msgspec.Struct):
         self.dev.append(dev)
 
 
-def read(
-    data: bytes | memoryview, like: tuple[SaveStateMap, bytes] | None = None
-) -> SaveStateMap:
+def read(data: bytes | memoryview, like: tuple[SaveStateMap, bytes] | None = None) -> SaveStateMap:
     """Decode a map. Raises the first MapError of levels 0 and 1; references are not checked.
 
     `like` is a map and the bytes it was read from: where its sections have the same bytes, their

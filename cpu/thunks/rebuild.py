@@ -15,7 +15,14 @@ from elftools.elf.elffile import ELFFile
 
 HERE = Path(__file__).resolve().parent
 TARGET = HERE.parent / "machine_code.py"
-SOURCES = ("block_counter.c", "delivery.c", "fast_stores.c", "ports.c", "ticker.c")
+SOURCES = (
+    "block_counter.c",
+    "delivery.c",
+    "fast_stores.c",
+    "ports.c",
+    "ticker.c",
+    "translate.c",
+)
 FLAGS = [
     "-std=gnu11",
     "-Wall",

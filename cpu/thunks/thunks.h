@@ -43,6 +43,7 @@ struct block {
     u64 code_size;                /* behind the code: per instruction three SLEB128 deltas */
 };
 
+struct timespec;
 struct tlb_entry { u64 read, write, code, physical, addend, pad[3]; };
 struct tlb { u64 mask; u8 *table; };
 
@@ -97,6 +98,11 @@ struct params {
     u64 tick_file;                /* a timerfd */
     volatile u64 in_slice;        /* 1 while the engine runs a slice */
     volatile u64 tick_end;        /* 1: the thread is to return */
+
+    /* translation meter */
+    void *(*translate)(void *cs, u64 pc, u64 cs_base, u32 flags, int cflags);
+    int (*clock_gettime)(int clock, struct timespec *time);
+    u64 translations, translation_ns;
 };
 
 extern struct params P __attribute__((visibility("hidden")));

@@ -76,7 +76,7 @@ async def test_thousands_of_stops_change_neither_count_nor_result(open_pc: OpenP
         async with open_pc() as pc:
             load_mix(pc, rounds)
             engine = pc.processor.engine
-            with Ticker(engine.core, every=100_000) as ticker:
+            with Ticker(engine.core) as ticker:
                 ticker.start(1)
                 while not engine.halted:
                     engine.counter.stop_at()
