@@ -61,7 +61,7 @@ class TimerFile:
 class Ticker:
     """Ends slices: a thread that stores 0 into the block counter's limit when its time has come.
 
-    That store is all another thread may do to a running engine. It is repeated at the same distance,
+    That store is all another thread may do to a running engine. It is repeated as far apart again,
     so that most slices need no timer set. The thread is native, see thunks/ticker.c. A
     context manager; one at a time for a core.
     """

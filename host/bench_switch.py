@@ -11,13 +11,14 @@ import trio
 
 from hotswap.bus import Card, MachineClock, State, open_backplane
 from hotswap.cpu import TranslationMeter
-from hotswap.switchover.coordinator import Options, Switchover
+from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
 from hotswap.switchover.image import KernelImage
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.protocol import KERNEL_HI, BootMode
 from hotswap.switchover.report import PhaseEvent, Report
 from hotswap.switchover.schema import PAGE
+from hotswap.switchover.transaction import Options
 
 from .bench_result import Row
 from .board import open_board
@@ -84,20 +85,20 @@ async def _switch(
 ) -> Measured:
     await guest.pass_time(30 * MS)
     options = Options(mode=mode, probation_ms=5, patience=10)
-    spent = dict.fromkeys(("begun", "done"), 0)
+    began = ended = 0
 
     def look(event: PhaseEvent) -> None:
-        if (event.phase, event.state) in (
-            (Phase.QUIESCE.name, "begun"),
-            (Phase.COMMIT.name, "done"),
-        ):
-            spent[event.state] = meter.ns
+        nonlocal began, ended
+        if (event.phase, event.state) == (Phase.QUIESCE.name, "begun"):
+            began = meter.ns
+        elif (event.phase, event.state) == (Phase.COMMIT.name, "done"):
+            ended = meter.ns
 
     try:
         report = await Switchover(guest.board.machine, image, options, look).run()
     except RolledBack as back:
         report = back.report
-    return Measured(report, (spent["done"] - spent["begun"]) / 1e6)
+    return Measured(report, (ended - began) / 1e6)
 
 
 class IdleState(State):

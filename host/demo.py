@@ -11,10 +11,11 @@ import trio
 from rich.console import Console
 from rich.table import Table
 
-from hotswap.switchover.coordinator import Options, Switchover
+from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
 from hotswap.switchover.image import KernelImage
 from hotswap.switchover.report import Report
+from hotswap.switchover.transaction import Options
 
 from .board import Board, Ended, open_board
 from .exits import Exit

@@ -9,12 +9,13 @@ import msgspec
 import structlog
 import trio
 
-from hotswap.switchover.coordinator import Options, Switchover
+from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import Lost, Refused, RolledBack
 from hotswap.switchover.image import load_image, switchable
 from hotswap.switchover.machine import kernel_name
 from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.report import Report
+from hotswap.switchover.transaction import Options
 
 from .board import Board
 from .control import Answer, Replied, Reply, Request, Tell

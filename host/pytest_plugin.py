@@ -9,11 +9,12 @@ import pytest
 import trio.testing
 
 from hotswap.bus import Backplane, MachineClock, open_backplane
-from hotswap.switchover.coordinator import Options, Switchover
+from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
 from hotswap.switchover.image import KernelImage
 from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.report import Report
+from hotswap.switchover.transaction import Options
 
 from .board import Board, BoardConfig, open_board
 from .guest import PATIENCE, Guest

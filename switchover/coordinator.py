@@ -9,11 +9,8 @@ old kernel runs on, and nothing that was written since has left the machine.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
-import msgspec
-import structlog
 import trio
 
 from hotswap.bus import Policy
@@ -21,18 +18,19 @@ from hotswap.cards.switchover import Ack, Begin, Command
 
 from .audit import stray_writes
 from .canonical import difference
-from .conversation import Conversation, PhaseFailed
-from .errors import Lost, MapError, Refused, RolledBack
+from .conversation import PhaseFailed
+from .errors import MapError, Refused
 from .image import KernelImage, switchable
 from .layout import layout_of
-from .machine import Machine, kernel_name
+from .machine import Machine
 from .memory import KERNEL, Span
-from .phases import LIMITS, QUIESCE_ALL, QUIESCE_CARD, Phase
+from .phases import QUIESCE_ALL, QUIESCE_CARD, Phase
 from .protocol import BOOT_PA, BOOTSTRAP_HI, BOOTSTRAP_LO, RECORDER_PA, Boot, BootMode, RecorderHead
-from .report import PhaseEvent, PhaseTime, Report
-from .rollback import DIRTY_ENOUGH, ROUNDS, RollbackPoint
+from .report import PhaseEvent, Report
+from .rollback import DIRTY_ENOUGH, ROUNDS
 from .schema import MINOR, PAGE
 from .staging import Staged, bootstrap, stage
+from .transaction import DEFAULT, Options, Transaction
 from .transcript import Transcript, complete, read_map
 
 WATCHED = 20_000_000
@@ -40,37 +38,11 @@ WATCHED = 20_000_000
 LOW_MEMORY = Span("low memory", 0, BOOTSTRAP_HI)
 
 
-class Options(msgspec.Struct, frozen=True):
-    """How to switch. `patience` stretches every limit of host time (slow or busy hosts, tests)."""
+class Switchover(Transaction):
+    """The replacement of one kernel by another."""
 
-    mode: BootMode = BootMode.DMA
-    probation_ms: float = 50
-    blackout_max_ms: float = 250
-    patience: float = 1.0
-
-
-DEFAULT = Options()
-
-
-class Switchover:
-    """One transaction; `run` it once."""
-
-    def __init__(
-        self,
-        machine: Machine,
-        image: KernelImage,
-        options: Options = DEFAULT,
-        tell: Callable[[PhaseEvent], None] = lambda event: None,
-    ) -> None:
-        self.machine, self.image, self.options, self.tell = machine, image, options, tell
-        self.report = Report(0, kernel_name(machine.kernel), kernel_name(image), int(options.mode))
-        self._processor, self._backplane = machine.processor, machine.backplane
-        self.map = b""
-        """The Save State Map, complete with the cards' states, once SAVE is done."""
-        self._point: RollbackPoint | None = None
-        self._is_r1 = False
-        self._phase_now = Phase.PLAN
-        self._log = structlog.get_logger()
+    map: bytes = b""
+    """The Save State Map, complete with the cards' states, once SAVE is done."""
 
     async def run(self) -> Report:
         """Replace the kernel. Raises Refused (nothing was touched), RolledBack or Lost.
@@ -79,22 +51,8 @@ class Switchover:
         """
         async with self._phase(Phase.PLAN):
             staged = self.plan()
-        self.report.txn = txn = self.machine.next_txn()
-        self._log = self._log.bind(txn=txn)
-        card = self.machine.card()
-        self._talk = Conversation(card)
-        by = f"switchover {txn}"
-        with self._backplane.locked(by), self._backplane.listening(card.relay):
-            try:
-                await self._switch(staged, txn)
-            except PhaseFailed as failure:
-                await self._undo(str(failure))
-                raise RolledBack(self.report.phase, str(failure), self.report) from failure
-            except BaseException as error:  # cancelled, or a defect of ours: back all the same
-                await self._undo(f"{type(error).__name__}: {error}")
-                raise
-            finally:
-                self.report.log = self._talk.log
+        async with self._transaction():
+            await self._switch(staged, self.report.txn)
         self.report.outcome = "committed"
         self.machine.kernel = self.image
         return self.report
@@ -272,84 +230,6 @@ class Switchover:
                 raise PhaseFailed(
                     "the new kernel's watchdog was not kicked: it takes no timer tick"
                 )
-
-    # -- the way back ---------------------------------------------------------------------------
-
-    async def _undo(self, why: str) -> None:
-        """Back to the rollback point, whatever happens outside meanwhile."""
-        self.report.outcome, self.report.reason = "rolled back", why
-        self.report.phase = self._phase_now.name
-        began = time.perf_counter_ns()
-        with trio.CancelScope(shield=True):
-            if self._point is not None:
-                with self._processor.standing():
-                    await self._backplane.quiesce(each=QUIESCE_CARD, total=QUIESCE_ALL)
-                    self._point.restore(self._processor, self._backplane)
-                    self._backplane.thaw()
-                    await self._talk.forget()
-                if self._is_r1:
-                    await self._resume_old()
-            self._talk.end()
-            self._release()
-        self.report.rollback_ms = (time.perf_counter_ns() - began) / 1e6
-        self._log.info("rolled back", phase=self.report.phase, reason=why)
-
-    async def _resume_old(self) -> None:
-        self._talk.issue(Command.RESUME_OLD)
-        try:
-            with trio.fail_after(LIMITS[Phase.PREPARE].seconds * self.options.patience):
-                await self._talk.expect(Ack.RESUMED)
-        except (PhaseFailed, trio.TooSlowError) as error:
-            raise Lost(f"the old kernel does not go on after the rollback: {error}") from error
-
-    # -- shared ---------------------------------------------------------------------------------
-
-    def _take_point(self, *, r1: bool = False) -> None:
-        self._point, self._is_r1 = RollbackPoint(self._processor, self._backplane), r1
-        if r1:
-            self.report.pages_committed = self._point.pages
-        else:
-            self._held = time.perf_counter_ns()
-
-    def _release(self) -> None:
-        """Outputs leave, inputs are forgotten: there is no way back any more."""
-        self._backplane.release_streams()
-        if self._point is not None:
-            self.report.outside_pause_ms = (time.perf_counter_ns() - self._held) / 1e6
-        self._point = None
-
-    def _put(self, address: int, content: bytes) -> None:
-        self._processor.write_memory(address, content, by="coordinator")
-
-    @asynccontextmanager
-    async def _phase(self, phase: Phase) -> AsyncIterator[None]:
-        """One phase under its limits, told and timed."""
-        self._phase_now = phase
-        limit, began = LIMITS[phase], time.perf_counter_ns()
-        count = self._processor.instructions
-        name, txn = phase.name, self.report.txn
-        self.tell(PhaseEvent(txn, name, "begun"))
-
-        def took() -> PhaseTime:
-            spent = self._processor.instructions - count
-            return PhaseTime((time.perf_counter_ns() - began) / 1e6, spent)
-
-        try:
-            with trio.fail_after(limit.seconds * self.options.patience):
-                with self._processor.budget(limit.instructions):
-                    yield
-        except BaseException as error:
-            spent = took()
-            slow = isinstance(error, trio.TooSlowError)
-            allowed = limit.seconds * self.options.patience
-            why = f"no end within {allowed:g} s" if slow else str(error)
-            self.tell(PhaseEvent(txn, name, "failed", spent.ms, spent.instructions, why))
-            if slow:
-                raise PhaseFailed(why) from None
-            raise
-        spent = self.report.phases[name] = took()
-        self._log.debug("phase", phase=name, ms=spent.ms, instructions=spent.instructions)
-        self.tell(PhaseEvent(txn, name, "done", spent.ms, spent.instructions))
 
 
 async def switch_over(

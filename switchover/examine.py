@@ -11,7 +11,7 @@ import msgspec
 
 from .canonical import CanonicalMap, canonical
 from .conversation import PhaseFailed
-from .coordinator import Options, Switchover
+from .coordinator import Switchover
 from .errors import RolledBack
 from .machine import Machine
 from .phases import Phase
@@ -20,6 +20,7 @@ from .records import FrameKind
 from .savemap import SaveStateMap
 from .schema import PAGE, SectionType
 from .staging import Staged
+from .transaction import Options
 
 
 class Examined(msgspec.Struct):

@@ -10,7 +10,8 @@ from hotswap.bus import Card, PortRange, Slot, State
 from hotswap.host.board import Board, BoardConfig, open_board
 from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel
-from hotswap.switchover.coordinator import Options, switch_over
+from hotswap.switchover.coordinator import switch_over
+from hotswap.switchover.transaction import Options
 
 MS = 1_000_000
 RUNS = 20

@@ -78,6 +78,34 @@ def test_the_host_adds_a_card_where_the_kernel_left_room(fit_map: SaveStateMap) 
     assert again.dev[1].blob_off % 8 == 0
 
 
+def test_a_map_is_completed_without_encoding_the_rest_again(random_map: MakeMap) -> None:
+    chance = random.Random(2)
+    changed = (SectionType.DEV, SectionType.BLOB)
+    for _ in range(300):
+        source = write(random_map(chance))
+        found = read(source)
+        assert write(found, source=source) == source
+        found.put_device(Dev(9, driver=b"post"), b"state")
+        assert write(found, source=source, changed=changed) == write(found)
+
+
+def test_sections_of_the_same_bytes_are_decoded_once(random_map: MakeMap) -> None:
+    chance = random.Random(3)
+    shared = 0
+    for _ in range(300):
+        known = random_map(chance)
+        data = write(known)
+        found, other = read(data), random_map(chance)
+        for section in (SectionType.VMA, SectionType.FD):  # the others differ
+            setattr(other, section.name.lower(), known.records(section))
+        found.put_device(Dev(9, driver=b"post"), b"state")  # no longer what was read
+        again = read(write(other), (found, data))
+        assert again == read(write(other))
+        assert again.dev is not found.dev
+        shared += again.vma is found.vma
+    assert shared > 100
+
+
 def test_a_map_too_long_for_its_room_is_not_written(fit_map: SaveStateMap) -> None:
     size = len(write(fit_map))
     assert len(write(fit_map, room=size)) == size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
@@ -120,8 +121,21 @@ async def test_random_self_modifying_programs_do_what_a_model_does(pc: BarePc, s
     assert pc.processor.read_memory(FUNCTIONS, len(memory)) == memory
 
 
+def forget(pc: BarePc) -> None:
+    for start, end in ((0, 0xA0000), (0xC0000, pc.processor.ram.size)):
+        pc.processor.forget_code(start, end - start)
+
+
+def age(pc: BarePc) -> None:
+    pc.processor._memory.age()
+    pc.processor._memory.age()
+
+
+@pytest.mark.parametrize("become_data", [age, forget])
 @pytest.mark.parametrize("seed", range(50, 56))
-async def test_they_do_so_again_after_their_pages_became_data(pc: BarePc, seed: int) -> None:
+async def test_they_do_so_again_after_their_pages_became_data(
+    pc: BarePc, seed: int, become_data: Callable[[BarePc], None]
+) -> None:
     program = RandomProgram(seed)
     log, _ = program.predict()
     for _ in range(3):
@@ -131,8 +145,22 @@ async def test_they_do_so_again_after_their_pages_became_data(pc: BarePc, seed: 
             pc.put(at, function(result))
         await pc.run_to_halt()
         assert list(pc.dwords(LOG, len(log))) == log
-        pc.processor._memory.age()
-        pc.processor._memory.age()
+        become_data(pc)
+
+
+async def test_forgotten_code_is_data_and_code_again(pc: BarePc) -> None:
+    stores = pc.processor.engine.stores
+    assert stores is not None
+    pc.put(0x2000, "40 fa f4")  # inc eax ; cli ; hlt
+    pc.start(0x2000)
+    await pc.run_to_halt()
+    pc.processor.forget_code(0x2000, 4096)
+    assert not stores.is_code(2)
+    pc.processor.ram.store(0x2000, b"\x48")  # dec eax, behind the engine's back
+    pc.start(0x2000)
+    await pc.run_to_halt()
+    assert pc.register("eax") == 0xFFFFFFFF
+    assert stores.is_code(2)
 
 
 async def test_a_page_is_code_from_its_first_fetch_until_it_has_aged(pc: BarePc) -> None:

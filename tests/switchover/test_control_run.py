@@ -5,8 +5,9 @@ import pytest
 from hotswap.host.board import BoardConfig, open_board
 from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel
-from hotswap.switchover.coordinator import Options, switch_over
+from hotswap.switchover.coordinator import switch_over
 from hotswap.switchover.protocol import BootMode
+from hotswap.switchover.transaction import Options
 
 from .conftest import MS
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,13 @@ from hotswap.host.board import Board
 from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import crashing, refkernel
 from hotswap.host.pytest_plugin import SwitchKernel
-from hotswap.switchover.coordinator import Options, Switchover
-from hotswap.switchover.errors import RolledBack
+from hotswap.switchover.coordinator import Switchover
+from hotswap.switchover.errors import Lost, RolledBack
 from hotswap.switchover.image import KernelImage, load_image
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.report import PhaseEvent, Report
+from hotswap.switchover.transaction import Options
 
 from . import faults
 from .conftest import MS
@@ -119,6 +121,26 @@ async def test_cancelling_the_coordinator_rolls_back_and_is_cancelled(
         await transaction.run()
     assert outside.cancelled_caught
     assert transaction.report.outcome == "rolled back"
+    await goes_on(guest, switchover)
+
+
+async def test_an_old_kernel_that_does_not_come_back_is_told_and_nothing_stays_held(
+    guest: Guest, switchover: SwitchKernel
+) -> None:
+    guest.boot(PROGRAMS)
+    await guest.pass_time(20 * MS)
+    board = guest.board
+    with ExitStack() as standing:
+
+        def tell(event: PhaseEvent) -> None:
+            if event.phase == Phase.NEWINIT.name and event.state == "begun":
+                faults.triple_fault(board)
+            elif event.state == "failed":  # it stands still when it is to go on
+                standing.enter_context(board.processor.standing())
+
+        with pytest.raises(Lost, match="does not go on after the rollback"):
+            await Switchover(board.machine, refkernel(2), Options(patience=2), tell).run()
+        assert board.backplane.locked_by is None
     await goes_on(guest, switchover)
 
 

@@ -9,8 +9,9 @@ from hotswap.host.board import BoardConfig, open_board
 from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel, shipped
 from hotswap.host.pytest_plugin import SwitchKernel
-from hotswap.switchover.coordinator import Options, switch_over
+from hotswap.switchover.coordinator import switch_over
 from hotswap.switchover.image import load_image
+from hotswap.switchover.transaction import Options
 
 from .conftest import MS, Survive
 from .test_rolls_back import GUESTS
