@@ -97,10 +97,11 @@ class BusUnit:
 
     def _make_in(self) -> Callable[[int, int, int], int]:
         reads = cast("tuple[list[_Read], ...]", self._backplane.port_reads)
+        lines = FLOATING  # data lines there are: what is no number, or too wide, is found here
 
         def port_in(_uc: int, port: int, width: int) -> int:
             try:
-                return reads[width][port](port, width)
+                return reads[width][port](port, width) & lines[width]
             except BaseException as error:
                 self._failed(error, Space.PORT, False, port, width, FLOATING[width])
                 return FLOATING[width]
@@ -139,7 +140,7 @@ class BusUnit:
             address = start + offset
             try:
                 if width <= 4:
-                    return read(address, width)
+                    return read(address, width) & FLOATING[width]
                 return read(address, 4) | read(address + 4, 4) << 32
             except BaseException as error:
                 value = (1 << 8 * width) - 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import pytest
 import trio
@@ -340,6 +341,33 @@ async def test_a_card_that_raises_is_faulted_and_the_guest_goes_on(pc: BarePc) -
     assert "no such register" in fault.what
     assert isinstance(shutdown, CpuShutdown)
     assert pc.processor.read_memory(0x6000, 2) == b"\xff\xff"
+
+
+@pytest.mark.parametrize("what", ["in", "load"])
+async def test_a_card_that_returns_no_number_is_faulted(pc: BarePc, what: str) -> None:
+    def nothing(_place: int, _width: int) -> int:
+        return cast("int", None)
+
+    pc.probe.on_in = pc.probe.on_load = nothing
+    # in al,0E0h / mov al,[0A0000h] ; mov [6000h],al ; cli ; hlt
+    access = "e4e0" if what == "in" else "a000000a00"
+    pc.put(0x2000, access + "a200600000 fa f4")
+    pc.start(0x2000)
+    async with pc.running():
+        while len(pc.events) < 2:
+            await trio.lowlevel.checkpoint()
+    fault = pc.events[0]
+    assert isinstance(fault, CardFault)
+    assert "NoneType" in fault.what
+    assert pc.processor.read_memory(0x6000, 1) == b"\xff"
+
+
+async def test_a_value_wider_than_the_cycle_is_cut(pc: BarePc) -> None:
+    pc.probe.on_in = lambda port, width: -2
+    pc.put(0x2000, "31c0 e4e0 a300600000 fa f4")  # in al,0E0h ; mov [6000h],eax
+    pc.start(0x2000)
+    await pc.run_to_halt()
+    assert pc.dwords(0x6000, 1) == (0xFE,)
 
 
 async def test_a_cycle_that_raised_ends_the_slice(pc: BarePc) -> None:
