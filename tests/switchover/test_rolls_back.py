@@ -196,6 +196,7 @@ async def test_a_kernel_that_crashes_at_its_first_instruction_is_found_out(
     await guest.pass_time(20 * MS)
     report = await switchover(crashing(refkernel(2)))
     assert (report.outcome, report.phase) == ("rolled back", Phase.NEWINIT.name)
+    assert "triple fault" in report.reason
     await goes_on(guest, switchover)
 
 
