@@ -321,7 +321,8 @@ class SwitchoverCard(Card[SwitchoverState]):
             state.line += character
         if character == "\n" or len(state.line) >= LOG_LINE:
             self.slot.log.info("guest", says=state.line)
-            self._signal(LogLine(state.line))
+            if state.txn:
+                self._signal(LogLine(state.line))
             state.line = ""
 
     def _signal(self, signal: Signal) -> None:

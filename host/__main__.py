@@ -82,10 +82,12 @@ def main(argv: list[str] | None = None) -> Any:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output is gone, and so is the point of saying so
         return Exit.FAILED
-    except Exception as error:
+    except (Exception, BaseExceptionGroup) as error:
+        causes = _leaves(error)
+        if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
+            return Exit.INTERRUPTED
         from hotswap.bus.errors import HotswapError  # the board is not imported for --help
 
-        causes = _leaves(error)
         if not all(isinstance(cause, HotswapError) for cause in causes):
             raise
         for cause in causes:
@@ -93,9 +95,9 @@ def main(argv: list[str] | None = None) -> Any:
         return Exit.FAILED
 
 
-def _leaves(error: Exception) -> list[Exception]:
+def _leaves(error: BaseException) -> list[BaseException]:
     """The exceptions in a group, however deep; nurseries wrap what a task raises."""
-    if isinstance(error, ExceptionGroup):
+    if isinstance(error, BaseExceptionGroup):
         return [leaf for each in error.exceptions for leaf in _leaves(each)]
     return [error]
 

@@ -99,9 +99,11 @@ def switchover_command(
         words = "could be replaced by" if plan else "was replaced by"
         console.print(f"{result['from']} {words} {result['to']}")
         if not plan:
+            count = result["processes"]
             console.print(
                 f"blackout {result['blackout_ms']:.2f} ms, outputs held "
-                f"{result['outside_pause_ms']:.1f} ms, {result['processes']} processes went on"
+                f"{result['outside_pause_ms']:.1f} ms, "
+                f"{count} {'process' if count == 1 else 'processes'} went on"
             )
     return _say(reply, in_json=False)
 

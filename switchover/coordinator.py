@@ -74,6 +74,7 @@ class Switchover(Transaction):
             raise PhaseFailed(f"the blackout took longer than {allowed:g} ms") from None
         async with self._phase(Phase.PROBATION):
             await self._prove()
+        self._talk.end()
         self._release()
 
     def plan(self) -> Staged:

@@ -144,6 +144,20 @@ def test_wrong_use_is_one_line_that_names_the_thing(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["demo", "bench"])
+def test_ctrl_c_ends_a_long_command_without_a_traceback(command: str) -> None:
+    words = [*COMMAND, "--log", "info", command]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert "card inserted" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == Exit.INTERRUPTED
+    assert "Traceback" not in said
+
+
 def test_ctrl_c_ends_with_130(machine: Running) -> None:
     machine.process.send_signal(signal.SIGINT)
     assert machine.wait() == Exit.INTERRUPTED
