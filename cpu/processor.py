@@ -167,12 +167,12 @@ class Processor(Chip):
         if self._counted is not None:
             await wait_all_tasks_blocked()
             return
-        waiting = _others_wait()
-        await trio.lowlevel.checkpoint()  # host I/O that is ready wakes its task,
-        await trio.lowlevel.checkpoint()  # which has had its turn after this
-        if not waiting and not _others_wait():
-            self._longest = QUIET_SLICE
-            return
+        if not _others_wait():
+            await trio.lowlevel.checkpoint()  # host I/O that is ready wakes its task,
+            await trio.lowlevel.checkpoint()  # which has had its turn after this
+            if not _others_wait():
+                self._longest = QUIET_SLICE
+                return
         self._longest = SLICE
         with trio.move_on_after(TURNS) as turns:
             await wait_all_tasks_blocked()
