@@ -95,8 +95,9 @@ void paging_init(void)
     for (uint32_t index = DIRECT_MAP >> 22; pa < memory.top; index++) {
         uint32_t *table = (uint32_t *)early_frame();
         pgdir[index] = (uint32_t)table | PTE_P | PTE_W;
-        for (uint32_t *pte = table; pte < table + 1024; pte++, pa += PAGE)
-            *pte = pa | PTE_P | PTE_W;
+#pragma GCC unroll 8
+        for (uint32_t i = 0; i < 1024; i++, pa += PAGE)
+            table[i] = pa | PTE_P | PTE_W;
     }
     pgdir[0] = pgdir[DIRECT_MAP >> 22];
     write_cr3(kernel_pgdir);
