@@ -1,5 +1,6 @@
 """Whatever goes wrong in whatever phase ends back under the old kernel, with nothing lost."""
 
+import copy
 import hashlib
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -35,8 +36,8 @@ Exact = tuple[str, CpuState, BackplaneState]
 def exact_state(board: Board) -> Exact:
     """All that a guest could notice, but for the mailbox of the switchover itself.
 
-    Of the PIT its counters and of the RTC its cells: up to when they have looked for ticks is their
-    own bookkeeping.
+    Of the PIT its counters and of the RTC its cells as they read now: up to when they have looked
+    for ticks is their own bookkeeping.
     """
     memory = hashlib.blake2b()
     ram = board.processor.ram
@@ -46,7 +47,9 @@ def exact_state(board: Board) -> Exact:
     apart = ("switchover", "pit", "cmos")
     cards.slots = [slot for slot in cards.slots if slot.saved.card not in apart]
     memory.update(repr(board.slot("pit").card.state.counters).encode())
-    memory.update(board.slot("cmos").card.state.chip.cells)
+    clock = copy.deepcopy(board.slot("cmos").card.state.chip)
+    clock.settle(board.backplane.clock.now())
+    memory.update(clock.cells)
     return memory.hexdigest(), board.processor.take_state(), cards
 
 
