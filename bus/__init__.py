@@ -11,7 +11,9 @@ from .clock import Alarm, MachineClock
 from .code_engine import CodeEngine, CodeFault, CodeResult
 from .commands import Commands
 from .cycle import FLOATING, Cycle, MemoryRange, PortRange, Space, Width
-from .errors import BusError, CardError, GuestError, HotswapError, StateError
+from .disk import SECTOR, Disk, Medium
+from .errors import BusError, CardError, GuestError, HotswapError, MediaError, StateError
+from .frames import FRAME_MAX, FRAME_MIN, FrameInbox, FrameOutbox
 from .hookspecs import ENTRY_POINTS, hookimpl
 from .line import Edge, Lines, Wire
 from .pins import (
@@ -25,12 +27,15 @@ from .pins import (
 )
 from .slot import Slot
 from .state import SavedState, State
-from .stream import Inbox, Outbox
+from .stream import Inbox, Outbox, StreamState
 from .trace import BusTrace, CycleRecord, EdgeRecord, HostWrite
 
 __all__ = [
     "ENTRY_POINTS",
     "FLOATING",
+    "FRAME_MAX",
+    "FRAME_MIN",
+    "SECTOR",
     "Alarm",
     "Backplane",
     "BackplaneState",
@@ -50,8 +55,11 @@ __all__ = [
     "CpuShutdown",
     "Cycle",
     "CycleRecord",
+    "Disk",
     "Edge",
     "EdgeRecord",
+    "FrameInbox",
+    "FrameOutbox",
     "GuestError",
     "HostWrite",
     "HotswapError",
@@ -59,6 +67,8 @@ __all__ = [
     "InterruptController",
     "Lines",
     "MachineClock",
+    "MediaError",
+    "Medium",
     "Memory",
     "MemoryRange",
     "Outbox",
@@ -71,6 +81,7 @@ __all__ = [
     "Space",
     "State",
     "StateError",
+    "StreamState",
     "Width",
     "Wire",
     "hookimpl",

@@ -129,3 +129,4 @@ class Lines:
         """Put a snapshot back."""
         self.levels[:] = state.levels
         self._edges = list(state.edges)
+        self._sequence = max([self._sequence, *(edge.sequence for edge in self._edges)])

@@ -9,7 +9,15 @@ from __future__ import annotations
 
 import time
 
+import msgspec
 import trio
+
+
+class StreamState(msgspec.Struct, frozen=True):
+    """What is under way in a stream at one instant; `delivered` only of an `Outbox`."""
+
+    data: bytes
+    delivered: int = 0
 
 
 class Outbox:
@@ -109,6 +117,16 @@ class Outbox:
         """True while a mark is set."""
         return self._mark is not None
 
+    def snapshot(self) -> StreamState:
+        """The bytes that have not left, held or not."""
+        return StreamState(bytes(self._data), self.delivered)
+
+    def restore(self, state: StreamState) -> None:
+        """Put a snapshot back; a mark is lifted."""
+        self._data[:] = state.data
+        self.delivered = state.delivered
+        self.release()
+
     def _wake(self) -> None:
         self._changed.set()
         self._changed = trio.Event()
@@ -158,6 +176,16 @@ class Inbox:
     def release(self) -> None:
         """Forget the copy."""
         self._taken = None
+
+    def snapshot(self) -> StreamState:
+        """The bytes the card has not read."""
+        return StreamState(bytes(self._data))
+
+    def restore(self, state: StreamState) -> None:
+        """Put a snapshot back; a copy kept by `hold` is forgotten."""
+        self._data[:] = state.data
+        self._taken = None
+        self._wake()
 
     def _wake(self) -> None:
         self._changed.set()

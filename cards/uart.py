@@ -124,6 +124,8 @@ class UartState(State):
     """THRE has become true and neither IIR nor THR was touched since."""
     timed_out: bool = False
     """Four characters' time has passed since the FIFO was touched last."""
+    time_out_at: int | None = None
+    """When it will have; ns of machine time."""
     deltas: int = 0
     """The low half of the MSR."""
 
@@ -261,7 +263,8 @@ class Uart(Card[UartState]):
         state = self.state
         state.timed_out = False
         waiting = state.fcr & FCR.ENABLE and 0 < len(state.fifo) < self._trigger
-        self.slot.alarm.set(self.slot.clock.now() + 4 * self._character if waiting else None)
+        state.time_out_at = self.slot.clock.now() + 4 * self._character if waiting else None
+        self.slot.alarm.set(state.time_out_at)
 
     @property
     def _character(self) -> int:
@@ -347,8 +350,7 @@ class Uart(Card[UartState]):
 
     async def run(self, slot: Slot) -> None:
         """Receive, time out, and wait for the back end when it is behind."""
-        if not self.state.timed_out:
-            self._touched()  # the alarm is not part of the state
+        slot.alarm.set(self.state.time_out_at)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._receiver, slot)
             nursery.start_soon(self._timer, slot)
@@ -373,7 +375,7 @@ class Uart(Card[UartState]):
     async def _timer(self, slot: Slot) -> None:
         while True:
             await slot.alarm.wait()
-            self.state.timed_out = True
+            self.state.timed_out, self.state.time_out_at = True, None
             self._interrupt()
 
 

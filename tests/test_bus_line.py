@@ -150,3 +150,14 @@ def test_a_restored_snapshot_gives_the_same_edges_again(
         board.irq.restore(saved)
     assert board.irq.levels == levels
     assert board.irq.take() == edges
+
+
+def test_edges_after_a_restore_in_another_machine_come_after_those_of_the_snapshot() -> None:
+    old, new = Lines("IRQ", 16, lambda: 5), Lines("IRQ", 16, lambda: 5)
+    wire = old.lease(3, slot=1, card="a")
+    for _ in range(3):
+        wire.pulse()
+    new.restore(old.snapshot())
+    new.lease(3, slot=1, card="a").set(False)
+    new.sort()
+    assert [edge.level for edge in new.take()] == [True, False] * 3

@@ -233,3 +233,25 @@ async def test_a_card_is_woken_by_what_it_is_to_read_again() -> None:
         await wait_all_tasks_blocked()
         inbox.rewind()
     assert inbox.read(4) == b"data"
+
+
+def test_what_is_under_way_can_be_put_into_another_outbox() -> None:
+    out = Outbox()
+    out.write(b"gone and ")
+    out.take()
+    out.write(b"waiting")
+    out.hold()
+    out.write(b", held")
+    other = Outbox()
+    other.write(b"something else")
+    other.restore(out.snapshot())
+    assert (other.take(), other.delivered) == (b"waiting, held", 22)
+
+
+def test_what_was_not_read_can_be_put_into_another_inbox() -> None:
+    inbox, other = Inbox(), Inbox()
+    inbox.feed(b"abc")
+    inbox.read(1)
+    other.feed(b"x")
+    other.restore(inbox.snapshot())
+    assert other.read(9) == b"bc"

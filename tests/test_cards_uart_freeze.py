@@ -137,3 +137,18 @@ async def test_a_time_out_that_fell_into_a_freeze_comes_after_the_thaw(
     line.slot.backplane.thaw()
     await virtual_clock.advance(4 * CHARACTER)
     assert line.source() == TIME_OUT
+
+
+async def test_a_time_out_comes_when_it_would_have_come_without_the_freeze(
+    line: Line, virtual_clock: VirtualClock
+) -> None:
+    line.write(FCR, 0x81)
+    line.write(IER, 0x01)
+    line.slot.input.feed(b"a")
+    await virtual_clock.advance(3 * CHARACTER)
+    await line.slot.backplane.quiesce(each=1, total=1)
+    line.slot.backplane.thaw()
+    await virtual_clock.advance(CHARACTER - 10)
+    assert not line.irq
+    await virtual_clock.advance(10 + 4)
+    assert line.source() == TIME_OUT
