@@ -17,6 +17,7 @@ import trio
 from .card import Card, Resources
 from .clock import MachineClock
 from .cycle import Cycle, Space
+from .disk import Disk
 from .errors import BusError, CardError
 from .line import Lines, LinesState
 from .pins import BoardEvent, CpuPins, InterruptController, Memory
@@ -92,6 +93,7 @@ class Backplane:
         except BusError:
             self._release_lines(slot)
             raise
+        slot.disks = [Disk() for _ in range(resources.disks)]
         card.slot = slot
         self._leases[number] = resources
         self.slots[number] = slot
@@ -273,18 +275,24 @@ class Backplane:
         for slot in self.slots.values():
             slot.output.hold()
             slot.input.hold()
+            for disk in slot.disks:
+                disk.hold()
 
     def rewind_streams(self) -> None:
         """Back to the hold: what was written since is forgotten, what was read is there again."""
         for slot in self.slots.values():
             slot.output.rewind()
             slot.input.rewind()
+            for disk in slot.disks:
+                disk.rewind()
 
     def release_streams(self) -> None:
         """Let everything out, forget the copies."""
         for slot in self.slots.values():
             slot.output.release()
             slot.input.release()
+            for disk in slot.disks:
+                disk.release()
 
 
 def _resources(card: Card[Any]) -> Resources:

@@ -35,13 +35,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Resources(msgspec.Struct, frozen=True):
-    """What a card leases from the backplane. `cycle_width` is its data path in bytes."""
+    """What a card leases from the backplane.
+
+    `cycle_width` is its data path in bytes, `disks` the number of its drives.
+    """
 
     ports: Sequence[PortRange] = ()
     irqs: Sequence[int] = ()
     drqs: Sequence[int] = ()
     windows: Sequence[MemoryRange] = ()
     cycle_width: Width = 1
+    disks: int = 0
 
 
 S = TypeVar("S", bound=State)

@@ -31,5 +31,9 @@ class StateError(HotswapError):
     """A card's saved state does not fit the card: wrong card, newer version, damaged fields."""
 
 
+class MediaError(HotswapError):
+    """A disk image cannot be opened, read or written; the message names it and the reason."""
+
+
 class GuestError(HotswapError):
     """The guest ended in a way a real PC would not survive: triple fault, HLT with IF=0."""

@@ -19,6 +19,7 @@ import trio
 from .card import Card, Policy
 from .clock import Alarm, MachineClock
 from .commands import Commands
+from .disk import Disk
 from .line import Wire
 from .pins import CardFault
 from .state import SavedState
@@ -49,6 +50,7 @@ class Slot:
         self.input = Inbox()
         self.irqs: list[Wire] = []
         self.drqs: list[Wire] = []
+        self.disks: list[Disk] = []
         self.fault: CardFault | None = None
         self.needs_reset = False
         self.alarm: Alarm = backplane.clock.alarm(number)
