@@ -13,7 +13,7 @@ from .commands import Commands
 from .cycle import FLOATING, Cycle, MemoryRange, PortRange, Space, Width
 from .disk import SECTOR, Disk, Medium
 from .errors import BusError, CardError, GuestError, HotswapError, MediaError, StateError
-from .frames import FRAME_MAX, FRAME_MIN, FrameInbox, FrameOutbox
+from .frames import FRAME_MAX, FRAME_MIN, FrameInbox, FrameOutbox, FramesState
 from .hookspecs import ENTRY_POINTS, hookimpl
 from .line import Edge, Lines, Wire
 from .pins import (
@@ -60,6 +60,7 @@ __all__ = [
     "EdgeRecord",
     "FrameInbox",
     "FrameOutbox",
+    "FramesState",
     "GuestError",
     "HostWrite",
     "HotswapError",

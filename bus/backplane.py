@@ -275,6 +275,8 @@ class Backplane:
         for slot in self.slots.values():
             slot.output.hold()
             slot.input.hold()
+            slot.frames_out.hold()
+            slot.frames_in.hold()
             for disk in slot.disks:
                 disk.hold()
 
@@ -283,6 +285,8 @@ class Backplane:
         for slot in self.slots.values():
             slot.output.rewind()
             slot.input.rewind()
+            slot.frames_out.rewind()
+            slot.frames_in.rewind()
             for disk in slot.disks:
                 disk.rewind()
 
@@ -291,6 +295,8 @@ class Backplane:
         for slot in self.slots.values():
             slot.output.release()
             slot.input.release()
+            slot.frames_out.release()
+            slot.frames_in.release()
             for disk in slot.disks:
                 disk.release()
 

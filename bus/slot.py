@@ -20,6 +20,7 @@ from .card import Card, Policy
 from .clock import Alarm, MachineClock
 from .commands import Commands
 from .disk import Disk
+from .frames import FrameInbox, FrameOutbox
 from .line import Wire
 from .pins import CardFault
 from .state import SavedState
@@ -48,6 +49,8 @@ class Slot:
         self.commands: Commands[Any] = Commands()
         self.output = Outbox()
         self.input = Inbox()
+        self.frames_out = FrameOutbox()
+        self.frames_in = FrameInbox()
         self.irqs: list[Wire] = []
         self.drqs: list[Wire] = []
         self.disks: list[Disk] = []
