@@ -24,6 +24,7 @@ from hotswap.bus import (
     open_backplane,
 )
 from hotswap.cpu import InstructionTime, Processor, Ram, RealTime
+from hotswap.switchover.errors import Refused
 from hotswap.switchover.image import KernelImage
 from hotswap.switchover.machine import Machine, kernel_name
 from hotswap.switchover.memory import MIB, RAM_MIN, MemoryPlan, plan_memory
@@ -31,7 +32,7 @@ from hotswap.switchover.memory import MIB, RAM_MIN, MemoryPlan, plan_memory
 from .backends import SerialBackEnd, open_backend
 from .discovery import make_card
 from .exits import Exit, debug_exit_status
-from .loader import BOOTLOADER_MAGIC, load_kernel
+from .loader import BOOTLOADER_MAGIC, Loaded, load_kernel
 
 T = TypeVar("T")
 
@@ -50,6 +51,8 @@ class BoardConfig(msgspec.Struct, frozen=True):
     rate: int = 100_000_000
     wall_clock: int | None = None
     name: str = "machine"
+    switchover: bool = True
+    """Whether memory is kept for switchovers, and the card for them is plugged in."""
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -74,7 +77,9 @@ class Board:
         self.backplane = backplane
         self.processor = processor
         self.plan: MemoryPlan | None = (
-            plan_memory(processor.ram.size) if processor.ram.size >= RAM_MIN else None
+            plan_memory(processor.ram.size)
+            if config.switchover and processor.ram.size >= RAM_MIN
+            else None
         )
         self.nursery = nursery
         self._timebase = timebase
@@ -101,10 +106,24 @@ class Board:
             self._machine = Machine(processor, self.backplane, self.plan, kernel)
         self.nursery.start_soon(processor.run, name="cpu")
 
+    def start(self, loaded: Loaded) -> None:
+        """Start a guest that no switchover can replace: store its images, run the CPU task."""
+        for address, content in loaded.stores:
+            self.processor.write_memory(address, content, by="loader")
+        self.processor.flat32(loaded.entry, loaded.stack, **loaded.registers)
+        if loaded.gdt is not None:
+            self.processor.load_gdt(*loaded.gdt)
+        self.nursery.start_soon(self.processor.run, name="cpu")
+
     @property
     def machine(self) -> Machine:
         """What a switchover works on. Raises Refused with the reason when there is none."""
         if self._machine is None:
+            if not self.config.switchover:
+                raise Refused(
+                    "what runs here takes no part in switchovers",
+                    "boot a kernel with an LKUS note to replace it",
+                )
             plan_memory(self.processor.ram.size)  # says that the RAM is too small
             raise RuntimeError("boot() comes first")
         return self._machine

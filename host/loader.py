@@ -10,6 +10,8 @@ import os
 import struct
 from collections.abc import Callable
 
+import msgspec
+
 from hotswap.bus import HotswapError
 from hotswap.switchover.image import KernelImage
 from hotswap.switchover.memory import MIB, MemoryPlan
@@ -21,11 +23,28 @@ _AVAILABLE, _RESERVED = 1, 2
 _FLAGS = 1 << 0 | 1 << 2 | 1 << 3 | 1 << 6 | 1 << 9  # mem, cmdline, mods, mmap, loader name
 PAGE = 4096
 
+EBDA = 0x9FC00  # the extended BIOS data area: the last KiB of base memory
+BASE_KIB = 640 - 1
+
 Store = Callable[[int, bytes], None]
 
 
 class LoadError(HotswapError):
-    """The images do not fit into the machine's memory."""
+    """An image cannot be started: which, why, and what to do about it."""
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """Images ready to start: what goes where in RAM, and how the processor finds itself there.
+
+    Flat protected mode at `entry`; `gdt` is base and limit, None for selectors that must not be
+    loaded again. `registers` by name, others are 0.
+    """
+
+    stores: tuple[tuple[int, bytes], ...]
+    entry: int
+    stack: int
+    registers: dict[str, int]
+    gdt: tuple[int, int] | None = None
 
 
 def load_kernel(
@@ -49,7 +68,7 @@ def load_kernel(
     store(image.load_lo, image.content)
     if initrd:
         store(initrd_lo, initrd)
-    areas = _areas(ram, top)
+    areas = memory_areas(ram, top)
     maps = b"".join(struct.pack("<IQQI", 20, lo, size, kind) for lo, size, kind in areas)
     modules = struct.pack("<IIII", initrd_lo, initrd_lo + len(initrd), 0, 0) if initrd else b""
     at = INFO_PA + 0x100
@@ -62,20 +81,26 @@ def load_kernel(
     store(line_pa, command_line)
     info = struct.pack(
         "<IIIIIII16xIIIIII",
-        _FLAGS, 640 - 1, (top - MIB) // 1024, 0, line_pa, len(modules) // 16, places[1],
+        _FLAGS, BASE_KIB, (top - MIB) // 1024, 0, line_pa, len(modules) // 16, places[1],
         len(maps), places[0], 0, 0, 0, places[2],
     )  # fmt: skip
     store(INFO_PA, info.ljust(0x80, b"\0"))
     return INFO_PA
 
 
-def _areas(ram: int, top: int) -> list[tuple[int, int, int]]:
+def memory_areas(ram: int, top: int) -> list[tuple[int, int, int]]:
+    """(start, size, kind) as E820 of a BIOS tells: 1 is free; [top, ram) is reserved."""
     areas = [
-        (0, 0x9FC00, _AVAILABLE),
-        (0x9FC00, 0x400, _RESERVED),
+        (0, EBDA, _AVAILABLE),
+        (EBDA, 0x400, _RESERVED),
         (0xF0000, 0x10000, _RESERVED),
         (MIB, top - MIB, _AVAILABLE),
     ]
     if top < ram:
         areas.append((top, ram - top, _RESERVED))
     return areas
+
+
+def bios_areas() -> list[tuple[int, bytes]]:
+    """What kernels look up in the BIOS data area: where the extended one is, KiB of base memory."""
+    return [(0x40E, struct.pack("<H", EBDA >> 4)), (0x413, struct.pack("<H", BASE_KIB))]

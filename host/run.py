@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import Literal
 
 import click
 import trio
 
-from hotswap.switchover.image import load_image
+from hotswap.switchover.image import KernelImage
 from hotswap.switchover.memory import MIB
 
 from .backends import open_backend
@@ -16,6 +17,8 @@ from .board import Board, BoardConfig, open_board
 from .control import serve_control
 from .exits import Exit
 from .loader import LoadError
+from .loader_image import recognise
+from .loader_linux import LinuxImage, load_linux
 from .operator import answer_for, replied_for
 
 
@@ -48,22 +51,29 @@ def run_command(
     control: Path | None,
     deterministic: bool,
 ) -> int:
-    """Boot the kernel ELF in IMAGE (Multiboot 1) and stay until it ends.
+    """Boot the kernel in IMAGE (Multiboot 1 ELF, Linux bzImage or vmlinux) and stay until it ends.
 
     The kernel ends the run by the debug-exit port, or by crashing; you do by Ctrl-C.
     """
-    config = BoardConfig(
-        memory=memory, cpu="586" if cpu == "586" else "486", deterministic=deterministic
-    )
+    model: Literal["486", "586"] = "586" if cpu == "586" else "486"
 
     async def session() -> int:
-        kernel = load_image(image, ram=memory * MIB)
+        kernel = recognise(image, ram=memory * MIB)
         disk = await read_initrd(initrd) if initrd else b""
+        linux = None
+        if isinstance(kernel, LinuxImage):
+            linux = load_linux(kernel, disk, append, memory * MIB)
+        config = BoardConfig(
+            memory=memory, cpu=model, deterministic=deterministic, switchover=linux is None
+        )
         backend = await open_backend(serial)
         if not serial.startswith("stdio"):
             click.echo(f"serial port: {backend.name}", err=True)
         async with open_board(config, backend) as board:
-            board.boot(kernel, initrd=disk, append=append)
+            if linux is not None:
+                board.start(linux)
+            elif isinstance(kernel, KernelImage):
+                board.boot(kernel, initrd=disk, append=append)
             return await _attend(board, timeout, control)
 
     return trio.run(session, restrict_keyboard_interrupt_to_checkpoints=True)
