@@ -12,6 +12,7 @@ from .code_engine import CodeEngine, CodeFault, CodeResult
 from .commands import Commands
 from .cycle import FLOATING, Cycle, MemoryRange, PortRange, Space, Width
 from .disk import SECTOR, Disk, Medium
+from .dma import DmaAcknowledge, DmaController
 from .errors import BusError, CardError, GuestError, HotswapError, MediaError, StateError
 from .frames import FRAME_MAX, FRAME_MIN, FrameInbox, FrameOutbox, FramesState
 from .hookspecs import ENTRY_POINTS, hookimpl
@@ -56,6 +57,8 @@ __all__ = [
     "Cycle",
     "CycleRecord",
     "Disk",
+    "DmaAcknowledge",
+    "DmaController",
     "Edge",
     "EdgeRecord",
     "FrameInbox",

@@ -18,6 +18,7 @@ from .card import Card, Resources
 from .clock import MachineClock
 from .cycle import Cycle, Space
 from .disk import Disk
+from .dma import DmaAcknowledge, DmaController
 from .errors import BusError, CardError
 from .line import Lines, LinesState
 from .pins import BoardEvent, CpuPins, InterruptController, Memory
@@ -47,6 +48,7 @@ class Backplane:
         self.drq = Lines("DRQ", 8, clock.now)
         self.slots: dict[int, Slot] = {}
         self.controller: InterruptController | None = None
+        self.dma: DmaController | None = None
         self.cpu: CpuPins | None = None
         self.memory: Memory | None = None
         self.in_slice = False
@@ -64,6 +66,7 @@ class Backplane:
         self._listeners: list[Callable[[BoardEvent], None]] = []
         self._log = structlog.get_logger()
         self.irq.on_edge = self._irq_edge
+        self.drq.on_edge = self._drq_edge
 
     # -- slots --------------------------------------------------------------------------------
 
@@ -145,6 +148,8 @@ class Backplane:
         card: object = slot.card
         if self.controller is card:
             self.controller = None
+        if self.dma is card:
+            self.dma = None
         slot.freeze(trio.current_time())
 
     def _release_lines(self, slot: Slot) -> None:
@@ -208,10 +213,22 @@ class Backplane:
         else:  # tasks run in no fixed order: the CPU sorts the edges before it takes them
             self.cpu.kick()
 
+    def _drq_edge(self) -> None:
+        if self.dma is not None:
+            self.kick()
+
     def settle_order(self) -> None:
-        """Put the edges raised between two slices into their fixed order."""
+        """Put the edges raised between two slices into their fixed order; then DMA has its turn."""
         self.irq.sort()
         self.drq.sort()
+        if self.dma is not None:
+            self.dma.serve()
+
+    def acknowledge_dma(self, line: int) -> DmaAcknowledge:
+        """DACK of DRQ `line`, as it is plugged now."""
+        number = self.drq.holder(line)
+        slot = None if number is None else self.slots.get(number)
+        return DmaAcknowledge(line, slot if slot is not None and slot.fault is None else None)
 
     # -- events -------------------------------------------------------------------------------
 

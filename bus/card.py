@@ -114,6 +114,21 @@ class Card(Generic[S]):
     def memory_write(self, address: int, width: int, value: int) -> None:
         """Store into one of the card's memory windows."""
 
+    def dma_read(self, line: int, size: int) -> bytes:
+        """Up to `size` bytes for memory, in the DMA controller's turn; fewer are a pause.
+
+        As a bus cycle: it may touch nothing but this card and must be quick. On DRQ 5 to 7 the bus
+        is 16 bits wide and sizes are even.
+        """
+        return b""
+
+    def dma_write(self, line: int, content: bytes, terminal: bool) -> int:
+        """Take bytes from memory; returns how many. `terminal`: TC comes with the last of them."""
+        return 0
+
+    def dma_end(self, line: int) -> None:
+        """TC: all that was programmed has been moved; comes after the last of it."""
+
     async def run(self, slot: Slot) -> None:
         """The card's own task, from thaw to freeze. Returning early is fine."""
         await trio.sleep_forever()

@@ -88,6 +88,16 @@ class Lines:
         wire = self._wires[line] = Wire(self, line, slot, card)
         return wire
 
+    def holder(self, line: int) -> int | None:
+        """The number of the slot that drives `line`."""
+        wire = self._wires.get(line)
+        return None if wire is None else wire.slot
+
+    @property
+    def held(self) -> bool:
+        """True while edges are latched instead of handed out."""
+        return self._held
+
     def release(self, wire: Wire) -> None:
         """End a lease: the pull-down takes the line low, and the wire drives nothing any more."""
         wire.set(False)

@@ -78,6 +78,11 @@ class Slot:
         """The card's first IRQ line."""
         return self.irqs[0]
 
+    @property
+    def drq(self) -> Wire:
+        """The card's first DRQ line."""
+        return self.drqs[0]
+
     def new_alarm(self) -> Alarm:
         """A further alarm, for cards with more than one timer."""
         alarm = self.clock.alarm(self.number)
