@@ -21,7 +21,7 @@ from .symbols import open_engine
 
 def run_cured(code: bytes, at: int, ram: int) -> float:
     """Seconds the cured engine takes for flat 32-bit `code` at `at` to reach its HLT."""
-    engine = Engine("486", ram)
+    engine = Engine("486")
     memory = map_pages(ram)
     try:
         symbols = engine.core.symbols

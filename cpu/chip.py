@@ -42,7 +42,7 @@ class Chip:
         self.capabilities: Capabilities = probe()
         wanted = self.capabilities.fast_stores if fast_stores is None else fast_stores
         self.ram = ram
-        self.engine = engine = Engine(model, ram.size, fast_stores=wanted)
+        self.engine = engine = Engine(model, fast_stores=wanted)
         self._backplane = backplane
         self._clock = clock
         self._counted = clock if isinstance(clock, InstructionTime) else None
@@ -194,6 +194,21 @@ class Chip:
     def translations(self) -> TranslationMeter:
         """Measure, while the meter is entered, what translating costs."""
         return TranslationMeter(self.engine.core)
+
+    def map_ram(self, start: int, size: int) -> memoryview:
+        """New, zeroed RAM of a card, outside guest RAM; see `Memory`. Between slices only.
+
+        Raises `MemoryBoundsError`.
+        """
+        return self._memory.map_ram(start, size)
+
+    def map_rom(self, start: int, content: bytes) -> None:
+        """A ROM outside guest RAM, whole pages; see `Memory`. Raises `MemoryBoundsError`."""
+        self._memory.map_rom(start, content)
+
+    def unmap(self, start: int) -> None:
+        """Give what was mapped at `start` back to the bus. Raises `MemoryBoundsError`."""
+        self._memory.unmap(start)
 
     def window(self, start: int, size: int, *, by: str = "card") -> RamWindow:
         """Lend `size` bytes of RAM, to be revoked by the lender. Raises `MemoryBoundsError`."""

@@ -114,8 +114,15 @@ class Core:
         offset: int = getattr(Env, name).offset
         return self.env_address + offset
 
-    def hook(self, kind: int, address: int, instruction: int | None = None) -> None:
-        """Install the native function at `address` as a hook on all addresses."""
+    def hook(
+        self,
+        kind: int,
+        address: int,
+        instruction: int | None = None,
+        *,
+        span: tuple[int, int] = (1, 0),
+    ) -> None:
+        """Install the native function at `address` as a hook, on all addresses or first to last."""
         handle = ctypes.c_size_t()
         arguments = [
             ctypes.c_void_p(self.handle),
@@ -123,8 +130,8 @@ class Core:
             ctypes.c_int(kind),
             ctypes.c_void_p(address),
             ctypes.c_void_p(None),
-            ctypes.c_uint64(1),
-            ctypes.c_uint64(0),
+            ctypes.c_uint64(span[0]),
+            ctypes.c_uint64(span[1]),
         ]
         if instruction is not None:
             arguments.append(ctypes.c_int(instruction))

@@ -28,7 +28,7 @@ class Engine:
     `fast_stores` False leaves that cure out: right, but slow.
     """
 
-    def __init__(self, model: Model, ram_size: int, *, fast_stores: bool = True) -> None:
+    def __init__(self, model: Model, *, fast_stores: bool = True) -> None:
         self.core = core = Core(model)
         install_block_exits(core)
         self.delivery = Delivery(core)
@@ -37,7 +37,7 @@ class Engine:
         self.stores_reason = "switched off"
         if fast_stores:
             try:
-                self.stores = FastStores(core, ram_size)
+                self.stores = FastStores(core)
                 self.stores_reason = ""
             except UnsupportedEngine as error:
                 self.stores_reason = str(error)

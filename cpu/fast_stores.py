@@ -17,11 +17,11 @@ _AGED = bytes([0, 2, 0, *[0] * 253])
 
 
 class FastStores:
-    """Keeps one mark per physical page of RAM: 0 data, 1 code, 2 code not fetched from lately."""
+    """Keeps one mark per physical page: 0 data, 1 code, 2 code not fetched from lately."""
 
-    def __init__(self, core: Core, ram_size: int) -> None:
+    def __init__(self, core: Core) -> None:
         self._core = core
-        self._pages = ram_size // PAGE
+        self._pages = (1 << 32) // PAGE  # RAM, and what cards have mapped anywhere
         self._parameters = core.parameters
         table = core.common.icount_decr_ptr - _MMU_MODES * _TLB_SIZE
         _check_tlb(table)
@@ -55,18 +55,18 @@ class FastStores:
             return []
         return [first + i for i, mark in enumerate(marks) if mark]
 
-    def age(self) -> list[int]:
-        """Pages not fetched from since the last call, now data again.
+    def age(self, first: int, count: int) -> list[int]:
+        """Of `count` pages from `first`, those not fetched from since the last call: data again.
 
         The caller drops their translations. Call it between slices.
         """
-        marks = bytes(self._view)
+        marks = bytes(self._view[first : first + count])
         stale, at = [], marks.find(2)
         while at >= 0:
-            stale.append(at)
+            stale.append(first + at)
             at = marks.find(2, at + 1)
         if stale or 1 in marks:
-            self._view[:] = marks.translate(_AGED)
+            self._view[first : first + count] = marks.translate(_AGED)
             self._core.symbols.tlb_flush(self._core.cs)
         return stale
 

@@ -108,7 +108,7 @@ class _Bench:
 
 @contextmanager
 def _bench(model: Model, *, fast_stores: bool) -> Iterator[_Bench]:
-    engine = Engine(model, _SIZE, fast_stores=fast_stores)
+    engine = Engine(model, fast_stores=fast_stores)
     memory = map_pages(_SIZE)
     try:
         engine.core.symbols.uc_mem_map_ptr(engine.core.handle, 0, _SIZE, UC_PROT_ALL, memory)

@@ -171,8 +171,8 @@ async def test_a_page_is_code_from_its_first_fetch_until_it_has_aged(pc: BarePc)
     pc.start(0x2000)
     await pc.run_to_halt()
     assert [stores.is_code(page) for page in (2, 3, 6)] == [True, True, False]
-    assert stores.age() == []
-    assert stores.age() == [2, 3]
+    assert stores.age(0, 4096) == []
+    assert stores.age(0, 4096) == [2, 3]
     assert [stores.is_code(page) for page in (2, 3, 6)] == [False, False, False]
 
 
