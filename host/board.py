@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
@@ -53,6 +53,14 @@ class BoardConfig(msgspec.Struct, frozen=True):
     name: str = "machine"
     switchover: bool = True
     """Whether memory is kept for switchovers, and the card for them is plugged in."""
+
+
+class PlugIn(msgspec.Struct, frozen=True):
+    """A card, the slot it goes into, its settings."""
+
+    slot: int
+    card: str
+    settings: dict[str, Any]
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -113,6 +121,18 @@ class Board:
         self.processor.flat32(loaded.entry, loaded.stack, **loaded.registers)
         if loaded.gdt is not None:
             self.processor.load_gdt(*loaded.gdt)
+        self.nursery.start_soon(self.processor.run, name="cpu")
+
+    def go_on(self, now: int, kernel: KernelImage | None, switchovers: int) -> None:
+        """Run the CPU task from a state that was put back, which was taken at `now` (ns).
+
+        `kernel` is what a switchover would replace, `switchovers` how many there were.
+        """
+        if isinstance(self._timebase, RealTime):
+            self._timebase.move_to(now)
+        if self.plan is not None and kernel is not None:
+            self._machine = Machine(self.processor, self.backplane, self.plan, kernel, switchovers)
+        self.backplane.thaw()
         self.nursery.start_soon(self.processor.run, name="cpu")
 
     @property
@@ -242,11 +262,13 @@ class Board:
 async def open_board(
     config: BoardConfig = BoardConfig(),  # noqa: B008 (frozen)
     serial: SerialBackEnd | None = None,
+    cards: Sequence[PlugIn] | None = None,
 ) -> AsyncIterator[Board]:
     """A machine with the usual cards, not booted yet; it is gone when the block ends.
 
-    The first serial port goes to `serial`, by default to memory. Raises `UnsupportedEngine`,
-    `PluginError`.
+    The first serial port goes to `serial`, by default to memory. With `cards`, those are plugged
+    in instead of the usual ones, and stay frozen until `go_on`. Raises `UnsupportedEngine`,
+    `PluginError`, `BusError`.
     """
     timebase = InstructionTime(config.rate) if config.deterministic else RealTime()
     backend = serial or await open_backend("memory")
@@ -257,14 +279,27 @@ async def open_board(
             async with trio.open_nursery() as nursery:
                 board = Board(config, nursery, backplane, processor, timebase)
                 with backplane.listening(board.on_event):
-                    await _plug_usual_cards(board)
-                    nursery.start_soon(board.obey_debug_exit)
-                    uart = board.serial
-                    nursery.start_soon(backend.serve, uart.input, uart.output)
+                    if cards is None:
+                        await _plug_usual_cards(board)
+                    else:
+                        await _plug_frozen(board, cards)
+                    titles = {slot.title for slot in backplane.slots.values()}
+                    if "debugexit" in titles:
+                        nursery.start_soon(board.obey_debug_exit)
+                    if "uart" in titles:
+                        uart = board.serial
+                        nursery.start_soon(backend.serve, uart.input, uart.output)
                     try:
                         yield board
                     finally:
                         nursery.cancel_scope.cancel()
+
+
+async def _plug_frozen(board: Board, cards: Sequence[PlugIn]) -> None:
+    backplane = board.backplane
+    await backplane.quiesce(each=0, total=0)
+    for plug in cards:
+        await backplane.insert(make_card(plug.card, plug.settings), plug.slot)
 
 
 async def _plug_usual_cards(board: Board) -> None:
