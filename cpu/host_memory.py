@@ -58,6 +58,15 @@ def drop_pages(address: int, size: int) -> None:
     _check(_libc.madvise(address, size, mmap.MADV_DONTNEED), "madvise")
 
 
+def rewrite_sealed(address: int, content: bytes) -> None:
+    """Write to a page the dynamic linker made read-only, and seal it again. Raises `OSError`."""
+    start = address & -PAGE
+    size = (address + len(content) - start + PAGE - 1) & -PAGE
+    _check(_libc.mprotect(start, size, mmap.PROT_READ | mmap.PROT_WRITE), "mprotect")
+    ctypes.memmove(address, content, len(content))
+    _check(_libc.mprotect(start, size, mmap.PROT_READ), "mprotect")
+
+
 def make_executable(address: int, size: int) -> None:
     """Turn writable pages into executable ones. Raises `OSError` where the host forbids it."""
     _check(_libc.mprotect(address, size, mmap.PROT_READ | mmap.PROT_EXEC), "mprotect")

@@ -153,7 +153,8 @@ class Env(ctypes.Structure):
         ("_svm", c_uint32 * 15),
         ("retaddr", c_uint64),  # host address, scratch of a page walk
         ("_end_reset_fields", c_int32),
-        ("_cpuid", c_uint32 * 15),
+        ("_cpuid", c_uint32 * 14),
+        ("cpuid_version", c_uint32),
         ("features", c_uint64 * 40),
     )
     regs: ctypes.Array[c_uint64]
@@ -206,7 +207,9 @@ class Env(ctypes.Structure):
     breakpoints: ctypes.Array[c_uint64]
     old_exception: int
     retaddr: int
+    cpuid_version: int
     features: ctypes.Array[c_uint64]
+    """EDX, then ECX of CPUID function 1, and further ones."""
 
 
 class Common(ctypes.Structure):

@@ -1,0 +1,104 @@
+"""Fourth cure: instructions the engine gets wrong, or has on models that do not.
+
+What an instruction does is a function of the engine's, and the translator finds its address in two
+tables: its own linkage table (.got), and the engine's list of functions translated code may call
+(in .data.rel.ro). Both are sealed once the library is loaded; they are opened, thunks/instructions.c
+is entered into both, and they are sealed again. It costs nothing where none of these instructions
+is used.
+
+This is for the whole process, and for engines made from then on: a program that uses Unicorn beside
+hotswap makes its own engines after `probe()`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from elftools.elf.elffile import ELFFile
+
+from .errors import UnsupportedEngine
+from .host_memory import rewrite_sealed
+from .native import Thunks
+from .registers import Env
+from .symbols import Symbols
+
+REPLACED = (
+    "read_eflags",
+    "fwait",
+    "fnclex",
+    "fninit",
+    "fsave",
+    "frstor",
+    "fldenv",
+    "read_crN",
+    "write_crN",
+    "set_dr",
+    "invlpg",
+    "rdmsr",
+    "wrmsr",
+)
+_TABLES = (".got", ".data.rel.ro")
+
+
+@cache
+def mend_instructions() -> None:
+    """Replace the functions. Raises `UnsupportedEngine`, then nothing was changed."""
+    symbols, thunks = Symbols(), Thunks()
+    p = thunks.parameters
+    p.stop = symbols.address_of("uc_emu_stop")
+    p.raise_exception_at = symbols.address_of("raise_exception_ra")
+    p.at_cr0 = Env.cr.offset
+    p.at_fpus = Env.fpus.offset
+    p.at_hflags2 = Env.hflags2.offset
+    p.at_version = Env.cpuid_version.offset
+    p.at_features = Env.features.offset
+    p.at_uc = Env.uc.offset
+    tables = _tables(symbols)
+    changes: list[tuple[int, int]] = []
+    for name in REPLACED:
+        original = symbols.address_of(f"helper_{name}")
+        for section, start, content in tables:
+            changes.append((_only_place(name, original, section, start, content), thunks.entry(name)))
+        if name != "fwait":  # of which nothing is left
+            setattr(p, name, original)
+    try:
+        for place, function in changes:
+            rewrite_sealed(place, struct.pack("<Q", function))
+    except OSError as error:
+        raise UnsupportedEngine(
+            f"the host does not let the engine's tables be changed ({error}); allow mprotect"
+        ) from error
+
+
+def _only_place(name: str, function: int, section: str, start: int, content: bytes) -> int:
+    wanted = struct.pack("<Q", function)
+    if content.count(wanted) != 1:
+        raise UnsupportedEngine(
+            f"the engine's helper_{name} stands in {content.count(wanted)} places of {section}, not 1"
+        )
+    return start + content.index(wanted)
+
+
+def _tables(symbols: Symbols) -> list[tuple[str, int, bytes]]:
+    """Name, address and content of each table."""
+    base = symbols.load_address()
+    with Path(symbols.file).open("rb") as file:
+        elf: Any = ELFFile(file)
+        sections = [elf.get_section_by_name(name) for name in _TABLES]
+        sealed = [
+            range(segment["p_vaddr"], segment["p_vaddr"] + segment["p_memsz"])
+            for segment in elf.iter_segments("PT_GNU_RELRO")
+        ]
+        spans = [(s["sh_addr"], s["sh_size"]) for s in sections if s is not None]
+    if len(spans) != len(_TABLES) or not all(
+        any(start in seal and start + size - 1 in seal for seal in sealed) for start, size in spans
+    ):
+        raise UnsupportedEngine("the engine was linked in another way: its tables are elsewhere")
+    return [
+        (name, base + start, ctypes.string_at(base + start, size))
+        for name, (start, size) in zip(_TABLES, spans, strict=True)
+    ]

@@ -1,0 +1,121 @@
+/*
+ * Instructions the engine gets wrong, or has on models that do not.
+ *
+ * These stand in for functions of the engine that translated code calls. There is one copy of them
+ * for all engines of the process: what they know of a processor is in `env`, and of P they read
+ * only what cpu/instructions.py has set. A function that faults looks for its caller's translated
+ * block by its return address, so the engine's own are entered by a jump (gcc's tail call).
+ */
+#include "thunks.h"
+
+enum {
+    CR0_NE = 1 << 5,
+    CR0_486 = 1 << 29 | 1 << 30 | 1 << 18 | 1 << 16 | CR0_NE,    /* NW, CD, AM, WP, NE */
+    FPUS_ES = 1 << 7,             /* an unmasked x87 error is pending */
+    HF2_IGNNE = 1 << 7,
+    DR7 = 7,
+    EXCP_UD = 6,
+    EXCP_MF = 16,
+    FEATURE_MSR = 1 << 5,
+};
+
+#define FIELD(type, at) (*(type *)((u8 *)env + P.at))
+#define IS_386 ((FIELD(u32, at_version) >> 8 & 15) == 3)
+#define FAULT(vector) P.raise_exception_at(env, vector, (u64)__builtin_return_address(0))
+
+/* PUSHF: the engine's pushes RF and VM, which the chip reads as 0; the 386 has neither AC nor ID. */
+u64 ENTRY(read_eflags)(void *env)
+{
+    u64 eflags = P.read_eflags(env) & ~(u64)(EFLAGS_RF | EFLAGS_VM);
+
+    return IS_386 ? eflags & ~(u64)(EFLAGS_AC | EFLAGS_ID) : eflags;
+}
+
+/* FWAIT, and x87 instructions with it: with CR0.NE clear this is FERR#, see main_loop(). */
+void ENTRY(fwait)(void *env)
+{
+    if ((FIELD(u16, at_fpus) & FPUS_ES) &&
+        ((FIELD(u64, at_cr0) & CR0_NE) || !(FIELD(u32, at_hflags2) & HF2_IGNNE)))
+        FAULT(EXCP_MF);
+}
+
+/* What clears the error drops FERR#, and the board then drops IGNNE#. */
+#define CLEARS_ERROR FIELD(u32, at_hflags2) &= ~HF2_IGNNE
+
+void ENTRY(fnclex)(void *env)
+{
+    CLEARS_ERROR;
+    P.fnclex(env);
+}
+
+void ENTRY(fninit)(void *env)
+{
+    CLEARS_ERROR;
+    P.fninit(env);
+}
+
+void ENTRY(fsave)(void *env, u64 address, int data32)
+{
+    CLEARS_ERROR;
+    P.fsave(env, address, data32);
+}
+
+void ENTRY(frstor)(void *env, u64 address, int data32)
+{
+    CLEARS_ERROR;
+    P.frstor(env, address, data32);
+}
+
+void ENTRY(fldenv)(void *env, u64 address, int data32)
+{
+    CLEARS_ERROR;
+    P.fldenv(env, address, data32);
+}
+
+/* MOV to and from CRn: the 386 has no CR4, and less in CR0. */
+u64 ENTRY(read_crN)(void *env, int number)
+{
+    if (number == 4 && IS_386)
+        FAULT(EXCP_UD);
+    return P.read_crN(env, number);
+}
+
+void ENTRY(write_crN)(void *env, int number, u64 value)
+{
+    if (IS_386) {
+        if (number == 4)
+            FAULT(EXCP_UD);
+        if (number == 0)
+            value &= ~(u64)CR0_486;
+    }
+    P.write_crN(env, number, value);
+}
+
+/* MOV to DRn: the processor looks at DR7 between two slices. */
+void ENTRY(set_dr)(void *env, int number, u64 value)
+{
+    if (number >= 0 && number <= DR7)
+        P.stop(FIELD(void *, at_uc));
+    P.set_dr(env, number, value);
+}
+
+void ENTRY(invlpg)(void *env, u64 address)
+{
+    if (IS_386)
+        FAULT(EXCP_UD);
+    P.invlpg(env, address);
+}
+
+void ENTRY(rdmsr)(void *env)
+{
+    if (!(FIELD(u32, at_features) & FEATURE_MSR))
+        FAULT(EXCP_UD);
+    P.rdmsr(env);
+}
+
+void ENTRY(wrmsr)(void *env)
+{
+    if (!(FIELD(u32, at_features) & FEATURE_MSR))
+        FAULT(EXCP_UD);
+    P.wrmsr(env);
+}
