@@ -7,9 +7,10 @@ Reference, "System Board, Real-Time Clock and CMOS RAM". The clock shows UTC.
 
 from __future__ import annotations
 
+import struct
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -26,18 +27,45 @@ class Port(IntEnum):
 
 
 class Ram(IntEnum):
-    """Cells a BIOS sets up; the sizes are 16-bit, low byte first."""
+    """Cells a BIOS sets up; the sizes are 16-bit, low byte first.
 
+    0x38 to 0x3D are those of the Bochs BIOS, which SeaBIOS reads too.
+    """
+
+    DISKETTES = 0x10  # types of the drives: A in the high nibble, B in the low one
+    DISKS = 0x12  # types likewise; 0xF: see the cells from 0x19
     EQUIPMENT = 0x14
     BASE_MEMORY = 0x15  # KiB
     EXTENDED_MEMORY = 0x17  # KiB above 1 MiB, set by SETUP
+    DISK_TYPE = 0x19  # of the first disk, and in the next cell of the second
+    DISK_GEOMETRY = 0x1B  # 9 cells of the first disk, then 9 of the second
     CHECKSUM = 0x2E  # high byte first: the sum of cells 0x10 to 0x2D
     EXTENDED_FOUND = 0x30  # KiB above 1 MiB, found by the power-on self test
     ABOVE_16_MIB = 0x34  # 64 KiB blocks above 16 MiB; later BIOSes
+    BOOT_FLAGS = 0x38  # bit 0: boot diskettes without a signature; bits 4 to 7: third choice
+    TRANSLATION = 0x39  # 2 bits a disk: 0 CHS as it is, 1 LBA
+    BOOT_ORDER = 0x3D  # first choice in the low nibble, second in the high one
 
 
 COPROCESSOR = 0x02
-"""In EQUIPMENT. No diskettes, no disk, no display."""
+"""In EQUIPMENT; bit 0 says that there are diskette drives, bits 6 and 7 how many more than one."""
+DISK_BY_GEOMETRY = 47
+"""The type of a disk whose geometry is in the cells."""
+CYLINDERS_MAX = 1024
+"""Of INT 13h without translation."""
+
+Diskette: TypeAlias = Literal["none", "360K", "1.2M", "720K", "1.44M", "2.88M"]
+"""A diskette drive; its number here is its type."""
+BootDevice: TypeAlias = Literal["none", "floppy", "disk", "cdrom", "network"]
+"""What to boot from; its number here is its code."""
+
+
+class Drive(msgspec.Struct, frozen=True):
+    """Geometry of a hard disk."""
+
+    cylinders: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+    heads: Annotated[int, msgspec.Meta(ge=1, le=255)]
+    sectors: Annotated[int, msgspec.Meta(ge=1, le=63)]
 
 
 class CmosSettings(Settings, frozen=True, forbid_unknown_fields=True):
@@ -47,6 +75,17 @@ class CmosSettings(Settings, frozen=True, forbid_unknown_fields=True):
     """The clock at power-on, ISO 8601; without an offset it is UTC."""
     memory_kib: Annotated[int, msgspec.Meta(ge=0)] = 65_536
     """RAM in the machine."""
+    diskettes: Annotated[list[Diskette], msgspec.Meta(max_length=2)] = msgspec.field(
+        default_factory=list
+    )
+    disks: Annotated[list[Drive | None], msgspec.Meta(max_length=4)] = msgspec.field(
+        default_factory=list
+    )
+    """Masters and slaves of the two channels, None where there is no disk."""
+    boot: Annotated[list[BootDevice], msgspec.Meta(max_length=3)] = msgspec.field(
+        default_factory=list
+    )
+    """What a BIOS tries, in this order."""
 
 
 class CmosState(State):
@@ -86,6 +125,7 @@ class Cmos(Card[CmosState]):
         chip.set_clock(time)
         chip.origin = -time.microsecond * 1000
         chip.cells[Ram.EQUIPMENT] = COPROCESSOR
+        self._set_up_drives(chip.cells)
         extended = max(memory - KIB_PER_MIB, 0)
         above = max(memory - 16 * KIB_PER_MIB, 0) // KIB_PER_64K
         for cell, size in (
@@ -97,6 +137,33 @@ class Cmos(Card[CmosState]):
             chip.cells[cell : cell + 2] = min(size, 0xFFFF).to_bytes(2, "little")
         checksum = sum(chip.cells[0x10 : Ram.CHECKSUM])
         chip.cells[Ram.CHECKSUM : Ram.CHECKSUM + 2] = checksum.to_bytes(2, "big")
+
+    def _set_up_drives(self, cells: bytearray) -> None:
+        settings = self.settings
+        kinds, devices = get_args(Diskette), get_args(BootDevice)
+        types = [kinds.index(kind) for kind in settings.diskettes]
+        first, second = (*types, 0, 0)[:2]
+        cells[Ram.DISKETTES] = first << 4 | second
+        if there := sum(kind > 0 for kind in (first, second)):
+            cells[Ram.EQUIPMENT] |= 1 | there - 1 << 6
+        for number, drive in enumerate(settings.disks):
+            if drive is None:
+                continue
+            if drive.cylinders > CYLINDERS_MAX:
+                cells[Ram.TRANSLATION] |= 1 << 2 * number
+            if number < 2:
+                cells[Ram.DISKS] |= 0xF0 >> 4 * number
+                cells[Ram.DISK_TYPE + number] = DISK_BY_GEOMETRY
+                at = Ram.DISK_GEOMETRY + 9 * number
+                # no precompensation; control byte: more than 8 heads; landing zone: the end
+                cells[at : at + 9] = struct.pack(
+                    "<HBHBHB", drive.cylinders, drive.heads, 0xFFFF,
+                    8 if drive.heads > 8 else 0, drive.cylinders, drive.sectors,
+                )  # fmt: skip
+        order = [devices.index(device) for device in settings.boot]
+        first, second, third = (*order, 0, 0, 0)[:3]
+        cells[Ram.BOOT_ORDER] = second << 4 | first
+        cells[Ram.BOOT_FLAGS] = third << 4 | 1 if order else 0
 
     # -- bus cycles ---------------------------------------------------------------------------
 

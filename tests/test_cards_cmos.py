@@ -94,6 +94,29 @@ async def test_the_checksum_is_right(slot: Slot, rtc: Rtc) -> None:
     assert checksum == sum(rtc.get(cell) for cell in range(0x10, 0x2E)) > 0
 
 
+async def test_a_bios_finds_the_drives_and_what_to_boot(backplane: Backplane, rtc: Rtc) -> None:
+    settings = {
+        "diskettes": ["1.44M", "360K"],
+        "disks": [None, {"cylinders": 2000, "heads": 16, "sectors": 63}],
+        "boot": ["disk", "floppy", "network"],
+    }
+    await backplane.insert(make_card("cmos", settings))
+    assert rtc.get(0x10) == 0x41
+    assert rtc.get(0x14) == 0x43  # two drives, a coprocessor
+    assert (rtc.get(0x12), rtc.get(0x19), rtc.get(0x1A)) == (0x0F, 0, 47)
+    assert bytes(rtc.get(cell) for cell in range(0x24, 0x2D)) == bytes.fromhex("d00710ffff08d0073f")
+    assert rtc.get(0x39) == 0b0100, "INT 13h needs a translation for 2000 cylinders"
+    assert (rtc.get(0x3D), rtc.get(0x38)) == (0x12, 0x41)
+    checksum = rtc.get(0x2E) << 8 | rtc.get(0x2F)
+    assert checksum == sum(rtc.get(cell) for cell in range(0x10, 0x2E))
+
+
+async def test_without_drives_a_bios_finds_none(slot: Slot, rtc: Rtc) -> None:
+    cells = (0x10, 0x12, 0x19, 0x1A, 0x38, 0x39, 0x3D)
+    assert [rtc.get(cell) for cell in cells] == [0] * len(cells)
+    assert rtc.get(0x14) == 0x02
+
+
 # -- the clock ---------------------------------------------------------------------------------
 
 
