@@ -1,10 +1,10 @@
-"""The processor: Unicorn made a full-system 486 or 586. The only importer of unicorn.
+"""The processor: Unicorn made a full-system 386, 486, 586 or 686. The only importer of unicorn.
 
 Read processor.py first; engine.py is what it drives, thunks/ the machine code under that.
 """
 
-from .core import Model
 from .errors import CpuStateError, MemoryBoundsError, UnsupportedEngine
+from .models import Model
 from .processor import Processor
 from .ram import Ram, RamWindow, Run
 from .selftest import Capabilities, probe

@@ -10,11 +10,11 @@ from hotswap.bus import Backplane
 
 from . import power_on
 from .bus_unit import BusUnit
-from .core import Model
 from .engine import Engine
 from .errors import CpuStateError, MemoryBoundsError
 from .interrupts import InterruptPins
 from .memory_map import MemoryMap
+from .models import Model
 from .ram import Ram, RamWindow, Run
 from .selftest import Capabilities, probe
 from .standstill import Standstill
@@ -23,7 +23,7 @@ from .timebase import InstructionTime, RealTime
 from .translation_meter import TranslationMeter
 
 TSC_RATE = 100_000_000
-"""Time-stamp counter of the 586, Hz."""
+"""Time-stamp counter of the 586 and 686, Hz."""
 _REGISTERS = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
 
 
@@ -48,7 +48,7 @@ class Chip:
         self._counted = clock if isinstance(clock, InstructionTime) else None
         self._counter = engine.counter
         self._interrupts = InterruptPins(engine, backplane)
-        stamp = self._time_stamp if model == "586" else None
+        stamp = self._time_stamp if engine.core.traits.has_tsc else None
         self._bus_unit = BusUnit(engine.core, backplane, self._counter.stop, stamp)
         self._memory = MemoryMap(engine, ram, self._bus_unit)
         self._registers = Registers(engine.core)

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from unicorn import UC_ARCH_X86, UC_MODE_32
-from unicorn.x86_const import (
-    UC_CPU_X86_486,
-    UC_CPU_X86_PENTIUM,
-    UC_X86_REG_EAX,
-    UC_X86_REG_ECX,
-)
+from unicorn.x86_const import UC_X86_REG_EAX, UC_X86_REG_ECX
 
 from .errors import UnsupportedEngine
+from .instructions import mend_instructions
+from .models import TRAITS, Model
 from .native import Thunks
-from .registers import Common, Env, IcountDecr
+from .registers import ENV_UC, Common, Env, IcountDecr
 from .symbols import Symbols, open_engine
 
-Model: TypeAlias = Literal["486", "586"]
-"""Intel 486DX4 (CPUID, no TSC) or Pentium."""
-
-_MODELS = {"486": UC_CPU_X86_486, "586": UC_CPU_X86_PENTIUM}
 _MAGIC = (0x1BADB002, 0x5CA1AB1E)
 _CPU_SIZE = 1 << 17
 
@@ -34,10 +27,12 @@ class Core:
     """
 
     def __init__(self, model: Model) -> None:
+        mend_instructions()
         self.model: Model = model
+        self.traits = traits = TRAITS[model]
         self.symbols = Symbols()
         self.uc: Any = open_engine(UC_ARCH_X86, UC_MODE_32)
-        self.uc.ctl_set_cpu_model(_MODELS[model])
+        self.uc.ctl_set_cpu_model(traits.engine)
         # No `until` address: each would drop the translations around it at every start.
         self.uc.ctl_exits_enabled(True)
         self.uc.ctl_set_exits([])
@@ -48,6 +43,7 @@ class Core:
         self.common = Common.from_address(self.cs)
         self.env = self._find_env()
         self.env_address = ctypes.addressof(self.env)
+        self._say_what_it_is()
         self.icount_decr = IcountDecr.from_address(self.common.icount_decr_ptr)
         self._check_stop()
         try:
@@ -78,6 +74,16 @@ class Core:
             raise UnsupportedEngine("the engine's icount word is not in front of its registers")
         return env
 
+    def _say_what_it_is(self) -> None:
+        """CPUID, and with it what is translated and what is #UD."""
+        env, traits = self.env, self.traits
+        uc = ctypes.c_uint64.from_address(self.env_address + ENV_UC).value
+        family = env.cpuid_version >> 8
+        if uc != self.handle or family not in (4, 5, 6) or not env.features[0] & traits.features:
+            raise UnsupportedEngine("the engine's CPUID registers are laid out differently")
+        env.cpuid_version = traits.signature
+        env.features[0], env.features[1] = traits.features, 0
+
     def _check_stop(self) -> None:
         self.symbols.uc_emu_stop(self.handle)
         if self.common.exit_request != 1 or self.icount_decr.high != 0xFFFF:
@@ -100,7 +106,7 @@ class Core:
         p.cs, p.env = self.cs, self.env_address
         p.eip, p.eflags = self.env_field("eip"), self.env_field("eflags")
         p.cs_base = self.env_field("segs") + 24 + 8  # segs[CS].base
-        p.dr = self.env_field("dr")
+        p.dr, p.cr0 = self.env_field("dr"), self.env_field("cr")
         p.hflags, p.hflags2 = self.env_field("hflags"), self.env_field("hflags2")
         p.interrupt_request = self.cs + Common.interrupt_request.offset  # type: ignore[attr-defined]
         p.exception_index = self.cs + Common.exception_index.offset  # type: ignore[attr-defined]
@@ -108,6 +114,7 @@ class Core:
         p.icount_decr = self.common.icount_decr_ptr
         p.exception_is_int = self.env_field("exception_is_int")
         p.error_code = self.env_field("error_code")
+        p.no_flags = self.traits.no_flags
 
     def env_field(self, name: str) -> int:
         """The address of a field of `env`."""

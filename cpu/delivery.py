@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 
 from unicorn import UC_HOOK_INSN, UC_HOOK_INTR
-from unicorn.x86_const import UC_X86_INS_RDTSC
 
 from .core import Core
 from .errors import UnsupportedEngine
@@ -33,8 +32,8 @@ class Delivery:
         if len(slots) != 1:
             raise UnsupportedEngine(f"CPUClass.cpu_exec_interrupt stands in {len(slots)} places")
         core.hook(UC_HOOK_INTR, thunks.entry("exception"))
-        if core.model == "486":  # has no time-stamp counter; the engine's has
-            core.hook(UC_HOOK_INSN, thunks.entry("undefined"), UC_X86_INS_RDTSC)
+        for instruction in core.traits.lacks:
+            core.hook(UC_HOOK_INSN, thunks.entry("undefined"), instruction)
         ctypes.c_uint64.from_address(stop_interrupt).value = thunks.entry("main_loop")
         ctypes.c_uint64.from_address(slots[0]).value = thunks.entry("external")
 
@@ -52,6 +51,11 @@ class Delivery:
     def withdraw(self) -> None:
         """Drop INTR."""
         self._common.interrupt_request &= ~Request.HARD
+
+    def take_ferr(self) -> bool:
+        """Whether the run ended in front of an x87 instruction, with FERR# active."""
+        active, self._parameters.ferr = bool(self._parameters.ferr), 0
+        return active
 
     def nmi(self) -> None:
         """Raise NMI; kept while an NMI handler runs."""

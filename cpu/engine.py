@@ -9,10 +9,11 @@ from unicorn import UC_ERR_FETCH_PROT, UC_ERR_FETCH_UNMAPPED
 
 from .block_counter import BlockCounter
 from .block_exits import install_block_exits
-from .core import Core, Model
+from .core import Core
 from .delivery import Delivery
 from .errors import UnsupportedEngine, WildFetch
 from .fast_stores import FastStores
+from .models import Model
 from .native import NO_LIMIT
 
 _NO_UNTIL = (1 << 64) - 1

@@ -1,10 +1,10 @@
 """Fourth cure: instructions the engine gets wrong, or has on models that do not.
 
-What an instruction does is a function of the engine's, and the translator finds its address in two
-tables: its own linkage table (.got), and the engine's list of functions translated code may call
-(in .data.rel.ro). Both are sealed once the library is loaded; they are opened, thunks/instructions.c
-is entered into both, and they are sealed again. It costs nothing where none of these instructions
-is used.
+Translated code calls a function of the engine's for what an instruction does, and two tables hold
+its address: the linkage table the translator reads it from (.got), and the list of all functions
+that may be called so (in .data.rel.ro). The dynamic linker has made both read-only; they are
+opened, the functions of thunks/instructions.c are entered into both, and they are closed again. It
+costs nothing where none of these instructions is used.
 
 This is for the whole process, and for engines made from then on: a program that uses Unicorn beside
 hotswap makes its own engines after `probe()`.
@@ -23,13 +23,13 @@ from elftools.elf.elffile import ELFFile
 from .errors import UnsupportedEngine
 from .host_memory import rewrite_sealed
 from .native import Thunks
-from .registers import Env
+from .registers import ENV_UC, Env
 from .symbols import Symbols
 
 REPLACED = (
     "read_eflags",
     "fwait",
-    "fnclex",
+    "fclex",
     "fninit",
     "fsave",
     "frstor",
@@ -51,20 +51,18 @@ def mend_instructions() -> None:
     p = thunks.parameters
     p.stop = symbols.address_of("uc_emu_stop")
     p.raise_exception_at = symbols.address_of("raise_exception_ra")
-    p.at_cr0 = Env.cr.offset
-    p.at_fpus = Env.fpus.offset
-    p.at_hflags2 = Env.hflags2.offset
-    p.at_version = Env.cpuid_version.offset
-    p.at_features = Env.features.offset
-    p.at_uc = Env.uc.offset
+    p.at_ecx = _offset("regs") + 8
+    p.at_cr0, p.at_fpus, p.at_hflags2 = _offset("cr"), _offset("fpus"), _offset("hflags2")
+    p.at_version, p.at_features = _offset("cpuid_version"), _offset("features")
+    p.at_uc = ENV_UC
     tables = _tables(symbols)
     changes: list[tuple[int, int]] = []
     for name in REPLACED:
         original = symbols.address_of(f"helper_{name}")
-        for section, start, content in tables:
-            changes.append((_only_place(name, original, section, start, content), thunks.entry(name)))
+        entry = thunks.entry(name.lower())
+        changes += [(_only_place(name, original, *table), entry) for table in tables]
         if name != "fwait":  # of which nothing is left
-            setattr(p, name, original)
+            setattr(p, name.lower(), original)
     try:
         for place, function in changes:
             rewrite_sealed(place, struct.pack("<Q", function))
@@ -74,11 +72,16 @@ def mend_instructions() -> None:
         ) from error
 
 
+def _offset(name: str) -> int:
+    offset: int = getattr(Env, name).offset
+    return offset
+
+
 def _only_place(name: str, function: int, section: str, start: int, content: bytes) -> int:
     wanted = struct.pack("<Q", function)
     if content.count(wanted) != 1:
         raise UnsupportedEngine(
-            f"the engine's helper_{name} stands in {content.count(wanted)} places of {section}, not 1"
+            f"helper_{name} of the engine stands {content.count(wanted)} times in {section}, not 1"
         )
     return start + content.index(wanted)
 

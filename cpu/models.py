@@ -1,7 +1,6 @@
 """The models of processor: who they are, what they have, and how the engine is told.
 
-Intel486 Data Book, "CPUID"; Pentium Processor Family Developer's Manual, volume 3, chapter 25; Intel
-application note 485, table 5 (the feature bits).
+Intel application note 485 (CPUID, its feature bits, EDX after RESET); Intel386 DX Data Sheet, 5.5.
 """
 
 from __future__ import annotations
@@ -48,6 +47,8 @@ class Traits(NamedTuple):
     features: Feature
     lacks: tuple[int, ...]
     """Instructions of the engine that are #UD."""
+    no_flags: int = 0
+    """Bits EFLAGS does not have."""
 
     @property
     def has_tsc(self) -> bool:
@@ -67,6 +68,7 @@ TRAITS: dict[Model, Traits] = {
         0x308,
         Feature.FPU,
         (UC_X86_INS_CPUID, UC_X86_INS_RDTSC, UC_X86_INS_SYSENTER),
+        1 << 18 | 1 << 21,  # AC, ID
     ),
     "486": Traits(UC_CPU_X86_486, 0x480, _486, (UC_X86_INS_RDTSC, UC_X86_INS_SYSENTER)),
     "586": Traits(UC_CPU_X86_PENTIUM, 0x543, _586 | Feature.MCE, (UC_X86_INS_SYSENTER,)),

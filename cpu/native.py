@@ -24,6 +24,7 @@ _FIELDS = [
     "eflags",
     "cs_base",
     "dr",
+    "cr0",
     "hflags",
     "hflags2",
     "interrupt_request",
@@ -41,7 +42,9 @@ _FIELDS = [
     "align",
     "vector",
     "int_eip",
-    "delivering_int",
+    "delivering",
+    "ferr",
+    "no_flags",
     "read_port",
     "write_port",
     "code_pages",
@@ -54,6 +57,26 @@ _FIELDS = [
     "clock_gettime",
     "translations",
     "translation_ns",
+    "raise_exception_at",
+    "read_eflags",
+    "fclex",
+    "fninit",
+    "fsave",
+    "frstor",
+    "fldenv",
+    "read_crn",
+    "write_crn",
+    "set_dr",
+    "invlpg",
+    "rdmsr",
+    "wrmsr",
+    "at_ecx",
+    "at_cr0",
+    "at_fpus",
+    "at_hflags2",
+    "at_version",
+    "at_features",
+    "at_uc",
 ]
 
 NO_LIMIT = 1 << 62
@@ -81,6 +104,7 @@ class Parameters(ctypes.Structure):
     eflags: int
     cs_base: int
     dr: int
+    cr0: int
     hflags: int
     hflags2: int
     interrupt_request: int
@@ -98,7 +122,9 @@ class Parameters(ctypes.Structure):
     align: int
     vector: int
     int_eip: int
-    delivering_int: int
+    delivering: int
+    ferr: int
+    no_flags: int
     read_port: int
     write_port: int
     code_pages: int
@@ -111,6 +137,26 @@ class Parameters(ctypes.Structure):
     clock_gettime: int
     translations: int
     translation_ns: int
+    raise_exception_at: int
+    read_eflags: int
+    fclex: int
+    fninit: int
+    fsave: int
+    frstor: int
+    fldenv: int
+    read_crn: int
+    write_crn: int
+    set_dr: int
+    invlpg: int
+    rdmsr: int
+    wrmsr: int
+    at_ecx: int
+    at_cr0: int
+    at_fpus: int
+    at_hflags2: int
+    at_version: int
+    at_features: int
+    at_uc: int
 
 
 class Thunks:

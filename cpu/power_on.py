@@ -6,11 +6,8 @@ Intel486 Microprocessor Data Book, 6.5 "Reset and Initialization"; Multiboot Spe
 
 from __future__ import annotations
 
-from .core import Core, Model
+from .core import Core
 from .registers import Env, Hidden, Segment, SegmentCache
-
-_SIGNATURE: dict[Model, int] = {"486": 0x480, "586": 0x543}
-"""EDX after RESET: family, model, stepping."""
 
 # Descriptor flags, the high word: granularity, size, present, DPL, type.
 _REAL_CODE = 0x9B00
@@ -54,7 +51,7 @@ def reset(core: Core) -> None:
     _load(env.tr, 0, 0, flags=_TSS)
     _load(env.gdt, 0, 0)
     _load(env.idt, 0, 0, limit=0x3FF)
-    env.regs[2] = _SIGNATURE[core.model]
+    env.regs[2] = core.traits.signature  # family, model, stepping
     env.eip = 0xFFF0
     core.symbols.cpu_x86_update_dr7(core.env_address, 0)
     for i in range(4):

@@ -21,8 +21,8 @@ from hotswap.bus import Backplane, BudgetSpent, CpuShutdown
 
 from . import power_on
 from .chip import Chip
-from .core import Model
 from .errors import CpuStateError, WildFetch
+from .models import Model
 from .native import NO_LIMIT
 from .ram import Ram
 from .registers import EFLAGS_IF, Segment
@@ -47,7 +47,7 @@ def _others_wait() -> bool:
 
 
 class Processor(Chip):
-    """A 486 or 586 on `backplane` (where it plugs itself in), with `ram`, in machine time `clock`.
+    """A processor on `backplane` (where it plugs itself in), with `ram`, in machine time `clock`.
 
     `clock` is the source the backplane's `MachineClock` was made with: `RealTime`, or
     `InstructionTime` for a deterministic machine. Raises `UnsupportedEngine`.

@@ -212,6 +212,10 @@ class Env(ctypes.Structure):
     """EDX, then ECX of CPUID function 1, and further ones."""
 
 
+ENV_UC = 0x1B58
+"""Where CPUX86State, far behind `Env`, has the engine's handle."""
+
+
 class Common(ctypes.Structure):
     """CPUState: the part of the processor every architecture of the engine has."""
 

@@ -18,10 +18,10 @@ import msgspec
 from unicorn import UC_PROT_ALL
 
 from . import power_on
-from .core import Model
 from .engine import Engine
 from .errors import UnsupportedEngine
 from .host_memory import map_pages, unmap_pages
+from .models import Model
 
 _SIZE = 1 << 20
 _CODE, _CALLED, _CAUGHT, _STACK = 0x1000, 0x2000, 0x3000, 0x8000

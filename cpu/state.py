@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
-from .core import Core, Model
+from .core import Core
 from .errors import CpuStateError
+from .models import Model
 from .registers import Env, FloatRegister, FloatStatus, SegmentCache
 
 VERSION = 1

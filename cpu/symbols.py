@@ -42,6 +42,20 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "cpu_x86_update_cr4_x86_64": (None, [c_void_p, c_uint32]),
     "cpu_x86_update_dr7_x86_64": (None, [c_void_p, c_uint32]),
     "helper_fninit_x86_64": (None, [c_void_p]),
+    # QEMU: instructions that are mended, see instructions.py
+    "raise_exception_ra_x86_64": (None, []),
+    "helper_read_eflags_x86_64": (None, []),
+    "helper_fwait_x86_64": (None, []),
+    "helper_fclex_x86_64": (None, []),
+    "helper_fsave_x86_64": (None, []),
+    "helper_frstor_x86_64": (None, []),
+    "helper_fldenv_x86_64": (None, []),
+    "helper_read_crN_x86_64": (None, []),
+    "helper_write_crN_x86_64": (None, []),
+    "helper_set_dr_x86_64": (None, []),
+    "helper_invlpg_x86_64": (None, []),
+    "helper_rdmsr_x86_64": (None, []),
+    "helper_wrmsr_x86_64": (None, []),
     # QEMU: translations
     "check_exit_request_x86_64": (None, [c_void_p]),
     "x86_cpu_tlb_fill_x86_64": (c_int, [c_void_p]),
@@ -55,6 +69,10 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
 
 open_engine: Any = binding.Uc  # the bindings have no types
 """Makes an engine: `open_engine(architecture, mode)`."""
+
+
+class _DlInfo(ctypes.Structure):
+    _fields_ = (("file", ctypes.c_char_p), ("base", c_void_p), ("name", c_void_p), ("at", c_void_p))
 
 
 class Symbols:
@@ -98,6 +116,13 @@ class Symbols:
             return self._functions[name]
         except KeyError:
             raise AttributeError(name) from None
+
+    def load_address(self) -> int:
+        """Where the library was loaded: dladdr(3)."""
+        found = _DlInfo()
+        ctypes.CDLL(None).dladdr(c_void_p(self.address_of("uc_emu_start")), ctypes.byref(found))
+        assert found.base is not None
+        return int(found.base)
 
     def address_of(self, name: str) -> int:
         """Where the function called `name` starts."""

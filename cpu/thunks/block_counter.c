@@ -82,10 +82,11 @@ u8 ENTRY(main_loop)(void *uc, int exception)
     u64 linear, i;
 
     P.int_eip = *P.eip;
-    if (P.delivering_int) {       /* the delivery itself faulted: the INT has not retired */
-        P.delivering_int = 0;
+    if (P.delivering == SOFTWARE) /* the delivery itself faulted: the INT has not retired */
         P.count--;
-    }
+    else if (P.delivering == EXTERNAL && exception >= EXCP_TS && exception < EXCP_PF)
+        *P.error_code |= 1;       /* EXT: no instruction of the program is to blame */
+    P.delivering = NOTHING;
     if (exception == EXCP_DEBUG) {
         /* An instruction breakpoint. The engine would compare DR0-3 with EIP whatever CS's base is
          * and, finding none, spin for ever: make it the #DB it is here. */
@@ -100,6 +101,12 @@ u8 ENTRY(main_loop)(void *uc, int exception)
         *P.exception_index = EXCP_DB;
         *P.exception_is_int = 0;
         *P.error_code = 0;
+    }
+    if (exception == EXCP_MF && !(*P.cr0 & CR0_NE)) {
+        /* FERR#. The chip waits in front of the instruction for an interrupt: end the slice. */
+        P.ferr = 1;
+        *P.exception_index = EXCP_INTERRUPT;
+        P.stop(uc);
     }
     /* Any other #DB is a trap, raised after its instruction; INT n has retired too. */
     if (P.last && exception < EXCP_INTERRUPT && exception != EXCP_DB &&

@@ -9,12 +9,15 @@ void ENTRY(exception)(void *uc, u32 vector, void *user)
 {
     if (P.exact)
         *P.cflags_next_tb = P.exact;
+    *P.eflags &= ~P.no_flags;
     if (*P.exception_is_int) {
         *P.eip = P.int_eip;
-        P.delivering_int = 1;
+        P.delivering = SOFTWARE;
+    } else {
+        P.delivering = EXTERNAL;
     }
     P.deliver_exception(P.cs);
-    P.delivering_int = 0;
+    P.delivering = NOTHING;
 }
 
 /* Stands in for CPUClass.cpu_exec_interrupt: called between blocks while a request is pending. INTR
@@ -27,7 +30,10 @@ u8 ENTRY(external)(void *cs, int request)
     if ((request & CPU_INTERRUPT_HARD) && !nmi && (*P.eflags & EFLAGS_IF) &&
         !(*P.hflags & HF_INHIBIT_IRQ)) {
         *P.interrupt_request &= ~CPU_INTERRUPT_HARD;
+        *P.eflags &= ~P.no_flags;
+        P.delivering = EXTERNAL;
         P.deliver_external(P.env, P.vector, 1);
+        P.delivering = NOTHING;
         return 1;
     }
     return P.exec_interrupt(cs, request & ~CPU_INTERRUPT_HARD);

@@ -9,13 +9,10 @@
 #include "thunks.h"
 
 enum {
-    CR0_NE = 1 << 5,
     CR0_486 = 1 << 29 | 1 << 30 | 1 << 18 | 1 << 16 | CR0_NE,    /* NW, CD, AM, WP, NE */
     FPUS_ES = 1 << 7,             /* an unmasked x87 error is pending */
     HF2_IGNNE = 1 << 7,
     DR7 = 7,
-    EXCP_UD = 6,
-    EXCP_MF = 16,
     FEATURE_MSR = 1 << 5,
 };
 
@@ -42,10 +39,10 @@ void ENTRY(fwait)(void *env)
 /* What clears the error drops FERR#, and the board then drops IGNNE#. */
 #define CLEARS_ERROR FIELD(u32, at_hflags2) &= ~HF2_IGNNE
 
-void ENTRY(fnclex)(void *env)
+void ENTRY(fclex)(void *env)
 {
     CLEARS_ERROR;
-    P.fnclex(env);
+    P.fclex(env);
 }
 
 void ENTRY(fninit)(void *env)
@@ -73,14 +70,14 @@ void ENTRY(fldenv)(void *env, u64 address, int data32)
 }
 
 /* MOV to and from CRn: the 386 has no CR4, and less in CR0. */
-u64 ENTRY(read_crN)(void *env, int number)
+u64 ENTRY(read_crn)(void *env, int number)
 {
     if (number == 4 && IS_386)
         FAULT(EXCP_UD);
-    return P.read_crN(env, number);
+    return P.read_crn(env, number);
 }
 
-void ENTRY(write_crN)(void *env, int number, u64 value)
+void ENTRY(write_crn)(void *env, int number, u64 value)
 {
     if (IS_386) {
         if (number == 4)
@@ -88,13 +85,13 @@ void ENTRY(write_crN)(void *env, int number, u64 value)
         if (number == 0)
             value &= ~(u64)CR0_486;
     }
-    P.write_crN(env, number, value);
+    P.write_crn(env, number, value);
 }
 
 /* MOV to DRn: the processor looks at DR7 between two slices. */
 void ENTRY(set_dr)(void *env, int number, u64 value)
 {
-    if (number >= 0 && number <= DR7)
+    if (number == DR7)
         P.stop(FIELD(void *, at_uc));
     P.set_dr(env, number, value);
 }
@@ -106,16 +103,33 @@ void ENTRY(invlpg)(void *env, u64 address)
     P.invlpg(env, address);
 }
 
+/* RDMSR, WRMSR: the engine has registers of later processors: SYSENTER's, MTRRs, EFER, SVM's. */
+static int no_msr(void *env)
+{
+    u32 number = FIELD(u32, at_ecx);
+
+    if (!(FIELD(u32, at_features) & FEATURE_MSR))
+        return EXCP_UD;
+    if ((number >= 0x174 && number <= 0x176) || (number >= 0x200 && number <= 0x2ff) ||
+        number >= 0xc0000000)
+        return EXCP_GP;
+    return 0;
+}
+
 void ENTRY(rdmsr)(void *env)
 {
-    if (!(FIELD(u32, at_features) & FEATURE_MSR))
-        FAULT(EXCP_UD);
+    int vector = no_msr(env);
+
+    if (vector)
+        FAULT(vector);
     P.rdmsr(env);
 }
 
 void ENTRY(wrmsr)(void *env)
 {
-    if (!(FIELD(u32, at_features) & FEATURE_MSR))
-        FAULT(EXCP_UD);
+    int vector = no_msr(env);
+
+    if (vector)
+        FAULT(vector);
     P.wrmsr(env);
 }

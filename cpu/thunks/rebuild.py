@@ -19,6 +19,7 @@ SOURCES = (
     "block_counter.c",
     "delivery.c",
     "fast_stores.c",
+    "instructions.c",
     "ports.c",
     "ticker.c",
     "translate.c",

@@ -18,6 +18,11 @@ typedef signed long s64;
 /* QEMU 5.0, target/i386/cpu.h and hw/core/cpu.h */
 enum {
     EFLAGS_IF = 1 << 9,
+    EFLAGS_RF = 1 << 16,
+    EFLAGS_VM = 1 << 17,
+    EFLAGS_AC = 1 << 18,
+    EFLAGS_ID = 1 << 21,
+    CR0_NE = 1 << 5,
     HF_CPL = 3,
     HF_INHIBIT_IRQ = 1 << 3,
     HF_PE = 1 << 7,
@@ -27,10 +32,16 @@ enum {
     CPU_INTERRUPT_HARD = 0x002,
     CPU_INTERRUPT_NMI = 0x200,
     EXCP_DB = 1,
+    EXCP_UD = 6,
+    EXCP_TS = 10,
+    EXCP_GP = 13,
+    EXCP_PF = 14,
+    EXCP_MF = 16,
     EXCP_INTERRUPT = 0x10000,     /* a stop was asked for */
     EXCP_DEBUG = 0x10002,         /* an instruction breakpoint */
 };
 
+enum delivering { NOTHING, SOFTWARE, EXTERNAL };
 enum access { LOAD, STORE, FETCH };
 
 /* TranslationBlock, its first fields; the code it was translated to follows it in memory. */
@@ -64,7 +75,7 @@ struct params {
     /* where the engine keeps the processor */
     void *cs;
     void *env;
-    u64 *eip, *eflags, *cs_base, *dr;
+    u64 *eip, *eflags, *cs_base, *dr, *cr0;
     u32 *hflags, *hflags2;
     u32 *interrupt_request;
     volatile int *icount_decr;    /* negative: leave the chain of blocks */
@@ -83,7 +94,9 @@ struct params {
     /* delivery */
     u64 vector;                   /* what INTR delivers */
     u64 int_eip;                  /* EIP before the engine moved it past an INT n */
-    u64 delivering_int;           /* 1 while an INT n is being delivered */
+    u64 delivering;               /* enum delivering */
+    u64 ferr;                     /* 1: it stands in front of an x87 instruction, with FERR# active */
+    u64 no_flags;                 /* EFLAGS this model does not have */
 
     /* bus unit: callbacks into Python */
     u32 (*read_port)(void *uc, u32 port, int width);
@@ -103,6 +116,22 @@ struct params {
     void *(*translate)(void *cs, u64 pc, u64 cs_base, u32 flags, int cflags);
     int (*clock_gettime)(int clock, struct timespec *time);
     u64 translations, translation_ns;
+
+    /* instructions: the engine's own functions, and offsets in env; see instructions.c */
+    void (*raise_exception_at)(void *env, int vector, u64 ra);
+    u64 (*read_eflags)(void *env);
+    void (*fclex)(void *env);
+    void (*fninit)(void *env);
+    void (*fsave)(void *env, u64 address, int data32);
+    void (*frstor)(void *env, u64 address, int data32);
+    void (*fldenv)(void *env, u64 address, int data32);
+    u64 (*read_crn)(void *env, int number);
+    void (*write_crn)(void *env, int number, u64 value);
+    void (*set_dr)(void *env, int number, u64 value);
+    void (*invlpg)(void *env, u64 address);
+    void (*rdmsr)(void *env);
+    void (*wrmsr)(void *env);
+    u64 at_ecx, at_cr0, at_fpus, at_hflags2, at_version, at_features, at_uc;
 };
 
 extern struct params P __attribute__((visibility("hidden")));

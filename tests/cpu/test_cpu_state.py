@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import random
 import struct
 from typing import Any
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 
 from hotswap.cpu import CpuState, CpuStateError
+from hotswap.cpu.registers import Env
 
 from .conftest import BarePc, OpenPc
 
@@ -201,14 +203,16 @@ async def test_the_state_of_another_model_or_version_is_refused(open_pc: OpenPc)
         assert new.processor.take_state() == before
 
 
+VM_HSAVE: int = Env.vm_hsave.offset
+
+
 @pytest.mark.parametrize(
-    ("register", "message"), [(0x200, "MTRR"), (0xC0010117, "registers a 486 does not have")]
+    ("offset", "message"),
+    [(0x18B0, "MTRR"), (VM_HSAVE, "registers a 486 does not have")],
 )
 async def test_registers_the_model_does_not_have_are_refused(
-    pc: BarePc, register: int, message: str
+    pc: BarePc, offset: int, message: str
 ) -> None:
-    pc.put(0x2000, "0f30 fa f4")  # wrmsr
-    pc.start(0x2000, ecx=register, eax=0x1000)
-    await pc.run_to_halt()
+    ctypes.memset(pc.processor.engine.core.env_address + offset, 1, 1)
     with pytest.raises(CpuStateError, match=message):
         pc.processor.take_state()
