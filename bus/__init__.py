@@ -26,6 +26,7 @@ from .pins import (
     InterruptController,
     Memory,
 )
+from .screen import Cursor, HasScreen, PixelScreen, Screen, TextScreen
 from .slot import Slot
 from .state import SavedState, State
 from .stream import Inbox, Outbox, StreamState
@@ -54,6 +55,7 @@ __all__ = [
     "Commands",
     "CpuPins",
     "CpuShutdown",
+    "Cursor",
     "Cycle",
     "CycleRecord",
     "Disk",
@@ -65,6 +67,7 @@ __all__ = [
     "FrameOutbox",
     "FramesState",
     "GuestError",
+    "HasScreen",
     "HostWrite",
     "HotswapError",
     "Inbox",
@@ -76,16 +79,19 @@ __all__ = [
     "Memory",
     "MemoryRange",
     "Outbox",
+    "PixelScreen",
     "Policy",
     "PortRange",
     "Resources",
     "SavedState",
+    "Screen",
     "Settings",
     "Slot",
     "Space",
     "State",
     "StateError",
     "StreamState",
+    "TextScreen",
     "Width",
     "Wire",
     "hookimpl",

@@ -23,6 +23,7 @@ from .errors import BusError, CardError
 from .line import Lines, LinesState
 from .pins import BoardEvent, CpuPins, InterruptController, Memory
 from .ports import IoSpace
+from .screen import HasScreen, Screen
 from .slot import Slot, SlotState
 from .trace import BusTrace
 from .windows import Windows
@@ -137,12 +138,23 @@ class Backplane:
                 return slot.card
         raise BusError(f"no card called {name} is plugged in")
 
+    def screen(self) -> Screen:
+        """What the monitor shows: it is plugged into the first card that has a connector for it.
+
+        Raises `BusError` when there is none.
+        """
+        for _, slot in sorted(self.slots.items()):
+            if isinstance(slot.card, HasScreen) and slot.fault is None:
+                return slot.card.screen()
+        raise BusError("no card with a screen is plugged in; insert card `vga`")
+
     async def _serve(self, slot: Slot, scope: trio.CancelScope) -> None:
         with scope:
             await slot.serve()
 
     def _unplug(self, slot: Slot) -> None:
         self.unplug_ports(slot)
+        slot.unmap()
         self._release_lines(slot)
         del self.slots[slot.number], self._leases[slot.number]
         card: object = slot.card

@@ -53,6 +53,20 @@ class Memory(Protocol):
         `by` says in the bus trace who wrote.
         """
 
+    def map_ram(self, start: int, size: int) -> memoryview:
+        """New, zeroed RAM outside guest RAM: loads and stores there are no bus cycles.
+
+        Whole pages; between slices only. The view stays good after `unmap`, when the guest does not
+        see that memory any more. Raises `HotswapError` when the place is taken.
+        """
+        ...
+
+    def map_rom(self, start: int, content: bytes) -> None:
+        """Likewise memory the guest cannot change: stores there are discarded."""
+
+    def unmap(self, start: int) -> None:
+        """Give what was mapped at `start` back to the bus. Raises `HotswapError`."""
+
 
 class CpuShutdown(msgspec.Struct, frozen=True):
     """The CPU stopped for good: nothing but RESET, NMI or a rollback brings it back."""

@@ -20,6 +20,7 @@ from .card import Card, Policy
 from .clock import Alarm, MachineClock
 from .commands import Commands
 from .disk import Disk
+from .errors import BusError
 from .frames import FrameInbox, FrameOutbox
 from .line import Wire
 from .pins import CardFault
@@ -59,6 +60,7 @@ class Slot:
         self.alarm: Alarm = backplane.clock.alarm(number)
         self.backplane = backplane
         self._alarms = [self.alarm]
+        self._mapped: list[int] = []  # starts of the card's own memory
         self._run_scope = trio.CancelScope()
         self._flushes: set[trio.CancelScope] = set()
         self._flush_deadline = math.inf
@@ -93,6 +95,19 @@ class Slot:
         """Post work to `run` and end the CPU's slice, so that the task has its turn soon."""
         self.commands.post(command)
         self.backplane.kick()
+
+    def map_ram(self, start: int, size: int) -> memoryview:
+        """Memory of the card's own in one of its windows, e.g. video RAM, at the speed of RAM.
+
+        For `plugged`. The guest sees it until the card is removed; its content belongs into the
+        card's saved state. Raises `BusError` on a board without a processor, `HotswapError`.
+        """
+        memory = self.backplane.memory
+        if memory is None:
+            raise BusError(f"card {self.title}: no processor is there to see memory at {start:#x}")
+        view = memory.map_ram(start, size)
+        self._mapped.append(start)
+        return view
 
     @asynccontextmanager
     async def flush(self) -> AsyncIterator[None]:
@@ -139,6 +154,13 @@ class Slot:
             self.set_fault(error)
         else:
             await trio.sleep_forever()
+
+    def unmap(self) -> None:
+        """Take the card's own memory from the guest."""
+        for start in self._mapped:
+            assert self.backplane.memory is not None
+            self.backplane.memory.unmap(start)
+        self._mapped.clear()
 
     def thaw(self) -> None:
         """Open the run scope."""
