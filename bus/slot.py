@@ -23,7 +23,7 @@ from .disk import Disk
 from .errors import BusError
 from .frames import FrameInbox, FrameOutbox
 from .line import Wire
-from .pins import CardFault
+from .pins import CardFault, Memory
 from .state import SavedState
 from .stream import Inbox, Outbox
 
@@ -102,12 +102,20 @@ class Slot:
         For `plugged`. The guest sees it until the card is removed; its content belongs into the
         card's saved state. Raises `BusError` on a board without a processor, `HotswapError`.
         """
+        view = self._memory(start).map_ram(start, size)
+        self._mapped.append(start)
+        return view
+
+    def map_rom(self, start: int, content: bytes) -> None:
+        """As `map_ram`, but stores are discarded."""
+        self._memory(start).map_rom(start, content)
+        self._mapped.append(start)
+
+    def _memory(self, start: int) -> Memory:
         memory = self.backplane.memory
         if memory is None:
             raise BusError(f"card {self.title}: no processor is there to see memory at {start:#x}")
-        view = memory.map_ram(start, size)
-        self._mapped.append(start)
-        return view
+        return memory
 
     @asynccontextmanager
     async def flush(self) -> AsyncIterator[None]:
