@@ -25,6 +25,7 @@ from .pins import (
     CpuShutdown,
     InterruptController,
     Memory,
+    NumericErrors,
 )
 from .screen import Cursor, HasScreen, PixelScreen, Screen, TextScreen
 from .slot import Slot
@@ -78,6 +79,7 @@ __all__ = [
     "Medium",
     "Memory",
     "MemoryRange",
+    "NumericErrors",
     "Outbox",
     "PixelScreen",
     "Policy",

@@ -21,7 +21,7 @@ from .disk import Disk
 from .dma import DmaAcknowledge, DmaController
 from .errors import BusError, CardError
 from .line import Lines, LinesState
-from .pins import BoardEvent, CpuPins, InterruptController, Memory
+from .pins import BoardEvent, CpuPins, InterruptController, Memory, NumericErrors
 from .ports import IoSpace
 from .screen import HasScreen, Screen
 from .slot import Slot, SlotState
@@ -50,6 +50,7 @@ class Backplane:
         self.slots: dict[int, Slot] = {}
         self.controller: InterruptController | None = None
         self.dma: DmaController | None = None
+        self.numeric_errors: NumericErrors | None = None
         self.cpu: CpuPins | None = None
         self.memory: Memory | None = None
         self.in_slice = False
@@ -160,6 +161,8 @@ class Backplane:
         card: object = slot.card
         if self.controller is card:
             self.controller = None
+        if self.numeric_errors is card:
+            self.numeric_errors = None
         if self.dma is card:
             self.dma = None
         slot.freeze(trio.current_time())

@@ -17,6 +17,13 @@ class InterruptController(Protocol):
         """INTA: the vector `update` last returned has been delivered."""
 
 
+class NumericErrors(Protocol):
+    """The board's answer to x87 errors that are no exceptions (CR0.NE clear)."""
+
+    def ferr(self) -> None:
+        """FERR#: the CPU waits in front of an x87 instruction until it is interrupted."""
+
+
 class CpuPins(Protocol):
     """What cards and the backplane may ask of the CPU. Every call is safe inside a bus cycle."""
 
@@ -31,6 +38,9 @@ class CpuPins(Protocol):
 
     def set_a20(self, enabled: bool) -> None:
         """Drive the A20 gate; takes effect at once."""
+
+    def ignne(self) -> None:
+        """Pull IGNNE#: the x87 error that pulled FERR# is ignored until it is cleared."""
 
     def reset(self) -> None:
         """Pull RESET; the CPU starts at F000:FFF0 when the slice has ended."""

@@ -15,6 +15,7 @@ from .errors import UnsupportedEngine, WildFetch
 from .fast_stores import FastStores
 from .models import Model
 from .native import NO_LIMIT
+from .registers import CR0_NE, FPUS_ES, HF2_IGNNE
 
 _NO_UNTIL = (1 << 64) - 1
 _FETCH_ERRORS = (UC_ERR_FETCH_UNMAPPED, UC_ERR_FETCH_PROT)
@@ -96,6 +97,11 @@ class Engine:
     def shut_down(self) -> bool:
         """True after a triple fault."""
         return self.env.old_exception == 8 and self.common.stopped != 0
+
+    def ignore_x87_error(self) -> None:
+        """IGNNE#, as long as FERR# is active."""
+        if self.env.fpus & FPUS_ES and not self.env.cr[0] & CR0_NE:
+            self.env.hflags2 |= HF2_IGNNE
 
     # -- address translation ------------------------------------------------------------------
 

@@ -136,6 +136,8 @@ class Processor(Chip):
             self._shut_down_with("triple fault")
         elif self.engine.halted:
             self._halted = True
+        elif self.engine.delivery.take_ferr():
+            self._report_x87_error()
         if (failure := self._bus_unit.take_failure()) is not None:
             self._backplane.cycle_failed(failure.cycle, failure.error)
         if self._reset_asked:
@@ -196,6 +198,15 @@ class Processor(Chip):
             await wakeup.wait(None if deadline is None else deadline - self._clock.now())
         finally:
             self._ring = None
+
+    def _report_x87_error(self) -> None:
+        """FERR#: wait in front of the x87 instruction, as in HLT, for an interrupt."""
+        errors = self._backplane.numeric_errors
+        if errors is None:  # the pins are strapped together
+            self.ignne()
+        else:
+            self._halted = True
+            errors.ferr()
 
     def _shut_down_with(self, reason: str) -> None:
         env = self.engine.env
@@ -292,6 +303,10 @@ class Processor(Chip):
     def set_a20(self, enabled: bool) -> None:
         """Drive the A20 gate; takes effect at once."""
         self.engine.set_a20(enabled)
+
+    def ignne(self) -> None:
+        """Pull IGNNE#: the x87 error that pulled FERR# is ignored until it is cleared."""
+        self.engine.ignore_x87_error()
 
     def reset(self) -> None:
         """Pull RESET: real mode at F000:FFF0, as soon as the slice has ended."""

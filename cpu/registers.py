@@ -45,8 +45,12 @@ class Request(IntFlag):
 
 
 EFLAGS_IF = 1 << 9
+CR0_NE = 1 << 5
+FPUS_ES = 1 << 7
 HF2_NMI = 1 << 2
 """`Env.hflags2`: an NMI handler is running."""
+HF2_IGNNE = 1 << 7
+"""`Env.hflags2`: the pending x87 error is ignored."""
 
 
 class SegmentCache(ctypes.Structure):

@@ -316,6 +316,9 @@ class Pins:
     def set_a20(self, enabled: bool) -> None:
         self.asked.append("a20")
 
+    def ignne(self) -> None:
+        self.asked.append("ignne")
+
     def reset(self) -> None:
         self.asked.append("reset")
 
