@@ -18,6 +18,7 @@ COMMANDS = {
     "pause": ("remote", "Stop a running machine between two instructions."),
     "continue": ("remote", "Let a paused machine go on."),
     "stop": ("remote", "End a running machine."),
+    "keys": ("remote", "Type on a running machine's keyboard."),
     "info": ("remote", "What this host offers, or how a running machine is."),
     "ssm": ("ssm", "Look into Save State Maps."),
     "demo": ("demo", "Replace a kernel and roll one back, in front of you."),

@@ -33,12 +33,13 @@ class ControlError(HotswapError):
 class Request(msgspec.Struct, forbid_unknown_fields=True):
     """What a client asks for."""
 
-    op: Literal["info", "pause", "continue", "stop", "switchover"]
+    op: Literal["info", "pause", "continue", "stop", "keys", "switchover"]
     image: FileName = ""
     plan: bool = False
     mode: Annotated[int, msgspec.Meta(ge=0, le=2)] = 2
     probation_ms: Annotated[float, msgspec.Meta(ge=0)] = 50
     save_map: FileName = ""
+    text: str = ""
 
 
 class Reply(msgspec.Struct, omit_defaults=True):

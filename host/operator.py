@@ -17,6 +17,7 @@ from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.report import Report
 from hotswap.switchover.transaction import Options
 
+from . import keys
 from .board import Board
 from .control import Answer, Replied, Reply, Request, Tell
 
@@ -36,6 +37,9 @@ def answer_for(board: Board) -> Answer:
                 return Reply(True, board.info())
             case "stop":
                 return Reply(True)  # and `replied_for` stops it
+            case "keys":
+                board.slot("kbc").input.feed(keys.text(request.text))
+                return Reply(True)
             case "switchover":
                 return await _switchover(board, request, tell)
 

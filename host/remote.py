@@ -1,4 +1,4 @@
-"""`hotswap-host switchover|pause|continue|stop|info`: commands to a running machine."""
+"""`hotswap-host switchover|pause|continue|stop|keys|info`: commands to a running machine."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ def switchover_command(
     return _say(reply, in_json=False)
 
 
-def _simple(op: Any, control: Path, in_json: bool) -> int:
-    return _say(_ask(control, Request(op)), in_json=in_json)
+def _simple(op: Any, control: Path, in_json: bool, text: str = "") -> int:
+    return _say(_ask(control, Request(op, text=text)), in_json=in_json)
 
 
 json_option = click.option("--json", "in_json", is_flag=True, help="Answer in JSON.")
@@ -137,6 +137,19 @@ def continue_command(control: Path, in_json: bool) -> int:
 def stop_command(control: Path, in_json: bool) -> int:
     """End the machine; what it has sent out is delivered first."""
     return _simple("stop", control, in_json)
+
+
+@click.command("keys")
+@click.argument("text")
+@control_option
+@json_option
+def keys_command(text: str, control: Path, in_json: bool) -> int:
+    """Type TEXT on the keyboard of the machine at SOCKET.
+
+    A key or chord is named in angle brackets: "root<enter>", "<ctrl-alt-del>", "<f1>"; "<lt>" is
+    the character itself.
+    """
+    return _simple("keys", control, in_json, text)
 
 
 @click.command("info")
