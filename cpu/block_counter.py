@@ -23,8 +23,11 @@ class BlockCounter:
     """Counts every instruction; stops the engine at a count, or when `stop` is called."""
 
     def __init__(self, core: Core) -> None:
-        self._parameters = core.parameters
-        self._parameters.header, self._parameters.align = _measure_header(core)
+        self._parameters = parameters = core.parameters
+        parameters.header, parameters.align = _measure_header(core)
+        parameters.uc = core.handle
+        parameters.check_exit = core.symbols.address_of("helper_check_exit_request")
+        parameters.icount_offset = (core.common.icount_decr_ptr - core.env_address) & 0xFF
         core.hook(UC_HOOK_BLOCK, core.thunks.entry("block"))
         core.symbols.tb_flush(core.cs)
 
@@ -39,11 +42,11 @@ class BlockCounter:
 
     def stop_at(self, count: int = NO_LIMIT) -> None:
         """Stop at the start of the first block with `instructions` >= `count`."""
-        self._parameters.limit = count
+        self._parameters.limit = self._parameters.fence = count
 
     def stop(self) -> None:
         """Stop at the next block. The only thing another thread may ask of a running engine."""
-        self._parameters.limit = 0
+        self._parameters.limit = self._parameters.fence = 0
 
 
 def _measure_header(core: Core) -> tuple[int, int]:

@@ -46,6 +46,7 @@ class Delivery:
         """Raise INTR with `vector`, taken once IF allows; also replaces the vector."""
         self._parameters.vector = vector
         self._common.interrupt_request |= Request.HARD
+        self._parameters.fence = 0
         self._icount_decr.high = 0xFFFF
 
     def withdraw(self) -> None:

@@ -35,8 +35,13 @@ _FIELDS = [
     "cflags_next_tb",
     "tlb",
     "count",
-    "limit",
+    "fence",
     "last",
+    "limit",
+    "check_exit",
+    "uc",
+    "icount_offset",
+    "rewritten",
     "exact",
     "header",
     "align",
@@ -115,8 +120,13 @@ class Parameters(ctypes.Structure):
     cflags_next_tb: int
     tlb: int
     count: int
-    limit: int
+    fence: int
     last: int
+    limit: int
+    check_exit: int
+    uc: int
+    icount_offset: int
+    rewritten: int
     exact: int
     header: int
     align: int
@@ -165,7 +175,7 @@ class Thunks:
     def __init__(self) -> None:
         self.address = map_pages(2 * PAGE)
         self.parameters = Parameters.from_address(self.address + PAGE)
-        self.parameters.limit = NO_LIMIT
+        self.parameters.limit = self.parameters.fence = NO_LIMIT
         ctypes.memmove(self.address, CODE, len(CODE))
         make_executable(self.address, PAGE)
 

@@ -58,6 +58,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "helper_wrmsr_x86_64": (None, []),
     # QEMU: translations
     "check_exit_request_x86_64": (None, [c_void_p]),
+    "helper_check_exit_request_x86_64": (None, [c_void_p, c_uint32]),
     "x86_cpu_tlb_fill_x86_64": (c_int, [c_void_p]),
     "tlb_flush_x86_64": (None, [c_void_p]),
     "tb_flush_x86_64": (None, [c_void_p]),

@@ -4,35 +4,125 @@
  * block() is a UC_HOOK_BLOCK: the engine calls it at the start of every translated block, before
  * the block's own test for a pending exit. It adds the block's length beforehand; should the block
  * not run to its end (a fault, a store into its own code), uncount() takes the rest off again.
+ *
+ * A block that has begun once counts for itself from then on: its two calls, of block() and of the
+ * engine's test, are overwritten by a dozen instructions that do the same while nothing is to be
+ * done, which is nearly always, and else call slow().
  */
 #include "thunks.h"
 
-void ENTRY(block)(void *uc, u64 pc, u32 size, void *user)
+/* The TranslationBlock whose code `inside` is near the start of; its code follows it in memory. */
+static struct block *block_at(u64 inside)
 {
-    u64 at;
+    u64 at = inside & -P.align;
 
-    if (*P.icount_decr < 0) {     /* the engine leaves the chain here: this block does not run */
-        P.last = 0;
-        return;
-    }
-    if (P.count >= P.limit) {
-        P.last = 0;
-        P.stop(uc);
-        return;
-    }
-    /* `sti; ret` chains on without looking at INTR: have the engine look now. */
-    if ((*P.interrupt_request & CPU_INTERRUPT_HARD) && (*P.eflags & EFLAGS_IF) &&
-        !(*P.hflags & HF_INHIBIT_IRQ)) {
-        P.last = 0;
-        ((volatile u16 *)P.icount_decr)[1] = 0xffff;
-        return;
-    }
-    /* The call stands near the start of the block's code, and the TranslationBlock before it. */
-    at = (u64)__builtin_return_address(0) & -P.align;
     while ((u64)((struct block *)(at - P.header))->code != at)
         at -= P.align;
-    P.last = (struct block *)(at - P.header);
-    P.count += P.last->icount;
+    return (struct block *)(at - P.header);
+}
+
+/* Count `block` and let it begin; 0 when it must not, for the engine is to look up. */
+static int begin(struct block *block)
+{
+    P.last = 0;
+    if (*P.icount_decr < 0)       /* the engine leaves the chain here: this block does not run */
+        return 0;
+    if (P.count >= P.limit) {
+        P.stop(P.uc);
+        return 0;
+    }
+    P.fence = P.limit;
+    if (*P.interrupt_request & CPU_INTERRUPT_HARD) {
+        P.fence = 0;              /* look at each block until it is taken */
+        if ((*P.eflags & EFLAGS_IF) && !(*P.hflags & HF_INHIBIT_IRQ)) {
+            /* `sti; ret` chains on without looking at INTR: have the engine look now. */
+            ((volatile u16 *)P.icount_decr)[1] = 0xffff;
+            return 0;
+        }
+    } else if (!P.limit) {
+        P.fence = 0;              /* the ticker came between */
+    }
+    P.last = block;
+    P.count += block->icount;
+    return 1;
+}
+
+static u8 *put(u8 *at, u64 bytes, int size)
+{
+    for (; size; size--, bytes >>= 8)
+        *at++ = (u8)bytes;
+    return at;
+}
+
+static u8 *put_relative(u8 *at, u64 opcode, int size, const void *target)
+{
+    at = put(at, opcode, size);
+    return put(at, (u64)target - (u64)at - 4, 4);
+}
+
+void ENTRY(slow)(void);
+
+/*
+ * What the engine has put at the start of a block, `after` being where block() returns to:
+ *
+ *     ...; call block; movabs $uc,%rdi; xor %esi,%esi; call check_exit; body
+ *
+ * and what is there afterwards:
+ *
+ *     cmpl $0,icount_decr; jl 1f; lea P.count,%rdi; mov (%rdi),%rax; cmp 8(%rdi),%rax; jae 1f
+ *     add $icount,%rax; mov %rax,(%rdi); jmp 3f
+ *     1: call slow
+ *     2: jmp body                   # block(), which is on the stack now, returns here as well
+ *     3: lea block,%rax; mov %rax,16(%rdi); nop
+ *     body:
+ */
+static void rewrite(struct block *block, u8 *after)
+{
+    enum { CALL = 5, TEST = 17, PROLOGUE = 38 };
+    u8 *code = (u8 *)block->code, *body = after + TEST, *at = code, *ask = after - CALL;
+    s64 distance = (s64)((u64)&P - (u64)code);
+
+    if (after - code < PROLOGUE || *ask != 0xE8 || after[0] != 0x48 || after[1] != 0xBF ||
+        after[10] != 0x33 || after[11] != 0xF6 || after[12] != 0xE8 ||
+        *(u64 *)(after + 2) != (u64)P.uc ||
+        (u64)body + (s64)*(int *)(after + 13) != (u64)P.check_exit ||
+        distance != (int)distance)
+        return;                   /* another prologue: it works as it is */
+    at = put(at, 0x007D83 | (P.icount_offset & 0xFF) << 16, 4); /* cmpl $0,disp(%rbp) */
+    at = put(at, 0x7C | (u64)(u8)(ask - at - 2) << 8, 2);
+    at = put_relative(at, 0x3D8D48, 3, &P.count);
+    at = put(at, 0x078B48, 3);
+    at = put(at, 0x08473B48, 4);
+    at = put(at, 0x73 | (u64)(u8)(ask - at - 2) << 8, 2);
+    at = put(put(at, 0x0548, 2), block->icount, 4);
+    at = put(at, 0x078948, 3);
+    at = put(at, 0xEB | (u64)(u8)(after - at) << 8, 2);
+    at = put_relative(ask, 0xE8, 1, slow);
+    at = put(at, 0xEB | (u64)(u8)(body - at - 2) << 8, 2);
+    at = put_relative(at, 0x058D48, 3, block);
+    at = put(at, 0x10478948, 4);
+    put(at, 0x00401F0F, 4);       /* nopl 0(%rax), to the body */
+    P.rewritten++;
+}
+
+void ENTRY(block)(void *uc, u64 pc, u32 size, void *user)
+{
+    u8 *after = __builtin_return_address(0);
+    struct block *block = block_at((u64)after);
+
+    if (begin(block))
+        rewrite(block, after);
+}
+
+/* Called by a block that does not begin by itself. It returns into the block, or leaves by the
+   engine's test, which must find the block's own address on the stack: hence the jump to it. */
+void ENTRY(slow)(void)
+{
+    struct block *block = block_at((u64)__builtin_return_address(0));
+
+    *P.eip = (u32)(block->pc - block->cs_base);
+    begin(block);
+    P.check_exit(P.uc, 0);
 }
 
 static s64 sleb128(const u8 **from)

@@ -85,8 +85,13 @@ struct params {
 
     /* block counter */
     u64 count;                    /* instructions retired since power-on */
-    volatile u64 limit;           /* stop at the first block with count >= limit */
+    volatile u64 fence;           /* a block with count >= fence does not begin by itself, but asks */
     struct block *last;           /* the block that is counted but may not have ended yet */
+    volatile u64 limit;           /* stop at the first block with count >= limit */
+    void (*check_exit)(void *uc, u64 no);  /* leave the chain of blocks when that was asked for */
+    void *uc;
+    u64 icount_offset;            /* of the word icount_decr points at, from env */
+    u64 rewritten;                /* statistics: blocks that count for themselves */
     u64 exact;                    /* not 0: most instructions of a block after an exception */
     u64 header;                   /* bytes from a TranslationBlock to its code */
     u64 align;                    /* of a TranslationBlock */

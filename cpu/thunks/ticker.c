@@ -16,7 +16,7 @@ void *ENTRY(tick)(void *unused)
         __asm__ volatile("syscall" : "=a"(got) : "0"(SYS_READ), "D"(P.tick_file),
                          "S"(&expirations), "d"(sizeof expirations) : "rcx", "r11", "memory");
         if (got > 0 && P.in_slice)
-            P.limit = 0;
+            P.limit = P.fence = 0;
     } while (!P.tick_end && (got > 0 || got == -EINTR));
     return 0;
 }
