@@ -1,7 +1,8 @@
 """Rebuilds the guest images that are committed: `python examples/build.py [--check] [PART ...]`.
 
 Needs gcc that understands -m32, make, GNU ld and objcopy, no 32-bit libraries (Debian on amd64:
-`apt install gcc make binutils`). Parts: kernels, initrd, bootstrap, guests; all when none is named.
+`apt install gcc make binutils`). Parts: kernels, initrd, bootstrap, bench, guests; all when none is
+named.
 With --check nothing is written: status 1 when an image differs from the committed one.
 """
 
@@ -18,6 +19,7 @@ ROOT = EXAMPLES.parent
 KERNEL = EXAMPLES / "refkernel"
 USER = KERNEL / "user"
 BOOTSTRAP = EXAMPLES / "bootstrap"
+BENCH = EXAMPLES / "bench"
 INITRD = EXAMPLES / "initrd"
 TESTS = ROOT / "tests" / "guests"
 SHIPPED = ROOT / "switchover" / "guest"
@@ -153,6 +155,15 @@ def bootstrap(work: Path) -> Images:
     return {SHIPPED / "bootstrap.bin": flat.read_bytes()}
 
 
+def bench(work: Path) -> Images:
+    """The guest of `hotswap-host bench systems`."""
+    elf, image = work / "bench-debug.elf", ROOT / "host" / "guest" / "bench.elf"
+    sources = [BENCH / name for name in ("start.S", "main.c", "compute.c", "board.c")]
+    run(*COMPILE, "-T", BENCH / "bench.ld", "-o", elf, *sources)
+    run("objcopy", "--strip-all", elf, work / image.name)
+    return {image: (work / image.name).read_bytes()}
+
+
 def guests(work: Path) -> Images:
     """The tests' own machine code: each NAME.S becomes a flat NAME.bin.
 
@@ -170,7 +181,7 @@ def guests(work: Path) -> Images:
 
 
 PARTS: dict[str, Callable[[Path], Images]] = {
-    part.__name__: part for part in (kernels, initrd, bootstrap, guests)
+    part.__name__: part for part in (kernels, initrd, bootstrap, bench, guests)
 }
 
 

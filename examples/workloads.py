@@ -1,8 +1,8 @@
-"""Brings real systems to run on the board: `python examples/workloads.py [--list|--check] [NAME ...]`.
+"""Brings real systems to run on the board: `workloads.py [--list|--check] [NAME ...]`.
 
 Debian packages by version and SHA-256, unpacked without root into the user's cache (or into the
-folder HOTSWAP_HOST_WORKLOADS names). What stands in ../shared/workloads beside the checkout is used
-from there. Needs nothing but Python. Status 1 when something that was asked for is not there in the end.
+folder HOTSWAP_HOST_WORKLOADS names). What stands in ../shared/workloads beside the checkout is
+used from there. Needs nothing but Python. Status 1 when something asked for is not there then.
 """
 
 from __future__ import annotations
