@@ -6,6 +6,8 @@ every other task stands at an await while it does.
 
 from __future__ import annotations
 
+from unicorn.x86_const import UC_X86_REG_EFLAGS
+
 from hotswap.bus import Backplane
 
 from . import power_on
@@ -84,6 +86,12 @@ class Chip:
     def shut_down(self) -> bool:
         """True after a `CpuShutdown` was reported."""
         return self._standstill.blocked
+
+    @property
+    def eflags(self) -> int:
+        """EFLAGS, whole, as PUSHF would push them."""
+        flags: int = self.engine.core.uc.reg_read(UC_X86_REG_EFLAGS)
+        return flags
 
     @property
     def a20(self) -> bool:

@@ -96,20 +96,38 @@ class Ram:
         self.check(start, len(content))
         self._bytes[start : start + len(content)] = content
 
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """Start and size of what is RAM: below the adapter hole, and above it."""
+        low = min(HOLE.start, self.size)
+        return [(0, low), (HOLE.stop, self.size - HOLE.stop)]
+
+    def used_runs(self) -> list[Run]:
+        """The pages that were ever written, the adapter hole left out; all others are zeros."""
+        used = bytearray(self.size // PAGE)
+        for first, pages in (*self.dirty_runs(), *self._file_runs()):
+            used[first : first + pages] = b"\1" * pages
+        used[HOLE.start // PAGE : HOLE.stop // PAGE] = bytes(len(HOLE) // PAGE)
+        return _runs(used)
+
+    def _file_runs(self) -> list[Run]:
+        """Where the file has no holes."""
+        runs, end = [], 0
+        while end < self.size:
+            try:
+                start = os.lseek(self._file, end, os.SEEK_DATA)
+            except OSError:  # ENXIO: only a hole is left
+                break
+            end = os.lseek(self._file, start, os.SEEK_HOLE)
+            runs.append(Run(start // PAGE, -(-end // PAGE) - start // PAGE))
+        return runs
+
     # -- rollback point -----------------------------------------------------------------------
 
     def dirty_runs(self) -> list[Run]:
         """The pages written since the last commit."""
         entries = os.pread(self._pagemap, self.size // PAGE * 8, self.address // PAGE * 8)
-        written = entries[7::8].translate(_WRITTEN)
-        runs, start = [], written.find(1)
-        while start >= 0:
-            end = written.find(0, start)
-            if end < 0:
-                end = len(written)
-            runs.append(Run(start, end - start))
-            start = written.find(1, end)
-        return runs
+        return _runs(entries[7::8].translate(_WRITTEN))
 
     def commit(self) -> int:
         """Make the present contents the rollback point; returns how many pages that took.
@@ -138,6 +156,18 @@ class Ram:
         else:
             for page, count in runs:
                 drop_pages(self.address + page * PAGE, count * PAGE)
+
+
+def _runs(marked: bytes | bytearray) -> list[Run]:
+    """Where the page by page ones of `marked` are."""
+    runs, start = [], marked.find(1)
+    while start >= 0:
+        end = marked.find(0, start)
+        if end < 0:
+            end = len(marked)
+        runs.append(Run(start, end - start))
+        start = marked.find(1, end)
+    return runs
 
 
 class RamWindow:

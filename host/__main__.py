@@ -20,6 +20,7 @@ COMMANDS = {
     "stop": ("remote", "End a running machine."),
     "keys": ("remote", "Type on a running machine's keyboard."),
     "info": ("remote", "What this host offers, or how a running machine is."),
+    "snapshot": ("snapshot_cli", "Save a running machine to a file, and run it from there."),
     "ssm": ("ssm", "Look into Save State Maps."),
     "demo": ("demo", "Replace a kernel and roll one back, in front of you."),
     "bench": ("bench", "Measure this host, side by side with the bare engine."),

@@ -148,6 +148,11 @@ class Board:
             raise RuntimeError("boot() comes first")
         return self._machine
 
+    @property
+    def replaceable(self) -> Machine | None:
+        """As `machine`, or None when there is none."""
+        return self._machine
+
     def slot(self, name: str) -> Slot:
         """The slot of the first card called `name`. Raises `BusError`."""
         return self.backplane.card(name).slot

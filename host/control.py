@@ -33,13 +33,14 @@ class ControlError(HotswapError):
 class Request(msgspec.Struct, forbid_unknown_fields=True):
     """What a client asks for."""
 
-    op: Literal["info", "pause", "continue", "stop", "keys", "switchover"]
+    op: Literal["info", "pause", "continue", "stop", "keys", "switchover", "snapshot"]
     image: FileName = ""
     plan: bool = False
     mode: Annotated[int, msgspec.Meta(ge=0, le=2)] = 2
     probation_ms: Annotated[float, msgspec.Meta(ge=0)] = 50
     save_map: FileName = ""
     text: str = ""
+    file: FileName = ""
 
 
 class Reply(msgspec.Struct, omit_defaults=True):

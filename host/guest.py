@@ -54,6 +54,10 @@ class Guest:
         append = " ".join([options, *words, *self.programs]).strip()
         kernel = image or refkernel(version)
         self.board.boot(kernel, initrd=shipped("initrd.cpio"), append=append)
+        self.listen()
+
+    def listen(self) -> None:
+        """Take what the serial port lets out from now on: of a machine that was booted before."""
         self.board.nursery.start_soon(self._listen)
 
     async def _listen(self) -> None:

@@ -20,6 +20,7 @@ from hotswap.switchover.transaction import Options
 from . import keys
 from .board import Board
 from .control import Answer, Replied, Reply, Request, Tell
+from .snapshot import save_snapshot
 
 
 def answer_for(board: Board) -> Answer:
@@ -42,6 +43,8 @@ def answer_for(board: Board) -> Answer:
                 return Reply(True)
             case "switchover":
                 return await _switchover(board, request, tell)
+            case "snapshot":
+                return await _snapshot(board, Path(request.file))
 
     return answer
 
@@ -86,6 +89,14 @@ async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
         board.lose(str(lost))
         return Reply(False, None, str(lost), "start the machine again")
     return Reply(True, _result(report))
+
+
+async def _snapshot(board: Board, path: Path) -> Reply:
+    async def save() -> Reply:
+        taken = await save_snapshot(board, path)
+        return Reply(True, {"file": str(path), "bytes": taken.size, "time_ns": taken.time_ns})
+
+    return await board.in_background(save)
 
 
 def _write_map(path: Path, content: bytes) -> None:

@@ -20,7 +20,7 @@ control_option = click.option(
 )  # fmt: skip
 
 
-def _ask(control: Path, request: Request, show: Any = None) -> dict[str, Any]:
+def ask(control: Path, request: Request, show: Any = None) -> dict[str, Any]:
     """Send `request`; call `show` with each event; return the reply."""
 
     async def talk() -> dict[str, Any]:
@@ -34,7 +34,8 @@ def _ask(control: Path, request: Request, show: Any = None) -> dict[str, Any]:
     return trio.run(talk)
 
 
-def _say(reply: dict[str, Any], *, in_json: bool) -> int:
+def say(reply: dict[str, Any], *, in_json: bool) -> int:
+    """Print a reply, or what was wrong; the exit status."""
     if in_json:
         click.echo(msgspec.json.format(msgspec.json.encode(reply), indent=2).decode())
     elif not reply["ok"]:
@@ -90,7 +91,7 @@ def switchover_command(
 
     kept = str(save_map.absolute()) if save_map else ""
     request = Request("switchover", str(image.absolute()), plan, mode, probation, kept)
-    reply = _ask(control, request, show)
+    reply = ask(control, request, show)
     if in_json:
         click.echo(msgspec.json.encode(reply).decode())
         return Exit.OK if reply["ok"] else Exit.FAILED
@@ -105,11 +106,11 @@ def switchover_command(
                 f"{result['outside_pause_ms']:.1f} ms, "
                 f"{count} {'process' if count == 1 else 'processes'} went on"
             )
-    return _say(reply, in_json=False)
+    return say(reply, in_json=False)
 
 
 def _simple(op: Any, control: Path, in_json: bool, text: str = "") -> int:
-    return _say(_ask(control, Request(op, text=text)), in_json=in_json)
+    return say(ask(control, Request(op, text=text)), in_json=in_json)
 
 
 json_option = click.option("--json", "in_json", is_flag=True, help="Answer in JSON.")
@@ -159,9 +160,9 @@ def keys_command(text: str, control: Path, in_json: bool) -> int:
 def info_command(control: Path | None, in_json: bool) -> int:
     """Say how the machine at SOCKET is, or what this host offers: engine, cures in use, cards."""
     if control is not None:
-        reply = _ask(control, Request("info"))
+        reply = ask(control, Request("info"))
         if in_json or not reply["ok"]:
-            return _say(reply, in_json=in_json)
+            return say(reply, in_json=in_json)
         facts = reply["result"]
     else:
         from .inventory import inventory
@@ -170,11 +171,12 @@ def info_command(control: Path | None, in_json: bool) -> int:
         if in_json:
             click.echo(msgspec.json.format(msgspec.json.encode(facts), indent=2).decode())
             return Exit.OK
-    _print_facts(facts)
+    print_facts(facts)
     return Exit.OK
 
 
-def _print_facts(facts: dict[str, Any]) -> None:
+def print_facts(facts: dict[str, Any]) -> None:
+    """A line a fact, a table for each list of alike ones."""
     console = Console()
     for name, fact in facts.items():
         if isinstance(fact, list):

@@ -74,7 +74,7 @@ def run_command(
                 board.start(linux)
             elif isinstance(kernel, KernelImage):
                 board.boot(kernel, initrd=disk, append=append)
-            return await _attend(board, timeout, control)
+            return await attend(board, timeout, control)
 
     return trio.run(session, restrict_keyboard_interrupt_to_checkpoints=True)
 
@@ -87,7 +87,7 @@ async def read_initrd(path: Path) -> bytes:
         raise LoadError(f"initrd {path}: {error.strerror}; give a file that can be read") from error
 
 
-async def _attend(board: Board, seconds: float | None, control: Path | None) -> int:
+async def attend(board: Board, seconds: float | None, control: Path | None) -> int:
     """Until the guest ends, the time is over, or a signal comes."""
     status: int = Exit.TIMEOUT
     with trio.move_on_after(float("inf") if seconds is None else seconds):

@@ -1,0 +1,97 @@
+"""`hotswap-host snapshot save|load|info|export`: machines in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import trio
+
+from .control import Request
+from .durable import write_durably
+from .exits import Exit
+from .remote import ask, control_option, json_option, print_facts, say
+
+file_argument = click.argument("file", type=click.Path(path_type=Path))
+
+
+@click.group("snapshot")
+def snapshot_command() -> None:
+    """Save a running machine to a file, and run it from there.
+
+    The file is an ELF core that gdb and readelf open, or that in a zstd frame when its name ends
+    in .zst.
+    """
+
+
+@snapshot_command.command("save")
+@file_argument
+@control_option
+@json_option
+def save(file: Path, control: Path, in_json: bool) -> int:
+    """Save the machine at SOCKET to FILE; it goes on as if nothing had happened."""
+    reply = ask(control, Request("snapshot", file=str(file.absolute())))
+    if reply["ok"] and not in_json:
+        saved = reply["result"]
+        click.echo(f"{file}: {saved['bytes']:,} bytes, at {saved['time_ns'] / 1e9:.6f} s")
+    return say(reply, in_json=in_json)
+
+
+@snapshot_command.command("load")
+@file_argument
+@click.option("--serial", default="stdio", metavar="stdio|FILE|pty|tcp:HOST:PORT",
+              show_default=True, help="Where the first serial port goes.")  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S",
+              help="End the run after S seconds with status 3.")  # fmt: skip
+@click.option("--control", type=click.Path(path_type=Path), metavar="SOCKET",
+              help="Listen here, as `run` does.")  # fmt: skip
+def load(file: Path, serial: str, timeout: float | None, control: Path | None) -> int:
+    """Run the machine in FILE from where it stood, as `run` runs one."""
+    from .backends import open_backend
+    from .run import attend
+    from .snapshot import go_on, open_restored, read_snapshot
+
+    async def session() -> int:
+        snapshot = await trio.to_thread.run_sync(read_snapshot, file)
+        backend = await open_backend(serial)
+        if not serial.startswith("stdio"):
+            click.echo(f"serial port: {backend.name}", err=True)
+        async with open_restored(snapshot, backend) as board:
+            go_on(board, snapshot)
+            return await attend(board, timeout, control)
+
+    return trio.run(session, restrict_keyboard_interrupt_to_checkpoints=True)
+
+
+@snapshot_command.command("info")
+@file_argument
+@json_option
+def info(file: Path, in_json: bool) -> int:
+    """Check FILE and say what is in it."""
+    from .snapshot import read_snapshot
+    from .snapshot_state import facts
+
+    found: dict[str, Any] = facts(read_snapshot(file).machine)
+    if in_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    else:
+        print_facts(found)
+    return Exit.OK
+
+
+@snapshot_command.command("export")
+@file_argument
+@click.argument("core", type=click.Path(path_type=Path))
+def export(file: Path, core: Path) -> int:
+    """Check FILE and write it to CORE as an ELF core, for debuggers."""
+    from .snapshot import read_core, read_snapshot
+    from .snapshot_elf import SnapshotError
+
+    read_snapshot(file)
+    try:
+        write_durably(core, [read_core(file)])
+    except OSError as error:
+        raise SnapshotError(f"{core}: cannot be written: {error.strerror}") from error
+    return Exit.OK
