@@ -36,6 +36,7 @@ REPLACED = (
     "fldenv",
     "read_crN",
     "write_crN",
+    "ltr",
     "set_dr",
     "invlpg",
     "rdmsr",

@@ -14,6 +14,7 @@ from unicorn.x86_const import (
     UC_CPU_X86_PENTIUM2,
     UC_X86_INS_CPUID,
     UC_X86_INS_RDTSC,
+    UC_X86_INS_SYSCALL,
     UC_X86_INS_SYSENTER,
 )
 
@@ -56,6 +57,7 @@ class Traits(NamedTuple):
         return Feature.TSC in self.features
 
 
+_LATER = (UC_X86_INS_SYSENTER, UC_X86_INS_SYSCALL)
 _486 = Feature.FPU
 _586 = _486 | Feature.DE | Feature.PSE | Feature.TSC | Feature.MSR | Feature.CX8 | Feature.MMX
 _686 = _586 | Feature.PAE | Feature.PGE | Feature.CMOV | Feature.PSE36 | Feature.FXSR
@@ -67,10 +69,10 @@ TRAITS: dict[Model, Traits] = {
         UC_CPU_X86_486,
         0x308,
         Feature.FPU,
-        (UC_X86_INS_CPUID, UC_X86_INS_RDTSC, UC_X86_INS_SYSENTER),
+        (UC_X86_INS_CPUID, UC_X86_INS_RDTSC, *_LATER),
         1 << 18 | 1 << 21,  # AC, ID
     ),
-    "486": Traits(UC_CPU_X86_486, 0x480, _486, (UC_X86_INS_RDTSC, UC_X86_INS_SYSENTER)),
-    "586": Traits(UC_CPU_X86_PENTIUM, 0x543, _586 | Feature.MCE, (UC_X86_INS_SYSENTER,)),
-    "686": Traits(UC_CPU_X86_PENTIUM2, 0x652, _686, (UC_X86_INS_SYSENTER,)),
+    "486": Traits(UC_CPU_X86_486, 0x480, _486, (UC_X86_INS_RDTSC, *_LATER)),
+    "586": Traits(UC_CPU_X86_PENTIUM, 0x543, _586 | Feature.MCE, _LATER),
+    "686": Traits(UC_CPU_X86_PENTIUM2, 0x652, _686, _LATER),
 }

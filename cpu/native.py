@@ -71,6 +71,7 @@ _FIELDS = [
     "fldenv",
     "read_crn",
     "write_crn",
+    "ltr",
     "set_dr",
     "invlpg",
     "rdmsr",
@@ -156,6 +157,7 @@ class Parameters(ctypes.Structure):
     fldenv: int
     read_crn: int
     write_crn: int
+    ltr: int
     set_dr: int
     invlpg: int
     rdmsr: int

@@ -52,6 +52,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "helper_fldenv_x86_64": (None, []),
     "helper_read_crN_x86_64": (None, []),
     "helper_write_crN_x86_64": (None, []),
+    "helper_ltr_x86_64": (None, []),
     "helper_set_dr_x86_64": (None, []),
     "helper_invlpg_x86_64": (None, []),
     "helper_rdmsr_x86_64": (None, []),

@@ -15,6 +15,9 @@ void ENTRY(exception)(void *uc, u32 vector, void *user)
         P.delivering = SOFTWARE;
     } else {
         P.delivering = EXTERNAL;
+        /* A fault comes back to its instruction, whose breakpoint must not stop it again. */
+        if ((P.dr[7] & DR7_ENABLED) && vector != EXCP_DB && vector != EXCP_DF)
+            *P.eflags |= EFLAGS_RF;
     }
     P.deliver_exception(P.cs);
     P.delivering = NOTHING;

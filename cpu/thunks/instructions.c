@@ -9,13 +9,19 @@
 #include "thunks.h"
 
 enum {
-    CR0_486 = 1 << 29 | 1 << 30 | 1 << 18 | 1 << 16 | CR0_NE,    /* NW, CD, AM, WP, NE */
+    CR0_PE = 1 << 0,
+    CR0_WP = 1 << 16,
+    CR0_AM = 1 << 18,
+    CR0_NW = 1 << 29,
+    CR0_CD = 1 << 30,
+    CR0_486 = CR0_NW | CR0_CD | CR0_AM | CR0_WP | CR0_NE,
     FPUS_ES = 1 << 7,             /* an unmasked x87 error is pending */
     HF2_IGNNE = 1 << 7,
     DR7 = 7,
     FEATURE_MSR = 1 << 5,
 };
 
+#define CR0_PG (1u << 31)
 #define FIELD(type, at) (*(type *)((u8 *)env + P.at))
 #define IS_386 ((FIELD(u32, at_version) >> 8 & 15) == 3)
 #define FAULT(vector) P.raise_exception_at(env, vector, (u64)__builtin_return_address(0))
@@ -69,7 +75,7 @@ void ENTRY(fldenv)(void *env, u64 address, int data32)
     P.fldenv(env, address, data32);
 }
 
-/* MOV to and from CRn: the 386 has no CR4, and less in CR0. */
+/* MOV to and from CRn: combinations that fault; the 386 has no CR4, and less in CR0. */
 u64 ENTRY(read_crn)(void *env, int number)
 {
     if (number == 4 && IS_386)
@@ -79,13 +85,23 @@ u64 ENTRY(read_crn)(void *env, int number)
 
 void ENTRY(write_crn)(void *env, int number, u64 value)
 {
-    if (IS_386) {
-        if (number == 4)
-            FAULT(EXCP_UD);
-        if (number == 0)
+    if (number == 4 && IS_386)
+        FAULT(EXCP_UD);
+    if (number == 0) {
+        if (IS_386)
             value &= ~(u64)CR0_486;
+        if (((value & CR0_PG) && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD)))
+            FAULT(EXCP_GP);
     }
     P.write_crn(env, number, value);
+}
+
+/* LTR of a null selector faults. */
+void ENTRY(ltr)(void *env, int selector)
+{
+    if (!(selector & 0xfffc))
+        FAULT(EXCP_GP);
+    P.ltr(env, selector);
 }
 
 /* MOV to DRn: the processor looks at DR7 between two slices. */

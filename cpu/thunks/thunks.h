@@ -31,8 +31,10 @@ enum {
     HF2_NMI = 1 << 2,             /* an NMI handler runs: further ones are held */
     CPU_INTERRUPT_HARD = 0x002,
     CPU_INTERRUPT_NMI = 0x200,
+    DR7_ENABLED = 0xff,           /* any breakpoint */
     EXCP_DB = 1,
     EXCP_UD = 6,
+    EXCP_DF = 8,
     EXCP_TS = 10,
     EXCP_GP = 13,
     EXCP_PF = 14,
@@ -132,6 +134,7 @@ struct params {
     void (*fldenv)(void *env, u64 address, int data32);
     u64 (*read_crn)(void *env, int number);
     void (*write_crn)(void *env, int number, u64 value);
+    void (*ltr)(void *env, int selector);
     void (*set_dr)(void *env, int number, u64 value);
     void (*invlpg)(void *env, u64 address);
     void (*rdmsr)(void *env);
