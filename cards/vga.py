@@ -8,7 +8,7 @@ looks. The vertical retrace interrupt is not wired, as on most cards.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from hotswap.bus import (
     FLOATING,
@@ -39,7 +39,10 @@ _PROTECT = 0x80  # Crtc.VERTICAL_RETRACE_END
 _LINE_COMPARE_8 = 0x10  # Crtc.OVERFLOW
 
 
-class Vga(Card[VgaState]):
+V = TypeVar("V", bound=VgaState)
+
+
+class Vga(Card[V]):
     """The display adapter; `screen()` is what its monitor shows."""
 
     name = "vga"

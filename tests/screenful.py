@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hotswap.bus import Backplane, PixelScreen, TextScreen
 from hotswap.cards.vga import Vga
 from hotswap.host.pytest_plugin import Ports
@@ -31,7 +33,7 @@ MODES = {
 class Screenful:
     """Ports and memory of a VGA, as a guest uses them."""
 
-    def __init__(self, backplane: Backplane, ports: Ports, card: Vga) -> None:
+    def __init__(self, backplane: Backplane, ports: Ports, card: Vga[Any]) -> None:
         self.ports, self.card = ports, card
         self._backplane = backplane
 

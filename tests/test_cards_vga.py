@@ -6,6 +6,7 @@ import pytest
 
 from hotswap.bus import Backplane
 from hotswap.cards.vga import Vga
+from hotswap.cards.vga_registers import VgaState
 from hotswap.host.pytest_plugin import Ports, VirtualClock
 
 from .screenful import ATTRIBUTE, CRTC, GRAPHICS, MASK, SEQUENCER, STATUS, Screenful
@@ -17,7 +18,7 @@ VIDEO = 0xA0000
 
 @pytest.fixture
 async def vga(backplane: Backplane, ports: Ports) -> Screenful:
-    card = Vga()
+    card = Vga[VgaState]()
     await backplane.insert(card)
     return Screenful(backplane, ports, card)
 

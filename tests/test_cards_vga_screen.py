@@ -6,6 +6,7 @@ import pytest
 
 from hotswap.bus import Backplane, Cursor
 from hotswap.cards.vga import Vga
+from hotswap.cards.vga_registers import VgaState
 from hotswap.host.pytest_plugin import Ports
 
 from .screenful import CRTC, MASK, SEQUENCER, Screenful
@@ -16,7 +17,7 @@ BLANK = b" \x07"
 
 @pytest.fixture
 async def vga(backplane: Backplane, ports: Ports) -> Screenful:
-    card = Vga()
+    card = Vga[VgaState]()
     await backplane.insert(card)
     return Screenful(backplane, ports, card)
 
