@@ -28,10 +28,6 @@ def is_frame(frame: bytes) -> bool:
     return HEADER <= len(frame) <= FRAME_MAX
 
 
-def _unwatched(_frame: bytes) -> None:
-    """Nobody captures."""
-
-
 class FramesState(msgspec.Struct, frozen=True):
     """What is under way at one instant, oldest first; `delivered` only of a `FrameOutbox`."""
 
@@ -49,7 +45,7 @@ class FrameOutbox:
         """Frames the back end has taken since power-on."""
         self.dropped = 0
         """Frames lost since power-on: no room, or no Ethernet frame."""
-        self.watch: Watch = _unwatched
+        self.watch: Watch | None = None
         """Called with each frame as it leaves for good."""
         self._frames: deque[bytes] = deque()
         self._mark: tuple[int, int] | None = None  # frames that may leave, `dropped` at the hold
@@ -90,7 +86,8 @@ class FrameOutbox:
             free, dropped = self._mark
             self._mark = free - 1, dropped
         self.delivered += 1
-        self.watch(frame)
+        if self.watch is not None:
+            self.watch(frame)
         self._wake()
 
     def take(self) -> bytes | None:
@@ -154,7 +151,7 @@ class FrameInbox:
         self.capacity = capacity
         self.dropped = 0
         """Frames lost since power-on: no room, or no Ethernet frame."""
-        self.watch: Watch = _unwatched
+        self.watch: Watch | None = None
         """Called with each frame as it comes in, lost or not."""
         self._frames: deque[bytes] = deque()
         self._taken: list[bytes] | None = None
@@ -170,7 +167,8 @@ class FrameInbox:
 
     def feed(self, frame: bytes) -> None:
         """Append a frame from outside (called by the back end)."""
-        self.watch(frame)
+        if self.watch is not None:
+            self.watch(frame)
         if self.full or not is_frame(frame):
             self.dropped += 1
             return
