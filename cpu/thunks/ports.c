@@ -10,8 +10,10 @@
 static void check(u32 port, int width)
 {
     u32 hflags = *P.hflags;
+    u64 eflags = *P.eflags;       /* VM and IOPL are not in hflags */
 
-    if ((hflags & HF_PE) && ((hflags & HF_VM) || (hflags & HF_CPL) > (hflags >> HF_IOPL_SHIFT & 3)))
+    if ((hflags & HF_PE) &&
+        ((eflags & EFLAGS_VM) || (hflags & HF_CPL) > (eflags >> EFLAGS_IOPL_SHIFT & 3)))
         (width == 1 ? P.check_io8 : width == 2 ? P.check_io16 : P.check_io32)(P.env, port);
 }
 

@@ -18,6 +18,7 @@ typedef signed long s64;
 /* QEMU 5.0, target/i386/cpu.h and hw/core/cpu.h */
 enum {
     EFLAGS_IF = 1 << 9,
+    EFLAGS_IOPL_SHIFT = 12,
     EFLAGS_RF = 1 << 16,
     EFLAGS_VM = 1 << 17,
     EFLAGS_AC = 1 << 18,
@@ -26,8 +27,6 @@ enum {
     HF_CPL = 3,
     HF_INHIBIT_IRQ = 1 << 3,
     HF_PE = 1 << 7,
-    HF_IOPL_SHIFT = 12,
-    HF_VM = 1 << 17,
     HF2_NMI = 1 << 2,             /* an NMI handler runs: further ones are held */
     CPU_INTERRUPT_HARD = 0x002,
     CPU_INTERRUPT_NMI = 0x200,

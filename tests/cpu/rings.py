@@ -69,6 +69,7 @@ class Rings:
         for selector, content in segments.items():
             self.define(selector, content)
         pc.put(TSS + 4, struct.pack("<II", STACK, DATA_0))
+        pc.put(TSS + 100, struct.pack("<HH", 0, 0x68))  # no I/O permission bit map
         pc.put(CAUGHT, b"\xff")
         for vector in range(32):
             self.catch(vector)
