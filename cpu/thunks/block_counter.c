@@ -192,7 +192,7 @@ u8 ENTRY(main_loop)(void *uc, int exception)
         *P.exception_is_int = 0;
         *P.error_code = 0;
     }
-    if (exception == EXCP_MF && !(*P.cr0 & CR0_NE)) {
+    if (exception == EXCP_MF && !*P.exception_is_int && !(*P.cr0 & CR0_NE)) {   /* no INT 10h */
         /* FERR#. The chip waits in front of the instruction for an interrupt: end the slice. */
         P.ferr = 1;
         *P.exception_index = EXCP_INTERRUPT;
