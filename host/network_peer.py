@@ -7,7 +7,7 @@ one segment is under way at a time, and a machine restored from a snapshot is un
 
     port 7    echoes
     port 9    discards
-    others    what `pages` says, after the first data; then FIN
+    others    what `pages` says, after the first data or FIN; then FIN
     the rest  RST
 """
 
@@ -203,7 +203,7 @@ class Peer:
             return answer if got.data or last else None
         page = self.pages.get(got.destination, b"")
         at = got.ack - first - 1 & SEQ
-        if at < len(page) and (at or got.data):
+        if at < len(page) and (at or got.data or got.flags & Flag.FIN):
             data = page[at : at + max(1, min(MSS, got.window))]
             last = Flag.FIN if at + len(data) == len(page) else Flag(0)
             return _reply(got, Flag.ACK | Flag.PSH | last, data)
