@@ -176,6 +176,15 @@ async def test_a_soft_reset_is_busy_until_the_drive_has_tested_itself(channel: C
     assert not channel.irq
 
 
+async def test_a_soft_reset_selects_drive_0(channel: Channel) -> None:
+    channel.write(DEVICE, 0xB0)
+    channel.ports.write(CONTROL, SRST)
+    channel.ports.write(CONTROL, 0)
+    await settle()
+    assert channel.status == READY
+    assert channel.read(DEVICE) == 0xA0
+
+
 async def test_a_soft_reset_reverts_the_settings_unless_told_not_to(channel: Channel) -> None:
     for feature, expected in ((0x66, 8), (0xCC, 16)):
         await channel.command(SET_MULTIPLE, count=8)
@@ -596,6 +605,14 @@ async def test_power_modes_are_told_and_a_read_makes_active(channel: Channel) ->
     await channel.command(VERIFY, 0, 1)
     await channel.command(0x98)
     assert channel.read(COUNT) == 0xFF
+
+
+async def test_a_drive_that_cannot_flush_does_not_go_to_sleep(
+    channel: Channel, scratched: Scratched
+) -> None:
+    scratched.full = True
+    assert await channel.command(0xE6) == READY | DF | ERR
+    assert await channel.command(RECALIBRATE) == READY
 
 
 async def test_only_a_reset_wakes_a_sleeping_drive(channel: Channel) -> None:
