@@ -9,6 +9,7 @@ from unicorn import UC_ARCH_X86, UC_MODE_32
 from unicorn.x86_const import UC_X86_REG_EAX, UC_X86_REG_ECX
 
 from .errors import UnsupportedEngine
+from .first_block import run_first_block
 from .instructions import mend_instructions
 from .models import TRAITS, Model
 from .native import Thunks
@@ -46,8 +47,9 @@ class Core:
         self._say_what_it_is()
         self.icount_decr = IcountDecr.from_address(self.common.icount_decr_ptr)
         self._check_stop()
+        self.first_block = run_first_block(self.symbols, self.uc, self.common)
         try:
-            self.thunks = Thunks()
+            self.thunks = Thunks(near=self.first_block.address)
         except OSError as error:
             raise UnsupportedEngine(
                 f"the host refuses executable memory ({error}); allow it for this process"

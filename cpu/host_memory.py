@@ -25,6 +25,8 @@ _libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 _libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
 PAGE = 4096
+_STEP = 64 << 20
+_REACH = (1 << 31) - _STEP  # of a relative call
 _MAP_FAILED = ctypes.c_void_p(-1).value
 
 
@@ -34,18 +36,28 @@ def _check(result: int, call: str) -> None:
         raise OSError(error, f"{call}: {os.strerror(error)}")
 
 
-def map_pages(size: int, file: int | None = None) -> int:
+def map_pages(size: int, file: int | None = None, *, wanted: int | None = None) -> int:
     """Map `size` bytes readable and writable, zeroed or a private copy of `file`; the address.
 
-    Raises `OSError`.
+    It is the one `wanted` when that is free. Raises `OSError`.
     """
     flags = mmap.MAP_PRIVATE | (mmap.MAP_ANONYMOUS if file is None else 0)
     access = mmap.PROT_READ | mmap.PROT_WRITE
-    address: int | None = _libc.mmap(None, size, access, flags, -1 if file is None else file, 0)
+    address: int | None = _libc.mmap(wanted, size, access, flags, -1 if file is None else file, 0)
     if address is None or address == _MAP_FAILED:
         error = ctypes.get_errno()
         raise OSError(error, f"mmap of {size} bytes: {os.strerror(error)}")
     return address
+
+
+def map_pages_near(place: int, size: int) -> int:
+    """As `map_pages`, within 2 GiB of `place` if there is room. Raises `OSError`."""
+    for distance in range(_STEP, _REACH, _STEP):
+        address = map_pages(size, wanted=(place - distance) & -PAGE)
+        if abs(address - place) < _REACH:
+            return address
+        unmap_pages(address, size)
+    return map_pages(size)
 
 
 def unmap_pages(address: int, size: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 
-from .host_memory import PAGE, make_executable, map_pages
+from .host_memory import PAGE, make_executable, map_pages, map_pages_near
 from .machine_code import CODE, ENTRIES
 
 _FIELDS = [
@@ -172,10 +172,13 @@ class Parameters(ctypes.Structure):
 
 
 class Thunks:
-    """One engine's copy of the thunks. Never freed: the engine points at it until it is closed."""
+    """One engine's copy of the thunks. Never freed: the engine points at it until it is closed.
 
-    def __init__(self) -> None:
-        self.address = map_pages(2 * PAGE)
+    Translated code calls those `near` it in five bytes, and is rewritten only then.
+    """
+
+    def __init__(self, near: int | None = None) -> None:
+        self.address = map_pages(2 * PAGE) if near is None else map_pages_near(near, 2 * PAGE)
         self.parameters = Parameters.from_address(self.address + PAGE)
         self.parameters.limit = self.parameters.fence = NO_LIMIT
         ctypes.memmove(self.address, CODE, len(CODE))

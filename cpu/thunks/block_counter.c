@@ -78,15 +78,22 @@ void ENTRY(slow)(void);
  */
 static void rewrite(struct block *block, u8 *after)
 {
-    enum { CALL = 5, TEST = 17, PROLOGUE = 38 };
-    u8 *code = (u8 *)block->code, *body = after + TEST, *at = code, *ask = after - CALL;
+    enum { CALL = 5, PROLOGUE = 38 };
+    u8 *code = (u8 *)block->code, *at = code, *ask = after - CALL, *test = after + 12, *body;
     s64 distance = (s64)((u64)&P - (u64)code);
+    u64 target = 0;
 
+    if (test[0] == 0xE8) {        /* call near */
+        body = test + 5;
+        target = (u64)body + (u64)(s64)*(int *)(test + 1);
+    } else {                      /* call *pool, when the library is too far away */
+        body = test + 6;
+        if (test[0] == 0xFF && test[1] == 0x15)
+            target = *(u64 *)(body + *(int *)(test + 2));
+    }
     if (after - code < PROLOGUE || *ask != 0xE8 || after[0] != 0x48 || after[1] != 0xBF ||
-        after[10] != 0x33 || after[11] != 0xF6 || after[12] != 0xE8 ||
-        *(u64 *)(after + 2) != (u64)P.uc ||
-        (u64)body + (s64)*(int *)(after + 13) != (u64)P.check_exit ||
-        distance != (int)distance)
+        *(u64 *)(after + 2) != (u64)P.uc || after[10] != 0x33 || after[11] != 0xF6 ||
+        target != (u64)P.check_exit || distance != (int)distance)
         return;                   /* another prologue: it works as it is */
     at = put(at, 0x007D83 | (P.icount_offset & 0xFF) << 16, 4); /* cmpl $0,disp(%rbp) */
     at = put(at, 0x7C | (u64)(u8)(ask - at - 2) << 8, 2);
@@ -101,7 +108,8 @@ static void rewrite(struct block *block, u8 *after)
     at = put(at, 0xEB | (u64)(u8)(body - at - 2) << 8, 2);
     at = put_relative(at, 0x058D48, 3, block);
     at = put(at, 0x10478948, 4);
-    put(at, 0x00401F0F, 4);       /* nopl 0(%rax), to the body */
+    while (at < body)
+        *at++ = 0x90;             /* nop */
     P.rewritten++;
 }
 

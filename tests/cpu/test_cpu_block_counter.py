@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 import pytest
 
 from hotswap.cpu.ticker import Ticker
@@ -137,3 +139,16 @@ async def test_an_int_whose_gate_faults_has_not_retired(pc: BarePc) -> None:
     pc.start(0x2000)
     await pc.run_to_halt()
     assert pc.processor.instructions == 1 + 2
+
+
+async def test_a_block_that_has_begun_counts_for_itself_in_every_engine(open_pc: OpenPc) -> None:
+    async with AsyncExitStack() as engines:
+        for _ in range(4):  # the buffers for code of the last ones are far from the library
+            pc = await engines.enter_async_context(open_pc())
+            pc.put(0x2000, "41 83f964 75fa fa f4")  # L: inc ecx ; cmp ecx,100 ; jne L ; cli ; hlt
+            pc.start(0x2000)
+            parameters = pc.processor.engine.core.parameters
+            before = parameters.rewritten
+            await pc.run_to_halt()
+            assert pc.processor.instructions == 300 + 2
+            assert parameters.rewritten == before + 2

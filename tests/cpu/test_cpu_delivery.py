@@ -96,8 +96,11 @@ ENABLERS = {
 }
 
 
+@pytest.mark.parametrize("slice_ends", [False, True])
 @pytest.mark.parametrize("name", ENABLERS)
-async def test_a_pending_interrupt_is_taken_at_once_after(pc: BarePc, name: str) -> None:
+async def test_a_pending_interrupt_is_taken_at_once_after(
+    pc: BarePc, name: str, slice_ends: bool
+) -> None:
     # mov edi,20 ; R: cli ; xor ecx,ecx ; cmp edi,1 ; jne S ; out 0E0h,al ;
     # S: call 3000h ; L: inc ecx ; cmp ecx,1000 ; jne L ; dec edi ; jnz R ; cli ; hlt
     pc.put(
@@ -107,7 +110,13 @@ async def test_a_pending_interrupt_is_taken_at_once_after(pc: BarePc, name: str)
     pc.put(0x3000, ENABLERS[name])
     pc.put(0x4000, "890d00600000 fa f4")  # mov [6000h],ecx ; cli ; hlt
     pc.gate(0x20, 0x4000)
-    pc.probe.on_out = lambda _port, _width, _value: pc.controller.ask(0x20)
+
+    def ask(_port: int, _width: int, _value: int) -> None:
+        pc.controller.ask(0x20)
+        if slice_ends:
+            pc.processor.kick()
+
+    pc.probe.on_out = ask
     pc.start(0x2000)
     await pc.run_to_halt()
     assert pc.register("edi") == 1
