@@ -33,5 +33,5 @@ def test_without_a_compiler_it_says_what_to_install(tmp_path: Path) -> None:
 
 def test_an_unknown_part_is_named() -> None:
     done = build("initrd", "flopy")
-    assert "no part flopy; there are kernels, initrd, bootstrap, guests" in done.stderr
+    assert "no part flopy; there are kernels, initrd, bootstrap, bench, guests" in done.stderr
     assert done.returncode == 2
