@@ -13,6 +13,8 @@ import msgspec
 
 ID_MIN, ID_MAX = 0xB0C0, 0xB0C5
 MAX_WIDTH, MAX_HEIGHT = 2560, 1600
+PLANAR_MAX = 8 * 0x10000
+"""Pixels in the VGA's planes."""
 DEPTHS = {4: 0, 8: 1, 15: 2, 16: 2, 24: 3, 32: 4}
 """Bytes of a pixel by bits; 0: the VGA's planes."""
 
@@ -88,7 +90,9 @@ class Dispi(msgspec.Struct):
             case Index.VIRT_WIDTH:
                 return self.virt_width
             case Index.VIRT_HEIGHT:
-                return min(self.memory // (self.pitch or self.virt_width // 2), 0xFFFF)
+                if self.bpp == 4:
+                    return PLANAR_MAX // self.virt_width
+                return min(self.memory // self.pitch, 0xFFFF)
             case Index.X_OFFSET:
                 return self.x_offset
             case Index.Y_OFFSET:
@@ -140,8 +144,10 @@ class Dispi(msgspec.Struct):
         """Whether all that would be shown is in a line and in memory."""
         if width < self.xres + x:
             return False
-        bits = 8 * DEPTHS[self.bpp] or self.bpp
-        return width * (self.yres + y) * bits <= 8 * self.memory
+        pixels = width * (self.yres + y)
+        if self.bpp == 4:
+            return pixels <= PLANAR_MAX
+        return pixels * DEPTHS[self.bpp] <= self.memory
 
 
 # -- pixel formats ----------------------------------------------------------------------------

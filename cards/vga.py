@@ -172,7 +172,9 @@ class Vga(Card[V]):
                 state.pel_index, state.pel_component = value, 0
                 state.pel_reading = index == Port.PEL_READ_INDEX
             case Port.PEL_DATA:
-                state.dac[3 * state.pel_index + state.pel_component] = self._pel(value)
+                state.pel_written[state.pel_component] = self._pel(value)
+                if state.pel_component == 2:
+                    state.dac[3 * state.pel_index : 3 * state.pel_index + 3] = state.pel_written
                 self._next_component()
             case Port.GRAPHICS_INDEX:
                 state.graphics_index = value & 0x0F

@@ -26,7 +26,6 @@ _BYTES = 0x01010101
 PLANES = tuple(sum(0xFF << 8 * p for p in range(4) if mask >> p & 1) for mask in range(16))
 """All bits of the planes in a mask of four bits."""
 
-Load: TypeAlias = Callable[[int, int], int]
 Store: TypeAlias = Callable[[int, int, int], None]
 
 
@@ -37,7 +36,6 @@ class PlaneMemory:
     `decode` after each change of a register of sequencer, graphics controller or MISC_OUTPUT.
     """
 
-    load: Load
     store: Store
 
     def __init__(self, state: VgaState) -> None:
@@ -55,13 +53,16 @@ class PlaneMemory:
         memory_mode = state.sequencer[Seq.MEMORY_MODE]
         mode = graphics[Gfx.MODE]
         mask = state.sequencer[Seq.MAP_MASK]
-        self._masks = [PLANES[mask & lanes] for lanes in range(16)]
+        self._mask = PLANES[mask & 15]
         self._set = PLANES[graphics[Gfx.SET_RESET] & 15]
         self._set_enabled = PLANES[graphics[Gfx.ENABLE_SET_RESET] & 15]
         self._bit_mask = graphics[Gfx.BIT_MASK] * _BYTES
         self._rotate = graphics[Gfx.DATA_ROTATE] & 7
         self._function = graphics[Gfx.DATA_ROTATE] >> 3 & 3
         self._write_mode = mode & 3
+        self._read_map = graphics[Gfx.READ_MAP_SELECT] & 3
+        self._read_mode = mode & _READ_MODE
+        self._read_odd_even = mode & _READ_ODD_EVEN
         self._compare = PLANES[graphics[Gfx.COLOUR_COMPARE] & 15]
         self._care = PLANES[graphics[Gfx.COLOUR_DONT_CARE] & 15]
         self._chain_4 = bool(memory_mode & _CHAIN_4)
@@ -75,7 +76,6 @@ class PlaneMemory:
             self.store = self._store_packed
         elif straight and not self._chain_4 and self._odd_even and mask & 15 == 3:
             self.store = self._store_text
-        self.load = self._load_compared if mode & _READ_MODE else self._load
 
     # -- stores -------------------------------------------------------------------------------
 
@@ -87,13 +87,13 @@ class PlaneMemory:
         if not 0 <= offset < self._size:
             return
         if self._chain_4:
-            mask = self._masks[1 << (offset & 3)]
+            mask = self._mask & PLANES[1 << (offset & 3)]
             offset = offset & 0xFFFC | offset >> 14 & 3
         elif self._odd_even:
-            mask = self._masks[0xA if offset & 1 else 0x5]
+            mask = self._mask & PLANES[0xA if offset & 1 else 0x5]
             offset &= 0xFFFE
         else:
-            mask = self._masks[15]
+            mask = self._mask
             offset &= 0xFFFF
         written = self._written(value)
         self.words[offset] = self.words[offset] & ~mask | written & mask
@@ -139,8 +139,8 @@ class PlaneMemory:
 
     # -- loads --------------------------------------------------------------------------------
 
-    def _load(self, address: int, width: int) -> int:
-        """Read mode 0: a plane."""
+    def load(self, address: int, width: int) -> int:
+        """A plane, or where it has the colour to compare with; fills the latches."""
         value, offset = 0, address - self._base
         for byte in range(width):
             value |= self._load_byte(offset + byte) << 8 * byte
@@ -149,26 +149,15 @@ class PlaneMemory:
     def _load_byte(self, offset: int) -> int:
         if not 0 <= offset < self._size:
             return 0xFF
-        graphics = self._state.graphics
-        plane = graphics[Gfx.READ_MAP_SELECT] & 3
+        plane = self._read_map
         if self._chain_4:
             plane = offset & 3
             offset = offset & 0xFFFC | offset >> 14 & 3
-        elif graphics[Gfx.MODE] & _READ_ODD_EVEN:
+        elif self._read_odd_even:
             plane = plane & 2 | offset & 1
             offset &= 0xFFFE
         latch = self._state.latch = self.words[offset & 0xFFFF]
+        if self._read_mode:
+            differs = (latch ^ self._compare) & self._care
+            return ~(differs | differs >> 8 | differs >> 16 | differs >> 24) & 0xFF
         return latch >> 8 * plane & 0xFF
-
-    def _load_compared(self, address: int, width: int) -> int:
-        """Read mode 1: a bit for each pixel that has the colour to compare with."""
-        value = 0
-        for byte in range(width):
-            offset = address - self._base + byte
-            matches = 0xFF
-            if 0 <= offset < self._size:
-                latch = self._state.latch = self.words[offset & 0xFFFF]
-                differs = (latch ^ self._compare) & self._care
-                matches = ~(differs | differs >> 8 | differs >> 16 | differs >> 24) & 0xFF
-            value |= matches << 8 * byte
-        return value

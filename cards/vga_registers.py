@@ -166,6 +166,8 @@ class VgaState(State):
     pel_component: int = 0
     """0 to 2: which of R, G, B the next access to PEL_DATA is for."""
     pel_reading: bool = False
+    pel_written: bytearray = msgspec.field(default_factory=lambda: bytearray(3))
+    """R, G, B on their way to the DAC, which takes all three with the last."""
     dac: bytearray = msgspec.field(default_factory=_text_dac)
     """256 times R, G, B, of 6 bits."""
     latch: int = 0

@@ -14,22 +14,36 @@ from .vga_registers import PALETTE_SOURCE, PLANE, Attr, Crtc, Gfx, Seq, VgaState
 
 _SCREEN_OFF, _EIGHT_DOTS = 0x20, 0x01  # Seq.CLOCKING_MODE
 _GRAPHICS = 0x01  # Gfx.MISCELLANEOUS
-_INTERLEAVED, _COLOURS_256 = 0x20, 0x40  # Gfx.MODE
+_SHIFT_PAIRS, _COLOURS_256 = 0x20, 0x40  # Gfx.MODE
 _LINE_GRAPHICS, _BLINK, _SPLIT_UNPANNED, _COLOUR_SELECT = 0x04, 0x08, 0x20, 0x80  # Attr.MODE
 _BYTES, _DOUBLEWORDS, _WRAP_15 = 0x40, 0x40, 0x20  # Crtc.MODE_CONTROL, UNDERLINE_LOCATION
 _DOUBLED = 0x80  # Crtc.MAXIMUM_SCAN_LINE
 _CURSOR_OFF = 0x20
 
-_SPREAD = tuple(
-    int.from_bytes(bytes(byte >> 7 - pixel & 1 for pixel in range(8)), "little")
-    for byte in range(256)
+
+def _taps(*bits: tuple[tuple[int, int], ...]) -> list[list[tuple[int, bytes]]]:
+    """For each of eight pixels, planes and what their bytes are to its attribute.
+
+    Of each pixel `bits` has the planes and bits, bit 0 of the attribute first.
+    """
+    return [
+        [
+            (plane, bytes((byte >> bit & 1) << position for byte in range(256)))
+            for position, (plane, bit) in enumerate(pixel)
+        ]
+        for pixel in bits
+    ]
+
+
+_PLANAR = _taps(*(tuple((plane, 7 - x) for plane in range(4)) for x in range(8)))
+"""A bit of each plane a pixel."""
+_INTERLEAVED = _taps(
+    *(
+        tuple((plane + x // 4, 6 - 2 * (x % 4) + bit) for plane in (0, 2) for bit in (0, 1))
+        for x in range(8)
+    )
 )
-"""The bits of a byte as eight bytes, the leftmost pixel first."""
-_PAIRS = tuple(
-    int.from_bytes(bytes(byte >> 6 - 2 * pixel & 3 for pixel in range(4)), "little")
-    for byte in range(256)
-)
-"""Likewise its four pairs of bits."""
+"""Pairs of bits: four pixels of the even planes, then four of the odd ones."""
 
 
 def screen(state: VgaState) -> Screen:
@@ -79,18 +93,17 @@ def _text(state: VgaState) -> TextScreen:
     crtc, attribute = state.crtc, state.attribute
     columns = crtc[Crtc.HORIZONTAL_DISPLAY_END] + 1
     height = (crtc[Crtc.MAXIMUM_SCAN_LINE] & 0x1F) + 1
-    lines = vertical(crtc, Crtc.VERTICAL_DISPLAY_END, 1, 6) + 1
-    if crtc[Crtc.MAXIMUM_SCAN_LINE] & _DOUBLED:
-        lines //= 2
-    rows = lines // height
+    row_lines = 2 * height if crtc[Crtc.MAXIMUM_SCAN_LINE] & _DOUBLED else height
+    rows = (vertical(crtc, Crtc.VERTICAL_DISPLAY_END, 1, 6) + 1) // row_lines
     start, pitch = address(crtc, Crtc.START_ADDRESS), 2 * crtc[Crtc.OFFSET]
-    split = _line_compare(crtc) // height + 1
-    cells = bytearray()
+    split = _line_compare(crtc) // row_lines + 1
+    cells = bytearray(2 * columns * rows)
     for row in range(rows):
         first = start + row * pitch if row < split else (row - split) * pitch
-        for counter in range(first, first + columns):
-            at = 4 * _memory_address(crtc, counter, 0)
-            cells += state.memory[at : at + 2]
+        words = _fetch(state, first, columns, 0)
+        at = 2 * columns * row
+        cells[at : at + 2 * columns : 2] = words[0::4]
+        cells[at + 1 : at + 2 * columns : 2] = words[1::4]
     palette = paint(_dac_indices(state), colours(state.dac))
     return TextScreen(
         columns,
@@ -155,6 +168,17 @@ def _memory_address(crtc: bytearray, counter: int, scan: int) -> int:
     return counter & PLANE - 1
 
 
+def _fetch(state: VgaState, first: int, count: int, scan: int) -> bytes:
+    """What `count` steps of the CRTC's counter read: a byte of each plane for each of them."""
+    crtc, words = state.crtc, memoryview(state.memory).cast("I")
+    step = _memory_address(crtc, 1, 0) or 1
+    at, last = (_memory_address(crtc, first + n, scan) for n in (0, count - 1))
+    if last - at == step * (count - 1):
+        return words[at : last + 1 : step].tobytes()
+    at_each = (_memory_address(crtc, first + n, scan) for n in range(count))
+    return b"".join(state.memory[4 * at : 4 * at + 4] for at in at_each)
+
+
 # -- graphics ---------------------------------------------------------------------------------
 
 
@@ -176,43 +200,35 @@ def _pixels(state: VgaState) -> PixelScreen:
     pan = attribute[Attr.PEL_PANNING] & 7
     pan = pan >> 1 if packed else pan
     split = _line_compare(crtc) // repeat + 1
-    picture = bytearray()
+    row_pans: list[int] = []
+    fetched = bytearray()
     for y in range(height):
         if y == split:
             start = 0
             pan = 0 if attribute[Attr.MODE_CONTROL] & _SPLIT_UNPANNED else pan
         row, scan = divmod(y - split if y >= split else y, scans)
-        first = start + row * pitch
         # one character more, for panning
-        counters = range(first, first + columns + bool(pan))
-        line = _line(state, [_memory_address(crtc, counter, scan) for counter in counters])
-        picture += line[pan : pan + width]
-    red_green_blue = colours(state.dac)
+        fetched += _fetch(state, start + row * pitch, columns + 1, scan)
+        row_pans.append(pan)
+    line = width + width // columns
+    dots = fetched if packed else _serialised(fetched, state.graphics[Gfx.MODE])
+    picture = b"".join(
+        dots[y * line + pan : y * line + pan + width] for y, pan in enumerate(row_pans)
+    )
     if packed:
         shown = bytes(index & state.pel_mask for index in range(256))
     else:
         shown = _dac_indices(state).ljust(256, b"\0")
-    return PixelScreen(width, height, paint(picture.translate(shown), red_green_blue))
+    return PixelScreen(width, height, paint(picture.translate(shown), colours(state.dac)))
 
 
-def _line(state: VgaState, addresses: list[int]) -> bytes:
-    """The pixels of a line, 4 or 8 bits each, as the shift registers put them out."""
-    memory, mode = state.memory, state.graphics[Gfx.MODE]
-    if mode & _COLOURS_256:
-        return b"".join(memory[4 * at : 4 * at + 4] for at in addresses)
-    line = bytearray()
-    for at in addresses:
-        plane_0, plane_1, plane_2, plane_3 = memory[4 * at : 4 * at + 4]
-        if mode & _INTERLEAVED:
-            pixels = (_PAIRS[plane_0] | _PAIRS[plane_2] << 2) | (
-                _PAIRS[plane_1] | _PAIRS[plane_3] << 2
-            ) << 32
-        else:
-            pixels = (
-                _SPREAD[plane_0]
-                | _SPREAD[plane_1] << 1
-                | _SPREAD[plane_2] << 2
-                | _SPREAD[plane_3] << 3
-            )
-        line += pixels.to_bytes(8, "little")
-    return bytes(line)
+def _serialised(fetched: bytes | bytearray, mode: int) -> bytearray:
+    """Attributes of 4 bits, eight for each byte of the planes, as the shift registers give them."""
+    planes = [fetched[plane::4] for plane in range(4)]
+    dots = bytearray(2 * len(fetched))
+    for x, taps in enumerate(_INTERLEAVED if mode & _SHIFT_PAIRS else _PLANAR):
+        attributes = 0
+        for plane, bits in taps:
+            attributes |= int.from_bytes(planes[plane].translate(bits))
+        dots[x::8] = attributes.to_bytes(len(planes[0]))
+    return dots

@@ -149,6 +149,13 @@ async def test_with_4_bits_a_pixel_the_planes_are_shown(svga: Svga) -> None:
     assert svga.greys()[0][:2] == bytes((15, 0))
 
 
+async def test_a_mode_beyond_the_planes_is_not_enabled(svga: Svga) -> None:
+    svga.set(800, 600, 4)
+    assert [svga.dispi(ENABLE), svga.dispi(VIRT_HEIGHT)] == [ON | LFB, 655]
+    svga.set(1024, 768, 4)  # 384 KiB
+    assert svga.dispi(ENABLE) == 0
+
+
 async def test_the_guest_stores_to_the_frame_buffer(
     svga: Svga, processor: Processor, backplane: Backplane
 ) -> None:

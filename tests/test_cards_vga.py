@@ -82,6 +82,14 @@ async def test_the_dac_takes_three_writes_and_counts_on(vga: Screenful) -> None:
     assert vga.ports.read(0x3C8) == 1
 
 
+async def test_the_dac_takes_a_colour_with_its_third_component(vga: Screenful) -> None:
+    before = bytes(vga.card.state.dac)
+    vga.dac(7, 0x3F, 0x3F)
+    assert vga.card.state.dac == before
+    vga.dac(7, 1, 2, 3)  # begins again with red
+    assert vga.card.state.dac[21:24] == b"\1\2\3"
+
+
 async def test_the_crtc_moves_to_3b4_for_monochrome(vga: Screenful) -> None:
     vga.ports.write(0x3C2, 0x66)
     assert vga.ports.read(0x3CC) == 0x66
@@ -189,6 +197,14 @@ async def test_read_mode_1_compares_colours(planar: Screenful) -> None:
     assert planar.load(VIDEO) == 0b1000
     planar.indexed(GRAPHICS, CARE, 0b0001)
     assert planar.load(VIDEO) == 0b1100
+
+
+async def test_read_mode_1_reads_where_the_planes_are_chained(vga: Screenful) -> None:
+    vga.store(0xB8002, 0x41)
+    vga.indexed(GRAPHICS, MODE, 0x18)
+    vga.indexed(GRAPHICS, CARE, 0b0001)
+    vga.indexed(GRAPHICS, COMPARE, 0b0001)
+    assert [vga.load(0xB8002), vga.load(0xB8003)] == [0x41, 0x41]
 
 
 async def test_a_wide_cycle_is_a_byte_after_the_other(planar: Screenful) -> None:

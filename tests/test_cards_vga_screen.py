@@ -44,6 +44,14 @@ async def test_the_start_address_scrolls(vga: Screenful) -> None:
     assert vga.text().cells[:4] == BLANK + b"A\x1f"
 
 
+async def test_beyond_the_last_word_come_the_odd_addresses(vga: Screenful) -> None:
+    vga.card.state.memory[4 * 0xFFFE] = ord("Y")
+    vga.card.state.memory[4 * 1] = ord("Z")
+    vga.indexed(CRTC, 0x0C, 0x7F)
+    vga.indexed(CRTC, 0x0D, 0xF0)
+    assert vga.text().cells[30:34:2] == b"YZ"
+
+
 async def test_line_compare_starts_again_from_address_0(vga: Screenful) -> None:
     put(vga, 0xB8000, b"0\x07")
     put(vga, 0xB8000 + 0x1000, b"1\x07")
@@ -56,6 +64,18 @@ async def test_line_compare_starts_again_from_address_0(vga: Screenful) -> None:
     cells = vga.text().cells
     assert (cells[0:2], cells[160 * 14 : 160 * 14 + 2]) == (b"1\x07", b"  "[:1] + b"\x07")
     assert cells[160 * 15 : 160 * 15 + 2] == b"0\x07"
+
+
+async def test_scan_lines_can_be_doubled(vga: Screenful) -> None:
+    put(vga, 0xB8000, b"0")
+    vga.indexed(CRTC, 0x0D, 80)
+    vga.indexed(CRTC, 0x11, 0)
+    vga.indexed(CRTC, 0x07, 0x0F)
+    vga.indexed(CRTC, 0x09, 0x87)  # 8 lines, twice each
+    vga.indexed(CRTC, 0x18, 12 * 16 - 1)
+    shown = vga.text()
+    assert (shown.rows, shown.glyph_height) == (25, 8)
+    assert shown.cells[160 * 12 : 160 * 12 + 2] == b"0\x07"
 
 
 async def test_the_cursor(vga: Screenful) -> None:
