@@ -102,9 +102,12 @@ class Backplane:
         card.slot = slot
         self._leases[number] = resources
         self.slots[number] = slot
-        self.replug_ports(slot)
         try:
+            self.replug_ports(slot)
             card.plugged(slot)
+        except BusError:
+            self._unplug(slot)
+            raise
         except Exception as error:
             self._unplug(slot)
             raise CardError(card.name, f"it could not be plugged in: {error}") from error
@@ -179,6 +182,7 @@ class Backplane:
         width = resources.cycle_width
         self.io.lease(resources.ports, slot, card.read, card.write, width)
         self.windows.lease(resources.windows, slot, card.memory_read, card.memory_write, width)
+        self.io.latches.add(resources.latches, card)
 
     def cycle_failed(self, cycle: Cycle, error: BaseException) -> None:
         """A bus handler raised in the CPU's turn: fault its card.
@@ -196,6 +200,7 @@ class Backplane:
 
     def unplug_ports(self, slot: Slot) -> None:
         """Let the card's ports and windows float."""
+        self.io.latches.remove(slot.card)
         self.io.release(slot)
         self.windows.release(slot)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -37,7 +37,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Resources(msgspec.Struct, frozen=True):
     """What a card leases from the backplane.
 
-    `cycle_width` is its data path in bytes, `disks` the number of its drives.
+    `cycle_width` is its data path in bytes, `disks` the number of its drives. `latches` are ports
+    whose 8-bit register is a field of the state that an OUT only stores and an IN only reads: the
+    processor does both without the card, and the state has the byte when the card next looks.
     """
 
     ports: Sequence[PortRange] = ()
@@ -46,6 +48,7 @@ class Resources(msgspec.Struct, frozen=True):
     windows: Sequence[MemoryRange] = ()
     cycle_width: Width = 1
     disks: int = 0
+    latches: Mapping[int, str] = msgspec.field(default_factory=dict)
 
 
 S = TypeVar("S", bound=State)

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from .cycle import FLOATING, PORTS, PortRange, Space
 from .errors import BusError
+from .latches import Latches
 from .trace import BusTrace
 
 Read: TypeAlias = Callable[[int, int], int]
@@ -53,6 +54,7 @@ class IoSpace:
     def __init__(self, trace: BusTrace) -> None:
         self._leases: dict[int, _Lease] = {}
         self._trace = trace
+        self.latches = Latches()
         self._read: dict[int, list[Read]] = {w: [_float] * PORTS for w in (1, 2, 4)}
         self._write: dict[int, list[Write]] = {w: [_ignore] * PORTS for w in (1, 2, 4)}
         self.reads = {w: list(table) for w, table in self._read.items()}
@@ -142,6 +144,7 @@ class IoSpace:
     def trace(self, on: bool) -> None:
         """Route every cycle through the trace, or straight to the cards again."""
         self._trace.on = on
+        self.latches.enable(not on)
         for w in (1, 2, 4):
             self.reads[w][:] = [self._traced_read] * PORTS if on else self._read[w]
             self.writes[w][:] = [self._traced_write] * PORTS if on else self._write[w]

@@ -222,8 +222,8 @@ class Keyboard(msgspec.Struct):
 
     @property
     def room(self) -> bool:
-        """Whatever key comes next fits into the buffer, or is of no interest."""
-        return not self.scanning or len(self.codes) + ROOM <= BUFFER
+        """Whatever key comes next fits into the buffer."""
+        return len(self.codes) + ROOM <= BUFFER
 
     def key(self, byte: int, now: int) -> None:
         """The next byte of set 2 from the keys, at `now`."""
@@ -237,10 +237,8 @@ class Keyboard(msgspec.Struct):
 
     def _stroke(self, stroke: bytes, now: int) -> None:
         made = stroke.replace(bytes((BREAK,)), b"")
-        extended = made[0] == EXTENDED
-        if extended and made[1] in FAKE_SHIFTS:
-            if self.code_set != 3:
-                self._store(self._coded(stroke))
+        if made[0] == EXTENDED and made[1] in FAKE_SHIFTS:
+            self._store(self._coded(stroke))
         elif made != stroke:
             if made == self.held:
                 self.held, self.repeat_at = b"", None
@@ -248,7 +246,7 @@ class Keyboard(msgspec.Struct):
                 self._store(self._coded(stroke))
         else:
             self._store(self._coded(stroke))
-            if self._type(made) & KeyType.TYPEMATIC and made[0] != PAUSE_PREFIX:
+            if self._type(made) & KeyType.TYPEMATIC:
                 self.held, self.repeat_at = made, now + self.delay
 
     def _type(self, made: bytes) -> int:

@@ -244,12 +244,11 @@ class Mouse(msgspec.Struct):
 
     def move(self, motion: Moved) -> None:
         """The mouse was moved or a button has changed."""
-        if self.enabled or self.remote:
-            self.dx += motion.dx
-            self.dy += motion.dy
-            self.dz += motion.wheel
-            moving = motion.dx or motion.dy or motion.wheel
-            self.moved = self.moved or bool(moving) or motion.buttons != self.buttons
+        self.dx += motion.dx
+        self.dy += motion.dy
+        self.dz += motion.wheel
+        moving = motion.dx or motion.dy or motion.wheel
+        self.moved = self.moved or bool(moving) or motion.buttons != self.buttons
         self.buttons = motion.buttons
 
     @property

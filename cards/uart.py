@@ -149,7 +149,12 @@ class Uart(Card[UartState]):
 
     def resources(self) -> Resources:
         """Eight ports at the base and one line."""
-        return Resources(ports=(PortRange(self.settings.base, 8),), irqs=(self.settings.irq,))
+        base: int = self.settings.base
+        return Resources(
+            ports=(PortRange(base, 8),),
+            irqs=(self.settings.irq,),
+            latches={base + Reg.SCR: "scr"},
+        )
 
     # -- bus cycles ---------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from unicorn import UC_HOOK_INSN
 from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT, UC_X86_INS_RDTSC
 
 from hotswap.bus import FLOATING, Backplane, Cycle, Space
+from hotswap.bus.latches import STORES
 
 from .core import Core
 from .errors import UnsupportedEngine
@@ -23,8 +24,8 @@ from .errors import UnsupportedEngine
 _Read: TypeAlias = Callable[[int, int], int]
 _Write: TypeAlias = Callable[[int, int, int], None]
 
-_IN = ctypes.CFUNCTYPE(c_uint32, c_size_t, c_uint32, c_int)
-_OUT = ctypes.CFUNCTYPE(None, c_size_t, c_uint32, c_int, c_uint32)
+_IN = ctypes.CFUNCTYPE(c_uint32, c_uint64, c_uint32, c_int)
+_OUT = ctypes.CFUNCTYPE(None, c_uint64, c_uint32, c_int, c_uint32)
 _RDTSC = ctypes.CFUNCTYPE(c_int)
 _LOAD = ctypes.CFUNCTYPE(c_uint64, c_size_t, c_uint64, c_uint32)
 _STORE = ctypes.CFUNCTYPE(None, c_size_t, c_uint64, c_uint32, c_uint64)
@@ -56,6 +57,8 @@ class BusUnit:
         self._failure: CycleFailure | None = None
         self._callbacks: list[Any] = []  # the engine holds bare pointers to them
         thunks = core.thunks
+        self._latches = latches = backplane.io.latches
+        core.parameters.latches = ctypes.addressof(c_uint64.from_buffer(latches.cells))
         core.parameters.read_port = self._keep(_IN(self._make_in()))
         core.parameters.write_port = self._keep(_OUT(self._make_out()))
         core.hook(UC_HOOK_INSN, thunks.entry("port_in"), UC_X86_INS_IN)
@@ -68,6 +71,10 @@ class BusUnit:
         """The first cycle that raised since the last call."""
         failure, self._failure = self._failure, None
         return failure
+
+    def settle(self) -> None:
+        """The slice has ended: let the cards' states have what their latches hold."""
+        self._latches.settle()
 
     def map(self, start: int, end: int) -> None:
         """Let loads and stores from `start` up to `end` reach the backplane's windows."""
@@ -98,9 +105,12 @@ class BusUnit:
     def _make_in(self) -> Callable[[int, int, int], int]:
         reads = cast("tuple[list[_Read], ...]", self._backplane.port_reads)
         lines = FLOATING  # data lines there are: what is no number, or too wide, is found here
+        settle = self._latches.settle
 
-        def port_in(_uc: int, port: int, width: int) -> int:
+        def port_in(stores: int, port: int, width: int) -> int:
             try:
+                if stores:
+                    settle()
                 return reads[width][port](port, width) & lines[width]
             except BaseException as error:
                 self._failed(error, Space.PORT, False, port, width, FLOATING[width])
@@ -110,9 +120,12 @@ class BusUnit:
 
     def _make_out(self) -> Callable[[int, int, int, int], None]:
         writes = cast("tuple[list[_Write], ...]", self._backplane.port_writes)
+        settle = self._latches.settle
 
-        def port_out(_uc: int, port: int, width: int, value: int) -> None:
+        def port_out(stores: int, port: int, width: int, value: int) -> None:
             try:
+                if stores:
+                    settle()
                 writes[width][port](port, width, value)
             except BaseException as error:
                 self._failed(error, Space.PORT, True, port, width, value)
@@ -135,10 +148,13 @@ class BusUnit:
 
     def _make_load(self, start: int) -> Callable[[int, int, int], int]:
         read = self._backplane.memory_read
+        cells, settle = self._latches.cells, self._latches.settle
 
         def load(_uc: int, offset: int, width: int) -> int:
             address = start + offset
             try:
+                if cells[STORES]:
+                    settle()
                 if width <= 4:
                     return read(address, width) & FLOATING[width]
                 return read(address, 4) | read(address + 4, 4) << 32
@@ -151,10 +167,13 @@ class BusUnit:
 
     def _make_store(self, start: int) -> Callable[[int, int, int, int], None]:
         write = self._backplane.memory_write
+        cells, settle = self._latches.cells, self._latches.settle
 
         def store(_uc: int, offset: int, width: int, value: int) -> None:
             address = start + offset
             try:
+                if cells[STORES]:
+                    settle()
                 if width <= 4:
                     write(address, width, value)
                 else:

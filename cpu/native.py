@@ -1,4 +1,4 @@
-"""Loads the thunks: one page of machine code and, behind it, the page of its parameters."""
+"""Loads the thunks: two pages of machine code and, behind them, the page of its parameters."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ _FIELDS = [
     "no_flags",
     "read_port",
     "write_port",
+    "latches",
     "code_pages",
     "pages",
     "new_code_pages",
@@ -85,6 +86,7 @@ _FIELDS = [
     "at_uc",
 ]
 
+_CODE_SIZE = 2 * PAGE
 NO_LIMIT = 1 << 62
 """A value of `Parameters.limit` no count reaches."""
 
@@ -138,6 +140,7 @@ class Parameters(ctypes.Structure):
     no_flags: int
     read_port: int
     write_port: int
+    latches: int
     code_pages: int
     pages: int
     new_code_pages: int
@@ -178,11 +181,12 @@ class Thunks:
     """
 
     def __init__(self, near: int | None = None) -> None:
-        self.address = map_pages(2 * PAGE) if near is None else map_pages_near(near, 2 * PAGE)
-        self.parameters = Parameters.from_address(self.address + PAGE)
+        size = _CODE_SIZE + PAGE
+        self.address = map_pages(size) if near is None else map_pages_near(near, size)
+        self.parameters = Parameters.from_address(self.address + _CODE_SIZE)
         self.parameters.limit = self.parameters.fence = NO_LIMIT
         ctypes.memmove(self.address, CODE, len(CODE))
-        make_executable(self.address, PAGE)
+        make_executable(self.address, _CODE_SIZE)
 
     def entry(self, name: str) -> int:
         """The address of the thunk called `name` in its C source."""

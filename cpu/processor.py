@@ -129,6 +129,7 @@ class Processor(Chip):
             wild = error
         finally:
             self._backplane.in_slice = False
+            self._bus_unit.settle()
             self.engine_ns += time.perf_counter_ns() - began
         if wild is not None:
             self._shut_down_with(str(wild))

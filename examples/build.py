@@ -157,7 +157,7 @@ def bootstrap(work: Path) -> Images:
 
 def bench(work: Path) -> Images:
     """The guest of `hotswap-host bench systems`."""
-    elf, image = work / "bench-debug.elf", ROOT / "host" / "guest" / "bench.elf"
+    elf, image = work / "bench-debug.elf", ROOT / "host" / "guests" / "bench.elf"
     sources = [BENCH / name for name in ("start.S", "main.c", "compute.c", "board.c")]
     run(*COMPILE, "-T", BENCH / "bench.ld", "-o", elf, *sources)
     run("objcopy", "--strip-all", elf, work / image.name)

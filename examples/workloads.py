@@ -159,7 +159,7 @@ def _list() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Bring what is missing of the workloads named, by default of all."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--list", action="store_true", help="where each file is")
     parser.add_argument("--check", action="store_true", help="bring nothing, say what is missing")

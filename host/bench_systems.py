@@ -50,7 +50,7 @@ class Marks:
         self._began = 0.0
         self._line = b""
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | bytearray) -> None:
         """Serial output, as it comes."""
         now = self._clock()
         *lines, self._line = (self._line + data).split(b"\n")
@@ -71,7 +71,7 @@ class Marks:
 
 def bench_guest() -> Path:
     """The guest of examples/bench, as shipped."""
-    return Path(str(resources.files("hotswap.host").joinpath("guest", "bench.elf")))
+    return Path(str(resources.files("hotswap.host").joinpath("guests", "bench.elf")))
 
 
 async def on_board(image: Path) -> Marks:

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import outcome
@@ -23,7 +23,7 @@ from hotswap.bus import (
     Slot,
     open_backplane,
 )
-from hotswap.cpu import InstructionTime, Processor, Ram, RealTime
+from hotswap.cpu import InstructionTime, Model, Processor, Ram, RealTime
 from hotswap.switchover.errors import Refused
 from hotswap.switchover.image import KernelImage
 from hotswap.switchover.machine import Machine, kernel_name
@@ -32,11 +32,10 @@ from hotswap.switchover.memory import MIB, RAM_MIN, MemoryPlan, plan_memory
 from .backends import SerialBackEnd, open_backend
 from .discovery import make_card
 from .exits import Exit, debug_exit_status
-from .loader import BOOTLOADER_MAGIC, Loaded, load_kernel
+from .loader import BOOT_STACK, BOOTLOADER_MAGIC, Loaded, load_kernel
+from .rom import PoweredOn
 
 T = TypeVar("T")
-
-BOOT_STACK = 0x7000
 
 
 class BoardConfig(msgspec.Struct, frozen=True):
@@ -46,7 +45,7 @@ class BoardConfig(msgspec.Struct, frozen=True):
     """
 
     memory: int = 64
-    cpu: Literal["486", "586"] = "486"
+    cpu: Model = "486"
     deterministic: bool = False
     rate: int = 100_000_000
     wall_clock: int | None = None
@@ -114,13 +113,14 @@ class Board:
             self._machine = Machine(processor, self.backplane, self.plan, kernel)
         self.nursery.start_soon(processor.run, name="cpu")
 
-    def start(self, loaded: Loaded) -> None:
+    def start(self, loaded: Loaded | PoweredOn) -> None:
         """Start a guest that no switchover can replace: store its images, run the CPU task."""
         for address, content in loaded.stores:
             self.processor.write_memory(address, content, by="loader")
-        self.processor.flat32(loaded.entry, loaded.stack, **loaded.registers)
-        if loaded.gdt is not None:
-            self.processor.load_gdt(*loaded.gdt)
+        if isinstance(loaded, Loaded):
+            self.processor.flat32(loaded.entry, loaded.stack, **loaded.registers)
+            if loaded.gdt is not None:
+                self.processor.load_gdt(*loaded.gdt)
         self.nursery.start_soon(self.processor.run, name="cpu")
 
     def go_on(self, now: int, kernel: KernelImage | None, switchovers: int) -> None:
@@ -268,12 +268,14 @@ async def open_board(
     config: BoardConfig = BoardConfig(),  # noqa: B008 (frozen)
     serial: SerialBackEnd | None = None,
     cards: Sequence[PlugIn] | None = None,
+    *,
+    frozen: bool = True,
 ) -> AsyncIterator[Board]:
     """A machine with the usual cards, not booted yet; it is gone when the block ends.
 
     The first serial port goes to `serial`, by default to memory. With `cards`, those are plugged
-    in instead of the usual ones, and stay frozen until `go_on`. Raises `UnsupportedEngine`,
-    `PluginError`, `BusError`.
+    in instead of the usual ones, and stay frozen until `go_on` unless `frozen` is False. Raises
+    `UnsupportedEngine`, `PluginError`, `BusError`.
     """
     timebase = InstructionTime(config.rate) if config.deterministic else RealTime()
     backend = serial or await open_backend("memory")
@@ -284,10 +286,10 @@ async def open_board(
             async with trio.open_nursery() as nursery:
                 board = Board(config, nursery, backplane, processor, timebase)
                 with backplane.listening(board.on_event):
-                    if cards is None:
-                        await _plug_usual_cards(board)
-                    else:
-                        await _plug_frozen(board, cards)
+                    if cards is not None and frozen:
+                        await backplane.quiesce(each=0, total=0)
+                    for plug in usual_cards(config, board.plan) if cards is None else cards:
+                        await backplane.insert(make_card(plug.card, plug.settings), plug.slot)
                     titles = {slot.title for slot in backplane.slots.values()}
                     if "debugexit" in titles:
                         nursery.start_soon(board.obey_debug_exit)
@@ -300,31 +302,23 @@ async def open_board(
                         nursery.cancel_scope.cancel()
 
 
-async def _plug_frozen(board: Board, cards: Sequence[PlugIn]) -> None:
-    backplane = board.backplane
-    await backplane.quiesce(each=0, total=0)
-    for plug in cards:
-        await backplane.insert(make_card(plug.card, plug.settings), plug.slot)
-
-
-async def _plug_usual_cards(board: Board) -> None:
-    """The cards of a plain PC, and the switchover card when there is memory for one."""
-    config, plan = board.config, board.plan
-    clock: dict[str, object] = {"memory_kib": config.memory * 1024}
+def usual_cards(config: BoardConfig, plan: MemoryPlan | None) -> list[PlugIn]:
+    """The cards of the plainest board, and the switchover card when `plan` has memory for one."""
+    clock: dict[str, Any] = {"memory_kib": config.memory * 1024}
     if not config.deterministic or config.wall_clock is not None:
         wall_clock = config.wall_clock if config.wall_clock is not None else time.time_ns()
         clock["time"] = datetime.fromtimestamp(wall_clock / 1e9, UTC)
-    for name, settings in (("pic", {}), ("pit", {}), ("cmos", clock), ("uart", {}),
-                           ("port92", {}), ("post", {}), ("debugexit", {})):  # fmt: skip
-        await board.plug_in(name, settings)
+    cards: list[tuple[str, dict[str, Any]]] = [
+        ("pic", {}), ("pit", {}), ("cmos", clock), ("uart", {}),
+        ("port92", {}), ("post", {}), ("debugexit", {}),
+    ]  # fmt: skip
     if plan is not None:
-        await board.plug_in(
-            "switchover",
-            {
-                "stage_pa": plan.stage.lo,
-                "scratch_lo": plan.scratch.lo,
-                "scratch_hi": plan.scratch.hi,
-                "echo_pa": plan.echo.lo,
-                "echo_len": plan.echo.size,
-            },
-        )
+        memory = {
+            "stage_pa": plan.stage.lo,
+            "scratch_lo": plan.scratch.lo,
+            "scratch_hi": plan.scratch.hi,
+            "echo_pa": plan.echo.lo,
+            "echo_len": plan.echo.size,
+        }
+        cards.append(("switchover", memory))
+    return [PlugIn(slot, name, settings) for slot, (name, settings) in enumerate(cards)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -22,15 +22,26 @@ INFO_PA, INFO_END = 0x10000, 0x20000
 _AVAILABLE, _RESERVED = 1, 2
 _FLAGS = 1 << 0 | 1 << 2 | 1 << 3 | 1 << 6 | 1 << 9  # mem, cmdline, mods, mmap, loader name
 PAGE = 4096
+MODULES_MAX = 128
+LINES_MAX = INFO_END - INFO_PA - 0x2000
 
 EBDA = 0x9FC00  # the extended BIOS data area: the last KiB of base memory
 BASE_KIB = 640 - 1
+
+BOOT_STACK = 0x7000
 
 Store = Callable[[int, bytes], None]
 
 
 class LoadError(HotswapError):
     """An image cannot be started: which, why, and what to do about it."""
+
+
+class Module(msgspec.Struct, frozen=True):
+    """A file for a Multiboot kernel, and its command line."""
+
+    content: bytes
+    line: str = ""
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -48,41 +59,64 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 def load_kernel(
-    image: KernelImage, initrd: bytes, append: str, plan: MemoryPlan | None, ram: int, store: Store
+    image: KernelImage,
+    initrd: bytes,
+    append: str,
+    plan: MemoryPlan | None,
+    ram: int,
+    store: Store,
+    modules: Sequence[Module] = (),
 ) -> int:
-    """Put kernel, initrd and boot information into RAM; returns the address for EBX.
+    """Put kernel, initrd, modules and boot information into RAM; returns the address for EBX.
 
     `plan` is what the memory map withholds for switchovers, None for a machine too small for one.
-    Raises `LoadError` before anything is stored.
+    The initrd is the first module. Raises `LoadError` before anything is stored.
     """
     top = plan.reserve.lo if plan is not None else ram
-    initrd_lo = (top - len(initrd)) // PAGE * PAGE
-    if image.load_hi > initrd_lo:
+    if initrd:
+        modules = (Module(initrd), *modules)
+    places: list[tuple[int, int]] = []
+    lowest = top
+    for module in modules:
+        lowest = (lowest - len(module.content)) // PAGE * PAGE
+        places.append((lowest, lowest + len(module.content)))
+    if image.load_hi > lowest:
+        sizes = " and ".join(f"{len(module.content)} bytes" for module in modules)
         raise LoadError(
-            f"kernel (to {image.load_hi:#x}) and initrd ({len(initrd)} bytes) do not fit below "
+            f"kernel (to {image.load_hi:#x}) and initrd ({sizes or '0 bytes'}) do not fit below "
             f"{top:#x}; give the machine more --memory"
         )
     command_line = os.fsencode(f"{image.name} {append}".strip()) + b"\0"
     if len(command_line) > 4096:
         raise LoadError(f"the command line has {len(command_line)} bytes, at most 4096 fit")
+    if len(modules) > MODULES_MAX:
+        raise LoadError(f"{len(modules)} modules are more than {MODULES_MAX}; join some of them")
+    lines = [os.fsencode(module.line) + b"\0" if module.line else b"" for module in modules]
+    if sum(map(len, lines)) > LINES_MAX:
+        raise LoadError(f"the modules' command lines are more than {LINES_MAX} bytes; shorten them")
     store(image.load_lo, image.content)
-    if initrd:
-        store(initrd_lo, initrd)
-    areas = memory_areas(ram, top)
-    maps = b"".join(struct.pack("<IQQI", 20, lo, size, kind) for lo, size, kind in areas)
-    modules = struct.pack("<IIII", initrd_lo, initrd_lo + len(initrd), 0, 0) if initrd else b""
-    at = INFO_PA + 0x100
-    places: list[int] = []
-    for part in (maps, modules, b"hotswap-host\0"):
-        places.append(at)
-        store(at, part or b"\0")
-        at += -(-len(part) // 16) * 16
     line_pa = INFO_PA + 0x1000
     store(line_pa, command_line)
+    at = line_pa + 0x1000
+    table = b""
+    for (start, end), module, line in zip(places, modules, lines, strict=True):
+        store(start, module.content)
+        if line:
+            store(at, line)
+        table += struct.pack("<IIII", start, end, at if line else 0, 0)
+        at += len(line)
+    areas = memory_areas(ram, top)
+    maps = b"".join(struct.pack("<IQQI", 20, lo, size, kind) for lo, size, kind in areas)
+    at = INFO_PA + 0x100
+    parts: list[int] = []
+    for part in (maps, b"hotswap-host\0", table):
+        parts.append(at)
+        store(at, part or b"\0")
+        at += -(-len(part) // 16) * 16
     info = struct.pack(
         "<IIIIIII16xIIIIII",
-        _FLAGS, BASE_KIB, (top - MIB) // 1024, 0, line_pa, len(modules) // 16, places[1],
-        len(maps), places[0], 0, 0, 0, places[2],
+        _FLAGS, BASE_KIB, (top - MIB) // 1024, 0, line_pa, len(modules), parts[2],
+        len(maps), parts[0], 0, 0, 0, parts[1],
     )  # fmt: skip
     store(INFO_PA, info.ljust(0x80, b"\0"))
     return INFO_PA
@@ -99,6 +133,20 @@ def memory_areas(ram: int, top: int) -> list[tuple[int, int, int]]:
     if top < ram:
         areas.append((top, ram - top, _RESERVED))
     return areas
+
+
+def load_multiboot(
+    image: KernelImage, initrd: bytes, append: str, ram: int, modules: Sequence[Module] = ()
+) -> Loaded:
+    """As `load_kernel`, for a guest that has all of RAM. Raises `LoadError`."""
+    stores: list[tuple[int, bytes]] = list(bios_areas())
+
+    def store(address: int, content: bytes) -> None:
+        stores.append((address, content))
+
+    info = load_kernel(image, initrd, append, None, ram, store, modules)
+    registers = {"eax": BOOTLOADER_MAGIC, "ebx": info}
+    return Loaded(tuple(stores), image.entry, BOOT_STACK, registers)
 
 
 def bios_areas() -> list[tuple[int, bytes]]:

@@ -1,90 +1,115 @@
-"""`hotswap-host run`: boot a kernel in the foreground."""
+"""`hotswap-host run`: boot a machine in the foreground."""
 
 from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import Literal
+from typing import Any, get_args
 
 import click
+import msgspec
 import trio
 
-from hotswap.switchover.image import KernelImage
-from hotswap.switchover.memory import MIB
+from hotswap.cpu import Model
 
+from .assembly import Assembly, assemble
 from .backends import open_backend
-from .board import Board, BoardConfig, open_board
+from .board import Board
 from .control import serve_control
 from .exits import Exit
-from .loader import LoadError
-from .loader_image import recognise
-from .loader_linux import LinuxImage, load_linux
+from .machine import open_machine
+from .machine_fault import MachineError
+from .machine_file import check, json_schema, read_document
 from .operator import answer_for, replied_for
+from .run_options import RunOptions, apply, as_options
+
+file_path = click.Path(path_type=Path)
+
+
+def _address(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    """A physical address, in any base Python knows."""
+    try:
+        return None if value is None else int(value, 0)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is no address; write e.g. 0x7C00") from error
+
+
+def _print_schema(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(json_schema(), nl=False)
+        ctx.exit()
 
 
 @click.command("run")
-@click.argument("image", type=click.Path(path_type=Path))
-@click.option("--initrd", type=click.Path(path_type=Path), help="File system for the kernel.")
-@click.option("--append", default="", metavar="TEXT", help="Kernel command line.")
-@click.option("--memory", default=64, type=click.IntRange(1, 3072), metavar="MIB",
-              show_default=True, help="RAM.")  # fmt: skip
-@click.option("--cpu", type=click.Choice(["486", "586"]), default="486", show_default=True)
-@click.option("--serial", default="stdio", metavar="stdio|FILE|pty|tcp:HOST:PORT",
-              show_default=True, help="Where the first serial port goes.")  # fmt: skip
+@click.argument("image", type=file_path, required=False)
+@click.option("--initrd", type=file_path, help="File system for the kernel.")
+@click.option("--append", metavar="TEXT", help="Kernel command line.")
+@click.option("--module", "modules", multiple=True, metavar="'FILE TEXT'",
+              help="Multiboot module and its command line; repeatable.")  # fmt: skip
+@click.option("--flat", callback=_address, metavar="ADDRESS",
+              help="IMAGE is a flat binary for ADDRESS, entered there.")  # fmt: skip
+@click.option("--bios", type=file_path, help="BIOS instead of the distribution's SeaBIOS.")
+@click.option("--floppy", "floppies", type=file_path, multiple=True,
+              help="Diskette for drive A, then B.")  # fmt: skip
+@click.option("--disk", "disks", type=file_path, multiple=True,
+              help="Raw hard disk image; up to 4.")  # fmt: skip
+@click.option("--net", "networks", multiple=True, metavar="hub:NAME|passt|tap:IFACE",
+              help="NE2000 connected there; repeatable.")  # fmt: skip
+@click.option("--display", type=click.Choice(["none", "terminal"]),
+              help="Where the screen is shown.")  # fmt: skip
+@click.option("--memory", type=click.IntRange(1, 3072), metavar="MIB",
+              help="RAM.  [default: 64]")  # fmt: skip
+@click.option("--cpu", type=click.Choice(get_args(Model)), help="[default: 486]")
+@click.option("--serial", metavar="stdio|FILE|pty|tcp:HOST:PORT",
+              help="Where the first serial port goes.  [default: stdio]")  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S",
               help="End the run after S seconds with status 3.")  # fmt: skip
-@click.option("--control", type=click.Path(path_type=Path), metavar="SOCKET",
+@click.option("--control", type=file_path, metavar="SOCKET",
               help="Listen here for switchover, pause, continue, stop and info.")  # fmt: skip
 @click.option(
     "--deterministic",
     is_flag=True,
     help="Count time in instructions: equal runs are equal to the last cycle.",
 )
-def run_command(
-    image: Path,
-    initrd: Path | None,
-    append: str,
-    memory: int,
-    cpu: str,
-    serial: str,
-    timeout: float | None,
-    control: Path | None,
-    deterministic: bool,
-) -> int:
-    """Boot the kernel in IMAGE (Multiboot 1 ELF, Linux bzImage or vmlinux) and stay until it ends.
+@click.option("--schema", is_flag=True, is_eager=True, expose_value=False,
+              callback=_print_schema, help="Print the JSON Schema of machine files.")  # fmt: skip
+def run_command(timeout: float | None, control: Path | None, **given: Any) -> int:
+    """Boot IMAGE and stay until the guest ends.
 
-    The kernel ends the run by the debug-exit port, or by crashing; you do by Ctrl-C.
+    IMAGE is a machine file (MACHINE.toml), or something to boot, recognised by its content: a
+    Multiboot 1 kernel, a Linux bzImage or vmlinux, a disk or diskette that a BIOS boots. The
+    options are shorthand for what a machine file says, and win over it.
+
+    The guest ends the run by the debug-exit port, or by crashing; you do by Ctrl-C.
     """
-    model: Literal["486", "586"] = "586" if cpu == "586" else "486"
+    options = RunOptions(**given)
+    if not options.starts_something():
+        raise click.MissingParameter(param_type="argument", param_hint="IMAGE")
+    assembly = assembly_of(options)
 
     async def session() -> int:
-        kernel = recognise(image, ram=memory * MIB)
-        disk = await read_initrd(initrd) if initrd else b""
-        linux = None
-        if isinstance(kernel, LinuxImage):
-            linux = load_linux(kernel, disk, append, memory * MIB)
-        config = BoardConfig(
-            memory=memory, cpu=model, deterministic=deterministic, switchover=linux is None
-        )
-        backend = await open_backend(serial)
-        if not serial.startswith("stdio"):
+        serial = assembly.file.serial
+        backend = await open_backend(serial[0].to) if serial else None
+        if backend is not None and not serial[0].to.startswith("stdio"):
             click.echo(f"serial port: {backend.name}", err=True)
-        async with open_board(config, backend) as board:
-            if linux is not None:
-                board.start(linux)
-            elif isinstance(kernel, KernelImage):
-                board.boot(kernel, initrd=disk, append=append)
+        async with open_machine(assembly, backend) as board:
             return await attend(board, timeout, control)
 
     return trio.run(session, restrict_keyboard_interrupt_to_checkpoints=True)
 
 
-async def read_initrd(path: Path) -> bytes:
-    """The bytes of an initrd. Raises `LoadError`."""
+def assembly_of(options: RunOptions) -> Assembly:
+    """What a machine file and the options say, put together. Raises `MachineError`."""
+    file = options.image
+    if file is not None and file.suffix == ".toml":
+        document = apply(msgspec.structs.replace(options, image=None), read_document(file))
+        machine, faults = check(document, base=file.parent)
+        return assemble(machine, faults, str(file))
+    machine, faults = check(apply(options, {}), base=Path())
     try:
-        return await trio.Path(path).read_bytes()
-    except OSError as error:
-        raise LoadError(f"initrd {path}: {error.strerror}; give a file that can be read") from error
+        return assemble(machine, faults)
+    except MachineError as error:
+        raise MachineError("", [as_options(fault) for fault in error.faults]) from error
 
 
 async def attend(board: Board, seconds: float | None, control: Path | None) -> int:

@@ -64,7 +64,7 @@ class DiskAgainstItsHistory(RuleBasedStateMachine):
                 return  # refused; but behind others that are owed it is kept
         end = (lba + count) * SECTOR
         self.current = self.current[: lba * SECTOR] + content + self.current[end:]
-        self.behind = self.behind and self.drum.broken
+        self.behind = self.behind and (self.drum.broken or self.marked is not None)
 
     @rule()
     def flush(self) -> None:

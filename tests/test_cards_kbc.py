@@ -182,8 +182,8 @@ async def test_an_answer_waits_until_the_buffer_has_been_read(pc: Pc) -> None:
 
 async def test_a_command_in_place_of_an_argument_is_obeyed(pc: Pc) -> None:
     pc.command(0xD4)
-    pc.command(0xD2, 0x33)
-    assert pc.read() == 0x33
+    pc.command(0xAE)
+    assert await pc.keyboard(0xEE) == [0xEE]
 
 
 # -- A20 and RESET ----------------------------------------------------------------------------
@@ -241,6 +241,16 @@ async def test_a_key_interrupts_one_byte_at_a_time(pc: Pc) -> None:
     assert pc.read() == 0xE0
     await pc.frame()
     assert (pc.irq(KEYBOARD_IRQ), pc.read()) == (True, 0x48)
+
+
+async def test_a_byte_that_an_answer_has_held_up_is_sent_again(pc: Pc) -> None:
+    await pc.type(A_MAKE)
+    pc.command(0xAA)
+    await pc.clock.advance(10 * FRAME_NS)
+    assert pc.read() == 0x55
+    assert not pc.status & OBF
+    await pc.frame()
+    assert pc.read() == 0x1E
 
 
 async def test_a_guest_that_polls_sees_a_byte_when_it_is_due(pc: Pc) -> None:
@@ -393,6 +403,15 @@ async def test_a_held_key_and_an_untaken_motion_survive_in_the_saved_state(pc: P
     assert await pc.take() == [0x09, 5, 0]
     await pc.clock.advance(500_000_000)
     assert pc.read() == 0x1E
+
+
+async def test_a_saved_state_goes_on_by_itself_in_another_machine(pc: Pc) -> None:
+    await pc.type(A_MAKE)
+    await pc.slot.backplane.quiesce(each=1, total=1)
+    pc.slot.alarm.set(None)  # alarms are not saved
+    pc.slot.backplane.thaw()
+    await pc.frame()
+    assert pc.irq(KEYBOARD_IRQ)
 
 
 async def test_a_cold_reset_takes_it_back_to_power_on(pc: Pc) -> None:

@@ -84,6 +84,13 @@ def test_resend_sends_the_last_byte_again() -> None:
     assert ask(keyboard, 0xFE, 0xFE) == [0x1C, 0x1C]
 
 
+def test_a_command_breaks_off_the_answer_to_the_one_before() -> None:
+    keyboard = Keyboard()
+    keyboard.receive(0xF2)
+    assert keyboard.send() == ACK
+    assert ask(keyboard, 0xEE) == [0xEE]
+
+
 def test_an_answer_goes_before_the_codes_that_wait() -> None:
     keyboard = Keyboard()
     for code in b"\x1c\xf0\x1c":

@@ -132,10 +132,12 @@ def test_a_packet_has_buttons_signs_and_counts(motion: Moved, bytes_sent: list[i
     assert packet(mouse) == bytes_sent
 
 
-def test_a_mouse_that_does_not_report_counts_nothing() -> None:
+def test_what_happens_before_it_is_to_report_is_read_or_forgotten() -> None:
     mouse = Mouse()
     mouse.move(Moved(1, 1, LEFT))
     assert packet(mouse) == []
+    assert ask(mouse, 0xEB) == [ACK, 0x09, 1, 1]
+    mouse.move(Moved(1, 1, LEFT))
     ask(mouse, 0xF4)
     assert packet(mouse) == []
     assert ask(mouse, 0xE9)[1] == 0x20 | 0x04
@@ -167,6 +169,9 @@ def test_scaling_doubles_fast_motion_of_the_stream_only(mouse: Mouse) -> None:
         assert packet(mouse, now=now * 1000 * MS) == [0x28, scaled, 256 - scaled]
     mouse.move(Moved(7, 0, 0))
     assert ask(mouse, 0xEB) == [ACK, 0x08, 7, 0]
+    mouse.move(Moved(200, 0, 0))
+    assert packet(mouse, now=10_000 * MS) == [0x08, 254, 0]
+    assert packet(mouse, now=20_000 * MS) == [0x08, 146, 0]
 
 
 def test_in_remote_mode_it_reports_when_asked(mouse: Mouse) -> None:
@@ -209,7 +214,7 @@ def test_other_rates_are_no_knock(mouse: Mouse) -> None:
 
 
 def test_without_a_wheel_its_turns_are_lost(mouse: Mouse) -> None:
-    mouse.move(Moved(0, 0, 0, wheel=5))
+    mouse.move(Moved(0, 0, 0, wheel=50))
     packet(mouse)
     knock(mouse, WHEEL)
     assert packet(mouse, now=20_000 * MS) == []

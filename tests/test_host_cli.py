@@ -123,7 +123,7 @@ def _entry_offset(elf: bytes) -> int:
     [
         (["run"], Exit.USAGE, "Missing argument"),
         (["run", V1, "--memory", "0"], Exit.USAGE, "--memory"),
-        (["run", V1, "--cpu", "386"], Exit.USAGE, "--cpu"),
+        (["run", V1, "--cpu", "286"], Exit.USAGE, "--cpu"),
         (["nonsense"], Exit.USAGE, "No such command"),
         (["run", "/nowhere/kernel"], Exit.FAILED, "kernel"),
         (["run", INITRD], Exit.FAILED, "neither an ELF file"),

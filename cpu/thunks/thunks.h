@@ -1,7 +1,7 @@
 /*
  * Machine code the engine calls instead of Python.
  *
- * All of it is freestanding and position independent: one read-only page of code, and `P`, the
+ * All of it is freestanding and position independent: one read-only block of code, and `P`, the
  * page of parameters behind it, at a fixed distance. cpu/native.py loads the bytes of
  * cpu/machine_code.py, which rebuild.py makes from these files, and fills in P.
  *
@@ -104,9 +104,10 @@ struct params {
     u64 ferr;                     /* 1: it stands in front of an x87 instruction, with FERR# active */
     u64 no_flags;                 /* EFLAGS this model does not have */
 
-    /* bus unit: callbacks into Python */
-    u32 (*read_port)(void *uc, u32 port, int width);
-    void (*write_port)(void *uc, u32 port, int width, u32 value);
+    /* bus unit: callbacks into Python, and what needs none */
+    u32 (*read_port)(u64 stores, u32 port, int width);
+    void (*write_port)(u64 stores, u32 port, int width, u32 value);
+    u64 *latches;                 /* see ports.c */
 
     /* fast stores */
     u8 *code_pages;               /* by physical page: 0 data, else code; 1 fetched since aging */

@@ -1,0 +1,79 @@
+"""Latches: registers that an OUT only stores and an IN only reads, kept where the processor's
+native code finds them, so that such a cycle calls no card.
+
+`cells[port]` is the port's byte with the bits below; behind the ports stand an era and the ports
+stored to. A byte is good while it is younger than any other cycle: cards and the board change their
+state in many ways, but never within an era. What was stored goes into the card's state before
+anything else there may look at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .card import Card
+from .cycle import PORTS
+from .errors import BusError
+
+LATCH = 0x100
+"""An OUT may be stored here."""
+STORED = 0x200
+"""One was, and the card's state does not have it yet."""
+ERA_SHIFT = 16
+"""Above: the era in which the byte was read from the card."""
+ERA = PORTS
+"""The cell with the era."""
+STORES = PORTS + 1
+"""The cell with the number of ports stored to; the ports are in those behind it."""
+MOST_STORES = 16
+
+
+class Latches:
+    """The latches of every card on the bus."""
+
+    def __init__(self) -> None:
+        self.cells = memoryview(bytearray(8 * (STORES + 1 + MOST_STORES))).cast("Q")
+        self.cells[ERA] = 1
+        self._fields: dict[int, tuple[Card[Any], str]] = {}
+        self._on = True
+
+    def add(self, fields: Mapping[int, str], card: Card[Any]) -> None:
+        """Let each port of `fields` be the latch of that field of `card.state`.
+
+        Raises `BusError` when there is no such field.
+        """
+        for port, field in fields.items():
+            if not isinstance(getattr(card.state, field, None), int):
+                raise BusError(
+                    f"card {card.name}: the latch at port {port:#06x} is to be the number {field} "
+                    f"of its state, which {type(card.state).__name__} has not"
+                )
+        for port, field in fields.items():
+            self._fields[port] = card, field
+            self.cells[port] = LATCH if self._on else 0
+
+    def remove(self, card: Card[Any]) -> None:
+        """Forget the latches of `card`, what they hold first."""
+        self.settle()
+        for port in [port for port, (holder, _) in self._fields.items() if holder is card]:
+            del self._fields[port]
+            self.cells[port] = 0
+
+    def enable(self, on: bool) -> None:
+        """While off, every cycle reaches its card."""
+        self.settle()
+        self._on = on
+        for port in self._fields:
+            self.cells[port] = LATCH if on else 0
+
+    def settle(self) -> None:
+        """Put what was stored into the states, and begin an era."""
+        cells = self.cells
+        cells[ERA] += 1
+        for at in range(STORES + 1, STORES + 1 + cells[STORES]):
+            port = cells[at]
+            card, field = self._fields[port]
+            setattr(card.state, field, cells[port] & 0xFF)
+            cells[port] = LATCH
+        cells[STORES] = 0

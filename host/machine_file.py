@@ -1,0 +1,218 @@
+"""Machine files: a whole PC in TOML, checked as a whole before anything starts.
+
+The tables are the classes below; `docs/machine.schema.json` is their JSON Schema. The options of
+`hotswap-host run` are shorthand for the same tables. Paths are relative to the file.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
+from pydantic_core import PydanticCustomError
+
+from hotswap.cpu import Model
+
+from .machine_fault import Fault, MachineError, from_pydantic
+
+Place: TypeAlias = tuple[int | str, ...]
+Diskette: TypeAlias = Literal["360K", "1.2M", "720K", "1.44M", "2.88M"]
+
+
+def _below_base(path: Path, info: ValidationInfo) -> Path:
+    return Path((info.context or {}).get("base", "")) / path.expanduser()
+
+
+def _is_there(path: Path) -> Path:
+    try:
+        with path.open("rb"):
+            return path
+    except OSError as error:
+        raise PydanticCustomError(
+            "file", "{path}: {why}", {"path": str(path), "why": error.strerror or "unreadable"}
+        ) from error
+
+
+NewFile = Annotated[Path, Field(strict=False), AfterValidator(_below_base)]
+ImageFile = Annotated[NewFile, AfterValidator(_is_there)]
+
+
+class Table(BaseModel):
+    """A table of a machine file: unknown keys are faults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class MachineTable(Table):
+    """`[machine]`: the board and what is soldered to it."""
+
+    name: str = "machine"
+    cpu: Model = "486"
+    memory: Annotated[int, Field(ge=1, le=3072, description="MiB")] = 64
+    clock: Annotated[
+        Literal["real", "instructions"],
+        Field(description="instructions: deterministic, time is counted in them"),
+    ] = "real"
+    rate: Annotated[int, Field(ge=1_000_000, description="instructions a second")] = 100_000_000
+    time: Annotated[
+        datetime | None, Field(description="of the clock at power-on; by default the host's")
+    ] = None
+    cards: Annotated[
+        Literal["pc", "plain"] | None,
+        Field(description="pc: those of a PC; plain: what a kernel with an LKUS note needs"),
+    ] = None
+
+
+class ModuleTable(Table):
+    """`[[boot.modules]]`: a file a Multiboot kernel gets, and its command line."""
+
+    path: ImageFile
+    text: str = ""
+
+
+class BootTable(Table):
+    """`[boot]`: a kernel, a flat binary, or by default the BIOS."""
+
+    kernel: Annotated[
+        ImageFile | None, Field(description="Multiboot 1 (ELF or a.out kludge), bzImage, vmlinux")
+    ] = None
+    initrd: ImageFile | None = None
+    append: Annotated[str, Field(description="kernel command line")] = ""
+    modules: list[ModuleTable] = []
+    flat: Annotated[ImageFile | None, Field(description="binary without a header")] = None
+    address: Annotated[
+        int, Field(ge=0x500, le=0xBFFF_FFFF, description="of flat, and where it is entered")
+    ] = 0x7C00
+    mode: Annotated[
+        Literal["real", "protected"] | None,
+        Field(description="in which flat is entered; by default real below 1 MiB"),
+    ] = None
+    bios: ImageFile | None = None
+    roms: Annotated[list[ImageFile] | None, Field(description="option ROMs of the BIOS")] = None
+    order: Annotated[list[Literal["floppy", "disk", "cdrom", "network"]], Field(max_length=3)] = [
+        "floppy",
+        "disk",
+    ]
+
+
+class SerialTable(Table):
+    """`[[serial]]`: a serial port, COM1 first."""
+
+    to: Annotated[str, Field(description="stdio, pty, tcp:HOST:PORT, memory or a file")] = "stdio"
+
+
+class FloppyTable(Table):
+    """`[[floppy]]`: a drive, A first; without an image it is empty."""
+
+    image: ImageFile | None = None
+    kind: Annotated[Diskette | None, Field(description="by default what fits the image")] = None
+    read_only: bool = False
+
+
+class DiskTable(Table):
+    """`[[disk]]`: a drive on the ISA IDE channels, primary master first."""
+
+    image: ImageFile
+    overlay: Annotated[NewFile | None, Field(description="takes all writes, made if needed")] = None
+    read_only: bool = False
+    geometry: Annotated[
+        list[Annotated[int, Field(ge=1, le=65535)]] | None,
+        Field(min_length=3, max_length=3, description="cylinders, heads, sectors"),
+    ] = None
+
+
+class NetworkTable(Table):
+    """`[[network]]`: an NE2000."""
+
+    to: Annotated[str, Field(description="hub:NAME, passt, tap:INTERFACE or none")] = "none"
+    capture: Annotated[NewFile | None, Field(description="pcapng file of all frames")] = None
+    base: int = 0x300
+    irq: int = 9
+    mac: str | None = None
+
+
+class DisplayTable(Table):
+    """`[display]`: where the screen is shown."""
+
+    to: Literal["none", "terminal"] = "none"
+
+
+class CardTable(Table):
+    """`[[card]]`: any other card; or settings for one of those a PC has anyway."""
+
+    name: str
+    slot: Annotated[int | None, Field(ge=0, le=255)] = None
+    settings: dict[str, Any] = {}
+
+
+class MachineFile(Table):
+    """A whole machine file."""
+
+    machine: MachineTable = MachineTable()
+    boot: BootTable = BootTable()
+    serial: Annotated[list[SerialTable], Field(max_length=4)] = [SerialTable()]
+    floppy: Annotated[list[FloppyTable], Field(max_length=2)] = []
+    disk: Annotated[list[DiskTable], Field(max_length=4)] = []
+    network: Annotated[list[NetworkTable], Field(max_length=4)] = []
+    display: DisplayTable = DisplayTable()
+    card: list[CardTable] = []
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """A machine file as it is written. Raises `MachineError` when it is no TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MachineError(str(path), [Fault("", error.strerror or str(error))]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MachineError(str(path), [Fault("", f"is not TOML: {error}")]) from error
+
+
+def json_schema() -> str:
+    """The JSON Schema of machine files."""
+    return json.dumps(MachineFile.model_json_schema(), indent=2) + "\n"
+
+
+def check(document: Mapping[str, Any], base: Path) -> tuple[MachineFile, list[Fault]]:
+    """Check a document: what is left of it without its faulty parts, and the faults."""
+    rest: Any = document
+    faults: list[Fault] = []  # of the first round: later ones come from what was left out
+    while True:
+        try:
+            return MachineFile.model_validate(rest, context={"base": base}), faults
+        except ValidationError as error:
+            found = error.errors(include_url=False)
+        faults = faults or [from_pydantic(MachineFile, each) for each in found]
+        places = {each["loc"][:-1] if each["type"] == "missing" else each["loc"] for each in found}
+        if (pruned := _without(rest, places)) == rest:
+            pruned = _without(rest, {place[:1] for place in places})
+        rest = pruned
+
+
+def _without(part: Any, places: set[Place], here: Place = ()) -> Any:
+    """A copy of `part` that lacks what is at `places`."""
+    if isinstance(part, Mapping):
+        return {
+            key: _without(value, places, (*here, key))
+            for key, value in part.items()
+            if (*here, key) not in places
+        }
+    if isinstance(part, list):
+        return [
+            _without(value, places, (*here, number))
+            for number, value in enumerate(part)
+            if (*here, number) not in places
+        ]
+    return part

@@ -1,0 +1,172 @@
+"""Which cards a machine file asks for: a PC's, those of its tables; and where they conflict."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from hotswap.bus import HotswapError, Resources
+from hotswap.switchover.memory import MIB, MemoryPlan
+
+from .board import BoardConfig, PlugIn, usual_cards
+from .discovery import make_card, offers
+from .machine_fault import Fault, fault
+from .machine_file import MachineFile
+
+COM_PORTS = ((0x3F8, 4), (0x2F8, 3), (0x3E8, 4), (0x2E8, 3))
+"""Base and IRQ of COM1 to COM4."""
+IDE_CHANNELS = ((0x1F0, 0x3F6, 14), (0x170, 0x376, 15))
+"""Base, control port and IRQ of the primary and the secondary channel."""
+CHIPS = ("dma", "ferr", "kbc", "vga")
+"""On every PC, with the usual cards."""
+MANY = frozenset({"uart", "ide", "ne2000", "lpt"})
+"""A `[[card]]` of these is a further one; others that are there anyway get its settings."""
+
+Geometry = tuple[int, int, int]
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What is known of a machine file's images when its cards are chosen.
+
+    `geometries` are those of the disks, `diskettes` the kinds of the floppy drives.
+    """
+
+    bios: bytes = b""
+    roms: Mapping[str, bytes] = {}
+    geometries: Sequence[Geometry] = ()
+    diskettes: Sequence[str] = ()
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A card and the place in the machine file that asks for it."""
+
+    path: str
+    card: str
+    settings: dict[str, Any]
+    slot: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.card} ({self.path})" if self.path else self.card
+
+
+def wanted_cards(
+    machine: MachineFile, config: BoardConfig, plan: MemoryPlan | None, pc: bool, found: Found
+) -> list[Wanted]:
+    """Every card of the machine, in the order they are plugged in."""
+    cards = [
+        Wanted("", plug.card, plug.settings)
+        for plug in usual_cards(config, plan)
+        if plug.card != "uart"
+    ]
+    cards += _of_tables(machine)
+    if pc:
+        there = {offer.name for offer in offers()}
+        cards += [Wanted("", name, {}) for name in CHIPS if name in there]
+        cards += _of_drives(found)
+        cards = [_with_drives(card, machine, found) for card in cards]
+        if found.bios:
+            cards += _of_bios(config, found)
+    for number, table in enumerate(machine.card):
+        wanted = Wanted(f"card[{number}]", table.name, table.settings, table.slot)
+        index = next((i for i, c in enumerate(cards) if c.card == table.name), None)
+        if index is None or table.name in MANY:
+            cards.append(wanted)
+        else:
+            settings = {**cards[index].settings, **table.settings}
+            cards[index] = msgspec.structs.replace(wanted, settings=settings)
+    return cards
+
+
+def _of_tables(machine: MachineFile) -> Iterator[Wanted]:
+    for number in range(len(machine.serial)):
+        base, irq = COM_PORTS[number]
+        yield Wanted(f"serial[{number}]", "uart", {"base": base, "irq": irq})
+    for number, table in enumerate(machine.network):
+        settings: dict[str, Any] = {"base": table.base, "irq": table.irq}
+        if table.mac is not None:
+            settings["mac"] = table.mac
+        yield Wanted(f"network[{number}]", "ne2000", settings)
+
+
+def _of_drives(found: Found) -> Iterator[Wanted]:
+    if found.diskettes:
+        yield Wanted("floppy[0]", "fdc", {})
+    for channel in range(-(-len(found.geometries) // 2)):
+        base, control, irq = IDE_CHANNELS[channel]
+        settings: dict[str, Any] = {"base": base, "control": control, "irq": irq}
+        drives = found.geometries[2 * channel : 2 * channel + 2]
+        settings |= {f"geometry{n}": list(geometry) for n, geometry in enumerate(drives)}
+        yield Wanted(f"disk[{2 * channel}]", "ide", settings)
+
+
+def _with_drives(card: Wanted, machine: MachineFile, found: Found) -> Wanted:
+    """The CMOS knows the drives."""
+    if card.card != "cmos":
+        return card
+    drives = [
+        dict(zip(("cylinders", "heads", "sectors"), g, strict=True)) for g in found.geometries
+    ]
+    settings = card.settings | {
+        "diskettes": list(found.diskettes), "disks": drives, "boot": list(machine.boot.order),
+    }  # fmt: skip
+    return msgspec.structs.replace(card, settings=settings)
+
+
+def _of_bios(config: BoardConfig, found: Found) -> Iterator[Wanted]:
+    everything = struct.pack("<QQI", 0, config.memory * MIB, 1)
+    files = {"etc/e820": everything, **found.roms}
+    yield Wanted("boot.bios", "rom", {"content": found.bios})
+    yield Wanted("boot.bios", "fwcfg", {"memory_kib": config.memory * 1024, "files": files})
+
+
+# -- slots and conflicts ------------------------------------------------------------------------
+
+
+def plug_ins(cards: Sequence[Wanted], faults: list[Fault]) -> list[PlugIn]:
+    """The cards in slots; what is wrong with them, alone or together, is added to `faults`."""
+    names = [offer.name for offer in offers()]
+    held: list[tuple[Wanted, Resources]] = []
+    taken: dict[int, Wanted] = {}
+    for card in cards:
+        if card.card not in names:
+            faults.append(fault(f"{card.path}.name", "no card is called so", card.card, names))
+            continue
+        try:
+            resources = make_card(card.card, card.settings).resources()
+        except (HotswapError, ValueError) as error:
+            faults.append(Fault(f"{card.path}.settings".lstrip("."), str(error)))
+            continue
+        if card.slot is not None:
+            if card.slot in taken:
+                other = taken[card.slot]
+                faults.append(fault(f"{card.path}.slot", f"{other} is in this slot", card.slot))
+            taken[card.slot] = card
+        for other, others in held:
+            faults += (
+                Fault(card.path or other.path, f"{card}: {clash} is taken by {other}; move one")
+                for clash in _clashes(resources, others)
+            )
+        held.append((card, resources))
+    free = (number for number in range(len(cards) + 256) if number not in taken)
+    return [
+        PlugIn(next(free) if card.slot is None else card.slot, card.card, card.settings)
+        for card, _ in held
+    ]
+
+
+def _clashes(one: Resources, other: Resources) -> Iterator[str]:
+    for ports in one.ports:
+        for held in other.ports:
+            lo = max(ports.start, held.start)
+            hi = min(ports.start + ports.count, held.start + held.count)
+            if lo < hi:
+                yield f"port {lo:#05x}" if hi - lo == 1 else f"ports {lo:#05x}-{hi - 1:#05x}"
+    for kind, mine, theirs in (("IRQ", one.irqs, other.irqs), ("DRQ", one.drqs, other.drqs)):
+        yield from (f"{kind} {line}" for line in mine if line in theirs)
+    for window in one.windows:
+        for span in other.windows:
+            if window.start < span.start + span.size and span.start < window.start + window.size:
+                yield f"memory {span}"

@@ -1,0 +1,183 @@
+"""`hotswap-host prove snapshots`: restore a run at many instants and see that it ends the same."""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import click
+import msgspec
+import trio
+from rich.console import Console
+from rich.progress import Progress, TextColumn
+
+from hotswap.bus import HotswapError
+from hotswap.switchover.memory import MIB
+
+from .backends import SerialBackEnd
+from .board import Board, BoardConfig, open_board
+from .exits import Exit
+from .images import refkernel, shipped
+from .loader_image import read_image, recognise
+from .loader_linux import LinuxImage, load_linux
+from .prove_snapshots import Moment, Proof, Workload, prove
+
+PROGRAMS = ("pipes:10", "sorter:4")
+LINUX = "linux-486"
+LINUX_LINE = "console=ttyS0 noapic nolapic acpi=off nokaslr panic=-1"
+LINUX_DONE = "@@DONE"
+
+
+class ProveError(HotswapError):
+    """What is to be proved cannot be run: what is missing, and what to give."""
+
+
+@click.group("prove")
+def prove_command() -> None:
+    """Put what is promised to the test, for as long as you like."""
+
+
+@prove_command.command("snapshots")
+@click.argument("image", type=click.Path(path_type=Path), required=False)
+@click.option("--initrd", type=click.Path(path_type=Path), help="File system for the kernel.")
+@click.option("--append", default=LINUX_LINE, metavar="TEXT", help="Kernel command line.")
+@click.option("--memory", default=32, type=click.IntRange(1, 3072), metavar="MIB",
+              show_default=True, help="RAM.")  # fmt: skip
+@click.option("--until", default=LINUX_DONE, metavar="TEXT", show_default=True,
+              help="The run is over when the first serial port has sent this.")  # fmt: skip
+@click.option("--reference-kernel", is_flag=True, help="The kernel that ships with hotswap-host.")
+@click.option("--count", default=200, type=click.IntRange(min=1), show_default=True,
+              help="Instants to restore at.")  # fmt: skip
+@click.option("--seed", type=int, help="Chooses the instants; random by default, and reported.")
+@click.option("--jobs", default=os.cpu_count(), type=click.IntRange(min=1),
+              help="Restored runs at a time.")  # fmt: skip
+@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
+              help="Where snapshots that show a difference stay.")  # fmt: skip
+@click.option("--json", "in_json", is_flag=True, help="The proof as JSON.")
+def snapshots(
+    image: Path | None,
+    initrd: Path | None,
+    append: str,
+    memory: int,
+    until: str,
+    reference_kernel: bool,
+    count: int,
+    seed: int | None,
+    jobs: int,
+    keep: Path | None,
+    in_json: bool,
+) -> int:
+    """Boot Linux deterministically and save it at random instants; restore each in a new process.
+
+    Every run must end with the same memory, processor, cards, output and bus trace. IMAGE is a
+    Linux kernel; without it, the 486 Linux that `examples/workloads.py` brings is used.
+    """
+    if reference_kernel:
+        workload = refkernel_programs(*PROGRAMS)
+    else:
+        if image is None:
+            image, initrd = find_linux()
+        workload = linux(image, initrd, append, memory, until.encode())
+    if seed is None:
+        seed = random.SystemRandom().randrange(1 << 32)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
+            folder = keep
+        proof = _with_progress(workload, count, seed, folder, jobs, quiet=in_json)
+    if in_json:
+        facts = msgspec.to_builtins(proof) | {"holds": proof.holds}
+        click.echo(msgspec.json.format(msgspec.json.encode(facts), indent=2).decode())
+    else:
+        _print(proof, keep)
+    return Exit.OK if proof.holds else Exit.FAILED
+
+
+def _with_progress(
+    workload: Workload, count: int, seed: int, folder: Path, jobs: int, *, quiet: bool
+) -> Proof:
+    columns = (*Progress.get_default_columns(), TextColumn("{task.fields[last]}"))
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
+        task = progress.add_task(workload.name, total=count, last="control run")
+
+        def tell(moment: Moment) -> None:
+            last = f"at {moment.time_ns / 1e9:.3f} s: {', '.join(moment.different) or 'equal'}"
+            progress.update(task, advance=1, last=last)
+
+        async def session() -> Proof:
+            return await prove(workload, count, seed, folder, jobs=jobs, tell=tell)
+
+        return trio.run(session)
+
+
+def _print(proof: Proof, keep: Path | None) -> None:
+    wrong = [moment for moment in proof.moments if moment.different]
+    control, count = proof.control, len(proof.moments)
+    click.echo(
+        f"{proof.workload}: {control.instructions:,} instructions, {control.time_ns / 1e9:.3f} s; "
+        f"seed {proof.seed}"
+    )
+    if not proof.undisturbed:
+        click.echo("the run that was saved did not end as the one that was not")
+    for moment in wrong:
+        click.echo(f"restored at instruction {moment.instructions:,}: different {moment.different}")
+    if wrong and keep is not None:
+        click.echo(f"their snapshots are in {keep}")
+    click.echo(f"{count - len(wrong)} of {count} restored runs ended as the control run did")
+
+
+# -- workloads ----------------------------------------------------------------------------------
+
+
+def linux(image: Path, initrd: Path | None, append: str, memory: int, marker: bytes) -> Workload:
+    """A Linux kernel, deterministic, with `memory` MiB. Raises `ProveError`, `LoadError`."""
+    kernel = recognise(image, ram=memory * MIB)
+    if not isinstance(kernel, LinuxImage):
+        raise ProveError(f"{image} is no Linux kernel; give a bzImage or a vmlinux")
+    disk = read_image(initrd, "initrd") if initrd else b""
+    loaded = load_linux(kernel, disk, append, memory * MIB)
+    config = BoardConfig(memory=memory, deterministic=True, switchover=False)
+
+    @asynccontextmanager
+    async def opened(serial: SerialBackEnd) -> AsyncIterator[Board]:
+        async with open_board(config, serial) as board:
+            board.start(loaded)
+            yield board
+
+    return Workload(image.name, opened, marker)
+
+
+def find_linux() -> tuple[Path, Path]:
+    """The 486 Linux and its klibc file system. Raises `ProveError`."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folders = [
+        Path(os.environ.get("HOTSWAP_HOST_WORKLOADS") or cache / "hotswap-host" / "workloads"),
+        Path(__file__).resolve().parents[2] / "shared" / "workloads",
+    ]
+    for folder in folders:
+        kernel, initrd = folder / LINUX / "bzImage", folder / LINUX / "initrd-klibc.gz"
+        if kernel.exists() and initrd.exists():
+            return kernel, initrd
+    raise ProveError(
+        f"no 486 Linux in {folders[0]}; bring it with `python examples/workloads.py {LINUX}`, give "
+        "another Linux as IMAGE, or use --reference-kernel"
+    )
+
+
+def refkernel_programs(*programs: str) -> Workload:
+    """The reference kernel with `programs` under its init, until the last one has reported."""
+
+    @asynccontextmanager
+    async def opened(serial: SerialBackEnd) -> AsyncIterator[Board]:
+        async with open_board(BoardConfig(deterministic=True), serial) as board:
+            append = " ".join(["init=/bin/init", *programs])
+            board.boot(refkernel(1), initrd=shipped("initrd.cpio"), append=append)
+            yield board
+
+    last = programs[-1].split(":")[0]
+    return Workload("the reference kernel", opened, f"{last} ok".encode())

@@ -1,0 +1,176 @@
+"""The claim that snapshots are exact, put to the test on a whole run.
+
+A control run that nobody disturbs; the same run again, saved at random instants; each snapshot
+restored in a process of its own and run to the same end. All must end alike, and what the restored
+ones did on their buses must be the tail of what the control run did.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+import trio
+
+from hotswap.bus.trace import Record
+
+from .backends import SerialBackEnd
+from .board import Board
+from .rerun import Recorder, RerunError, Verdict, digest, judge, run_to
+from .snapshot import take_snapshot, write_snapshot
+
+Open: TypeAlias = Callable[[SerialBackEnd], AbstractAsyncContextManager[Board]]
+"""Opens a deterministic machine that has just been started."""
+
+
+class Workload(msgspec.Struct, frozen=True):
+    """What is run, and until when: `marker` is what it sends when it is done."""
+
+    name: str
+    open: Open
+    marker: bytes
+    seconds: float = 300
+    """Host time the control run may take."""
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """One snapshot: when it was taken, and in which fields the restored run ended differently."""
+
+    time_ns: int
+    instructions: int
+    bytes: int
+    different: list[str]
+
+
+class Proof(msgspec.Struct):
+    """What came out."""
+
+    workload: str
+    seed: int
+    control: Verdict
+    undisturbed: bool
+    """Whether the run that was saved ended as the control run did."""
+    moments: list[Moment]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every run ended as the control run did."""
+        return self.undisturbed and not any(moment.different for moment in self.moments)
+
+
+class Control(msgspec.Struct, frozen=True):
+    """A run that went undisturbed: how it ended, all of its trace, all it sent."""
+
+    verdict: Verdict
+    records: list[Record]
+    output: bytes
+
+    def from_moment(self, record: int, sent: int) -> Verdict:
+        """What a run restored there must come to."""
+        trace = digest([msgspec.msgpack.encode(self.records[record:])])
+        return msgspec.structs.replace(
+            self.verdict, trace=trace, output=digest([self.output[sent:]])
+        )
+
+
+async def prove(
+    workload: Workload,
+    count: int,
+    seed: int,
+    folder: Path,
+    *,
+    jobs: int = 2,
+    tell: Callable[[Moment], None] = lambda moment: None,
+) -> Proof:
+    """Save and restore at `count` instants chosen by `seed`; `tell` hears of each.
+
+    Snapshots are kept in `folder` while they are needed, and when they show a difference. Raises
+    `RerunError` when the workload does not come to its end.
+    """
+    undisturbed = await control(workload)
+    end = undisturbed.verdict.time_ns
+    chance = random.Random(seed)
+    instants = sorted(chance.randrange(end) for _ in range(count))
+    moments: list[Moment] = []
+    room = trio.CapacityLimiter(jobs)
+
+    async def restore(path: Path, moment: Moment, wanted: Verdict) -> None:
+        try:
+            verdict = await _elsewhere(path, end)
+        finally:
+            room.release_on_behalf_of(path)
+        moment = msgspec.structs.replace(moment, different=verdict.differences(wanted))
+        if not moment.different:
+            await trio.Path(path).unlink()
+        moments.append(moment)
+        tell(moment)
+
+    recorder = Recorder()
+    async with workload.open(recorder.backend) as board:
+        trace = board.backplane.trace
+        board.backplane.io.trace(True)
+        async with trio.open_nursery() as nursery:
+            for number, instant in enumerate(instants):
+                await run_to(board, instant)
+                path = folder / f"{number}.snap"
+                await room.acquire_on_behalf_of(path)
+                snapshot = await take_snapshot(board)
+                size = await trio.to_thread.run_sync(write_snapshot, path, snapshot)
+                machine = snapshot.machine
+                sent = sum(card.output.delivered for card in machine.cards if card.name == "uart")
+                wanted = undisturbed.from_moment(len(trace.records), sent)
+                moment = Moment(machine.time_ns, machine.cpu.instructions, size, [])
+                nursery.start_soon(restore, path, moment, wanted)
+                board.resume()
+            await run_to(board, end)
+            saved = await judge(board, recorder.data)
+    moments.sort(key=lambda moment: moment.time_ns)
+    verdict = undisturbed.verdict
+    return Proof(workload.name, seed, verdict, saved == verdict, moments)
+
+
+async def control(workload: Workload) -> Control:
+    """Run it until its marker, undisturbed. Raises `RerunError` when that does not come."""
+    recorder = Recorder()
+    async with workload.open(recorder.backend) as board:
+        board.backplane.io.trace(True)
+        with trio.move_on_after(workload.seconds) as limit:
+            async with trio.open_nursery() as nursery:
+
+                async def watch() -> None:
+                    ended = await board.ended()
+                    raise RerunError(f"{workload.name}: ended before it was done: {ended.message}")
+
+                nursery.start_soon(watch)
+                await recorder.until(workload.marker)
+                await board.pause()
+                nursery.cancel_scope.cancel()
+        if limit.cancelled_caught:
+            raise RerunError(
+                f"{workload.name}: did not send {workload.marker!r} within {workload.seconds:g} s"
+            )
+        verdict = await judge(board, recorder.data)
+        return Control(verdict, board.backplane.trace.records, bytes(recorder.data))
+
+
+async def play(workload: Workload, end: int) -> Verdict:
+    """The verdict on one more run, until `end` (ns)."""
+    recorder = Recorder()
+    async with workload.open(recorder.backend) as board:
+        board.backplane.io.trace(True)
+        await run_to(board, end)
+        return await judge(board, recorder.data)
+
+
+async def _elsewhere(path: Path, end: int) -> Verdict:
+    """The verdict of a process of its own on a snapshot run to `end`. Raises `RerunError`."""
+    command = [sys.executable, "-m", "hotswap.host.rerun", str(path), str(end)]
+    done = await trio.run_process(command, capture_stdout=True, capture_stderr=True, check=False)
+    if done.returncode:
+        raise RerunError(f"{path}: the restored run failed:\n{done.stderr.decode()[-2000:]}")
+    return msgspec.json.decode(done.stdout, type=Verdict)

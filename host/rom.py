@@ -1,0 +1,83 @@
+"""BIOS and option ROMs: found, checked, and where a machine that starts with RESET has them.
+
+Option ROM header: IBM PC/AT Technical Reference, "Adapter ROM": 55h AAh, length in units of 512
+bytes, code; all bytes add up to 0.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from .loader import PAGE, LoadError
+from .loader_image import read_image
+
+FOLDERS = (Path("/usr/share/seabios"), Path("/usr/share/qemu"), Path("/usr/share/vgabios"))
+BIOS, VGA_BIOS = "bios.bin", "vgabios-isavga.bin"
+BIOS_MAX = 1 << 20
+OPTIONS_PA, OPTIONS_END = 0xC0000, 0xE0000
+OPTION_STEP = 2048
+SHADOW_END, SHADOW_MAX = 0x100000, 0x20000
+RESET_VECTOR = 16
+"""Bytes from the first instruction to the end of the ROM."""
+
+
+class PoweredOn(msgspec.Struct, frozen=True):
+    """What is in RAM when the processor comes out of RESET: shadows of ROMs, or a flat binary."""
+
+    stores: tuple[tuple[int, bytes], ...]
+
+
+def find_rom(name: str, option: str) -> Path:
+    """A ROM file of the distribution's. Raises `LoadError`; `option` is what names another."""
+    for folder in FOLDERS:
+        if (path := folder / name).is_file():
+            return path
+    raise LoadError(
+        f"no {name} in {', '.join(map(str, FOLDERS))}; install SeaBIOS (Debian: seabios) or name "
+        f"one with {option}"
+    )
+
+
+def read_bios(path: Path) -> bytes:
+    """A BIOS: whole pages, something to execute at its reset vector. Raises `LoadError`."""
+    content = read_image(path, "BIOS", BIOS_MAX)
+    if not content or len(content) % PAGE:
+        raise LoadError(
+            f"BIOS {path}: {len(content)} bytes are no whole pages of {PAGE}; is it complete?"
+        )
+    if content[-RESET_VECTOR] in {0x00, 0xFF}:
+        raise LoadError(
+            f"BIOS {path}: nothing to execute at its reset vector, 16 bytes before the end; "
+            "is it complete, and a BIOS?"
+        )
+    return content
+
+
+def read_option_rom(path: Path) -> bytes:
+    """An option ROM. Raises `LoadError` when its header does not hold."""
+    content = read_image(path, "option ROM", OPTIONS_END - OPTIONS_PA)
+    if content[:2] != b"\x55\xaa":
+        raise LoadError(f"option ROM {path}: does not begin with 55 AA; is it an option ROM?")
+    size = content[2] * 512 if len(content) > 2 else 0
+    if not 0 < size <= len(content):
+        raise LoadError(
+            f"option ROM {path}: is cut off: {len(content)} bytes of {size}; copy it again"
+        )
+    if sum(content[:size]) & 0xFF:
+        raise LoadError(f"option ROM {path}: its bytes do not add up to 0; copy it again")
+    return content
+
+
+def shadow(bios: bytes, options: list[bytes]) -> PoweredOn:
+    """The BIOS's last 128 KiB below 1 MiB, option ROMs from 0xC0000. Raises `LoadError`."""
+    copy = bios[-SHADOW_MAX:]
+    stores = [(SHADOW_END - len(copy), copy)]
+    at = OPTIONS_PA
+    for option in options:
+        if at + len(option) > OPTIONS_END:
+            raise LoadError(f"the option ROMs do not fit below {OPTIONS_END:#x}; leave one out")
+        stores.append((at, option))
+        at += -(-len(option) // OPTION_STEP) * OPTION_STEP
+    return PoweredOn(tuple(stores))
