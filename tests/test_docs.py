@@ -151,7 +151,7 @@ def test_the_readme_has_one_command_to_see_it_and_one_to_test_it() -> None:
     found = re.findall(
         r"^python3 -m venv .*&& (\S+)(.*)$", (ROOT / "README.md").read_text(), re.MULTILINE
     )
-    assert found == [(".venv/bin/hotswap-host", " demo"), (".venv/bin/pytest", "")]
+    assert found == [(".venv/bin/hotswap-host", " demo"), (".venv/bin/pytest", " -n auto")]
 
 
 def run(*command: str, cwd: Path) -> str:
