@@ -89,6 +89,13 @@ class CpuShutdown(msgspec.Struct, frozen=True):
         return f"{self.reason} at {self.cs:04x}:{self.eip:08x}"
 
 
+class CpuReset(msgspec.Struct, frozen=True):
+    """RESET was pulled, by the keyboard controller or port 92h: the CPU is at F000:FFF0 again."""
+
+    def __str__(self) -> str:
+        return "the guest reset the machine"
+
+
 class CardFault(msgspec.Struct, frozen=True):
     """A card raised; it is off the bus until it is removed or rolled back."""
 
@@ -109,5 +116,5 @@ class BudgetSpent(msgspec.Struct, frozen=True):
         return f"the guest has executed {self.instructions:,} instructions without an answer"
 
 
-BoardEvent = CpuShutdown | CardFault | BudgetSpent
+BoardEvent = CpuShutdown | CpuReset | CardFault | BudgetSpent
 """What the backplane reports to whoever listens."""

@@ -17,7 +17,7 @@ import structlog
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from hotswap.bus import Backplane, BudgetSpent, CpuShutdown
+from hotswap.bus import Backplane, BudgetSpent, CpuReset, CpuShutdown
 
 from . import power_on
 from .chip import Chip
@@ -325,3 +325,4 @@ class Processor(Chip):
         power_on.reset(self.engine.core)
         self._revive()
         self.kick()
+        self._backplane.report(CpuReset())

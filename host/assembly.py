@@ -91,6 +91,7 @@ class _Assembler:
             rate=machine.rate,
             wall_clock=None if when is None else int(when.timestamp()) * 1_000_000_000,
             name=machine.name,
+            reboot=machine.reboot,
             switchover=cold,
         )
         geometries = [self._geometry(n, table) for n, table in enumerate(self.file.disk)]

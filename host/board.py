@@ -18,6 +18,7 @@ from hotswap.bus import (
     BoardEvent,
     BudgetSpent,
     CardFault,
+    CpuReset,
     CpuShutdown,
     MachineClock,
     Slot,
@@ -52,6 +53,8 @@ class BoardConfig(msgspec.Struct, frozen=True):
     name: str = "machine"
     switchover: bool = True
     """Whether memory is kept for switchovers, and the card for them is plugged in."""
+    reboot: bool = True
+    """Whether the machine starts again when the guest resets it; else the run ends."""
 
 
 class PlugIn(msgspec.Struct, frozen=True):
@@ -91,6 +94,7 @@ class Board:
         self.nursery = nursery
         self._timebase = timebase
         self._machine: Machine | None = None
+        self._load: Callable[[], None] | None = None  # a boot loader's work, from its beginning
         self.paused = False
         self._ended: Ended | None = None
         self._end = trio.Event()
@@ -105,22 +109,33 @@ class Board:
     def boot(self, kernel: KernelImage, *, initrd: bytes = b"", append: str = "") -> None:
         """Load a kernel as a boot loader does; the CPU task runs it. Raises `LoadError`."""
         processor = self.processor
-        info = load_kernel(
-            kernel, initrd, append, self.plan, processor.ram.size, processor.write_memory
-        )
-        processor.flat32(kernel.entry, BOOT_STACK, eax=BOOTLOADER_MAGIC, ebx=info)
-        if self.plan is not None:
-            self._machine = Machine(processor, self.backplane, self.plan, kernel)
-        self.nursery.start_soon(processor.run, name="cpu")
+
+        def load() -> None:
+            info = load_kernel(
+                kernel, initrd, append, self.plan, processor.ram.size, processor.write_memory
+            )
+            processor.flat32(kernel.entry, BOOT_STACK, eax=BOOTLOADER_MAGIC, ebx=info)
+            if self.plan is not None:
+                self._machine = Machine(processor, self.backplane, self.plan, kernel)
+
+        self._start(load)
 
     def start(self, loaded: Loaded | PoweredOn) -> None:
         """Start a guest that no switchover can replace: store its images, run the CPU task."""
-        for address, content in loaded.stores:
-            self.processor.write_memory(address, content, by="loader")
-        if isinstance(loaded, Loaded):
-            self.processor.flat32(loaded.entry, loaded.stack, **loaded.registers)
-            if loaded.gdt is not None:
-                self.processor.load_gdt(*loaded.gdt)
+
+        def load() -> None:
+            for address, content in loaded.stores:
+                self.processor.write_memory(address, content, by="loader")
+            if isinstance(loaded, Loaded):
+                self.processor.flat32(loaded.entry, loaded.stack, **loaded.registers)
+                if loaded.gdt is not None:
+                    self.processor.load_gdt(*loaded.gdt)
+
+        self._start(load)
+
+    def _start(self, load: Callable[[], None]) -> None:
+        load()
+        self._load = load
         self.nursery.start_soon(self.processor.run, name="cpu")
 
     def go_on(self, now: int, kernel: KernelImage | None, switchovers: int) -> None:
@@ -189,8 +204,19 @@ class Board:
         match event:
             case CpuShutdown():
                 self.end(Ended(Exit.GUEST, f"the guest ended: {event}"))
+            case CpuReset():
+                self._start_again()
             case CardFault() | BudgetSpent():
                 self._log.error("board", happened=str(event))
+
+    def _start_again(self) -> None:
+        """After RESET: the BIOS's work, or without one the loader's, which stands in for it."""
+        has_bios = any(slot.title == "rom" for slot in self.backplane.slots.values())
+        if not self.config.reboot:
+            self.end(Ended(Exit.OK, "the guest reset the machine"))
+        elif self._load is not None and not has_bios:
+            self.processor.set_a20(True)
+            self._load()
 
     async def obey_debug_exit(self) -> None:
         """End the run when a byte written to the debug-exit port has been let out."""

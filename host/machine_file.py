@@ -69,6 +69,9 @@ class MachineTable(Table):
     time: Annotated[
         datetime | None, Field(description="of the clock at power-on; by default the host's")
     ] = None
+    reboot: Annotated[
+        bool, Field(description="false: the run ends when the guest resets the machine")
+    ] = True
     cards: Annotated[
         Literal["pc", "plain"] | None,
         Field(description="pc: those of a PC; plain: what a kernel with an LKUS note needs"),

@@ -71,6 +71,8 @@ def _print_schema(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
     is_flag=True,
     help="Count time in instructions: equal runs are equal to the last cycle.",
 )
+@click.option("--no-reboot", is_flag=True,
+              help="End the run, with status 0, when the guest resets the machine.")  # fmt: skip
 @click.option("--schema", is_flag=True, is_eager=True, expose_value=False,
               callback=_print_schema, help="Print the JSON Schema of machine files.")  # fmt: skip
 def run_command(timeout: float | None, control: Path | None, **given: Any) -> int:

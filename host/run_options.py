@@ -35,6 +35,7 @@ class RunOptions(msgspec.Struct, frozen=True):
     cpu: str | None = None
     serial: str | None = None
     deterministic: bool = False
+    no_reboot: bool = False
     bios: Path | None = None
     flat: int | None = None
     modules: Sequence[str] = ()
@@ -54,6 +55,8 @@ def apply(options: RunOptions, document: Mapping[str, Any]) -> dict[str, Any]:
     machine = {**result.get("machine", {}), **_given(options, ("memory", "cpu"))}
     if options.deterministic:
         machine["clock"] = "instructions"
+    if options.no_reboot:
+        machine["reboot"] = False
     boot = {**result.get("boot", {}), **_given(options, ("append",))}
     floppies, disks = [*options.floppies], [*options.disks]
     image = options.image

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import trio
 
-from hotswap.bus import BudgetSpent, CardFault, CpuShutdown, MachineClock
+from hotswap.bus import BudgetSpent, CardFault, CpuReset, CpuShutdown, MachineClock
 from hotswap.cards.switchover import (
     Ack,
     Acknowledged,
@@ -108,7 +108,7 @@ class Conversation:
                     self.progress = progress
                 case LogLine(text=text):
                     self.log.append(text)
-                case CpuShutdown() | CardFault() | BudgetSpent():
+                case CpuShutdown() | CpuReset() | CardFault() | BudgetSpent():
                     raise PhaseFailed(str(signal))
         raise PhaseFailed("the switchover card was removed")
 

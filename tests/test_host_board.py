@@ -6,10 +6,12 @@ import pytest
 import trio
 
 from hotswap.bus import HostWrite
-from hotswap.host.board import Board, BoardConfig, open_board
+from hotswap.host.board import Board, BoardConfig, Ended, open_board
 from hotswap.host.control import Request, connect, serve_control
+from hotswap.host.exits import Exit
 from hotswap.host.guest import Guest
 from hotswap.host.images import refkernel
+from hotswap.host.loader import Loaded
 from hotswap.host.operator import answer_for
 from hotswap.host.pytest_plugin import SwitchKernel
 from hotswap.switchover.errors import Refused
@@ -57,6 +59,31 @@ async def test_a_machine_too_small_for_a_switchover_says_so() -> None:
         assert (await guest.reported())["memory"].startswith("ok")
         with pytest.raises(Refused, match="8 MiB"):
             _ = board.machine
+
+
+# inc dword [200000h] ; cmp dword [200000h],3 ; jae done ; mov dword [100000h],0B0F0B0Fh ;
+# mov al,0 ; out 92h,al ; inc ax ; out 92h,al ; jmp $ ; done: mov al,5 ; out 0F4h,al ; jmp $
+RESETS = bytes.fromhex(
+    "ff0500002000 833d0000200003 7314 c705000010000f0b0f0b b000 e692 6640 e692 ebfe b005 e6f4 ebfe"
+)
+
+
+@pytest.mark.parametrize("switchover", [False, True])
+async def test_after_a_reset_without_a_bios_the_images_are_loaded_again(switchover: bool) -> None:
+    """The guest overwrites its own first instruction, and switches A20 off, before it resets."""
+    async with open_board(BoardConfig(deterministic=True, switchover=switchover)) as board:
+        board.start(Loaded(((0x100000, RESETS),), 0x100000, 0x7000, {}))
+        with trio.fail_after(10):
+            assert await board.ended() == Ended(Exit.DEBUG_EXIT + 5)
+        assert board.processor.read_memory(0x200000, 1) == b"\3"
+
+
+async def test_a_machine_that_is_not_to_reboot_ends_with_its_reset() -> None:
+    async with open_board(BoardConfig(deterministic=True, reboot=False)) as board:
+        board.start(Loaded(((0x100000, RESETS),), 0x100000, 0x7000, {}))
+        with trio.fail_after(10):
+            assert await board.ended() == Ended(Exit.OK, "the guest reset the machine")
+        assert board.processor.read_memory(0x200000, 1) == b"\1"
 
 
 async def test_a_second_switchover_at_once_is_refused(

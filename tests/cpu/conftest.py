@@ -14,6 +14,7 @@ from hotswap.bus import (
     Backplane,
     BoardEvent,
     Card,
+    CpuReset,
     CpuShutdown,
     MachineClock,
     MemoryRange,
@@ -111,7 +112,8 @@ class BarePc:
 
     def on_event(self, event: BoardEvent) -> None:
         self.events.append(event)
-        self.ended.set()
+        if not isinstance(event, CpuReset):  # it goes on
+            self.ended.set()
 
     def put(self, at: int, code: str | bytes) -> None:
         """Write machine code (hexadecimal, spaces allowed) or bytes."""
@@ -167,7 +169,7 @@ class BarePc:
         with trio.fail_after(30):
             async with self.running():
                 await self.ended.wait()
-        event = self.events[0]
+        event = self.events[-1]
         assert isinstance(event, CpuShutdown), event
         return event
 

@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from hotswap.bus import CardFault, CpuShutdown
+from hotswap.bus import CardFault, CpuReset, CpuShutdown
 from hotswap.cpu import CpuStateError, MemoryBoundsError
 from hotswap.cpu.processor import QUIET_SLICE
 from hotswap.cpu.ticker import Ticker
@@ -457,6 +457,7 @@ async def test_a_dead_machine_can_be_reset(pc: BarePc) -> None:
         await pc.ended.wait()
     assert pc.events == [
         CpuShutdown("triple fault", 0x10, 0x2000),
+        CpuReset(),
         CpuShutdown(NO_ROM, 0xF000, 0xFFF0),
     ]
 

@@ -53,6 +53,11 @@ def answer_nonsense(board: Board) -> None:
     _run(board, _acknowledge(0x55, 0, board.machine.switchovers))
 
 
+def reset_itself(board: Board) -> None:
+    """mov al,1; out 92h,al; jmp ."""
+    _run(board, b"\xb0\x01\xe6\x92\xeb\xfe")
+
+
 def raising_card(board: Board) -> None:
     """The RTC breaks."""
     board.slot("cmos").set_fault(RuntimeError("smoke"))
@@ -63,6 +68,7 @@ GUEST_FAULTS: tuple[Callable[[Board], None], ...] = (
     halt,
     triple_fault,
     wild_jump,
+    reset_itself,
     report_error,
     answer_nonsense,
 )
