@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 BLOCK = re.compile(r"(<!-- table: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 EXITS = {
-    Exit.OK: "all is well; also the guest's wish: 0 to the debug-exit port, or a reset under `--no-reboot`",
+    Exit.OK: "all is well; also 0 to the debug-exit port, or a reset under `--no-reboot`",
     Exit.FAILED: "refused or failed; the message says what, where and what to do next",
     Exit.USAGE: "the command line is wrong",
     Exit.TIMEOUT: "`--timeout` is over",
