@@ -5,10 +5,12 @@ Everything that can be wrong is found here, before anything is opened for writin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,21 +19,28 @@ from hotswap.switchover.image import KernelImage
 from hotswap.switchover.memory import MIB, RAM_MIN, plan_memory
 
 from .board import BoardConfig, PlugIn
+from .cables import Cable
 from .loader import Loaded, Module, load_multiboot
 from .loader_flat import flat_mode, jump_rom, load_flat
 from .loader_image import read_image, recognise
 from .loader_linux import LinuxImage, load_linux
 from .machine_fault import Fault, MachineError, fault
-from .machine_file import DiskTable, FloppyTable, MachineFile
-from .media import guess_geometry, open_medium
+from .machine_file import Checked, DiskTable, FloppyTable, MachineFile
+from .media import DISKETTES, guess_geometry, open_medium
 from .pc import Found, Geometry, plug_ins, wanted_cards
 from .rom import BIOS, VGA_BIOS, PoweredOn, find_rom, read_bios, read_option_rom, shadow
 
-DISKETTES = {320: "360K", 360: "360K", 640: "360K", 720: "360K", 1440: "720K",
-             2400: "1.2M", 2880: "1.44M", 5760: "2.88M"}  # fmt: skip
-"""Drives by the sectors of their diskettes."""
 INITRD_MAX = 1 << 30
 HEADS_MAX, TRACK_MAX = 16, 63
+SHARED = frozenset({"none", "memory", "pty"})
+"""Several connectors may lead there."""
+STARTS = ("kernel", "flat", "bios")
+"""What a machine can start with; without one, with the BIOS of the distribution."""
+BELONGS = {"kernel": ("initrd", "append", "modules"), "flat": ("address", "mode"),
+           "bios": ("roms",)}  # fmt: skip
+"""Keys of `[boot]` that need another."""
+DISK_MAX = 1 << 28
+"""Sectors: as many as LBA has numbers for."""
 
 
 class Cold(msgspec.Struct, frozen=True):
@@ -50,21 +59,27 @@ class Assembly(msgspec.Struct, frozen=True):
     cards: Sequence[PlugIn]
     start: Cold | Loaded | PoweredOn
 
+    @property
+    def cables(self) -> dict[int, Cable]:
+        """What goes into the cards' connectors, by slot."""
+        return {plug.slot: plug.cable for plug in self.cards if plug.cable is not None}
 
-def assemble(file: MachineFile, faults: Sequence[Fault] = (), source: str = "") -> Assembly:
-    """Put a machine together. Raises `MachineError` with `faults` and all that are found."""
-    found_faults = list(faults)
-    assembler = _Assembler(file, found_faults)
+
+def assemble(checked: Checked, source: str = "") -> Assembly:
+    """Put a machine together. Raises `MachineError` with all that is wrong with it."""
+    assembler = _Assembler(checked.machine, [fault.path for fault in checked.faults])
     assembly = assembler.assembly()
-    if found_faults or assembly is None:
-        raise MachineError(source, found_faults)
+    faults = [*checked.faults, *map(checked.in_document, assembler.faults)]
+    if faults or assembly is None:
+        raise MachineError(source, faults)
     return assembly
 
 
 class _Assembler:
-    def __init__(self, file: MachineFile, faults: list[Fault]) -> None:
+    def __init__(self, file: MachineFile, broken: Sequence[str]) -> None:
         self.file = file
-        self.faults = faults
+        self.broken = broken
+        self.faults: list[Fault] = []
         self.ram = file.machine.memory * MIB
         self.bios = b""
         self.options: dict[str, bytes] = {}
@@ -101,22 +116,41 @@ class _Assembler:
         pc = machine.cards == "pc" or (machine.cards is None and not cold)
         if not pc and (geometries or diskettes):
             self.faults.append(fault("machine.cards", "has no drives; choose pc", "plain"))
+        if self.file.display.to != "none":
+            what = "is not there yet; choose none"
+            self.faults.append(fault("display.to", what, self.file.display.to))
+        self._check_cables()
+        self._check_sharing()
         cards = plug_ins(wanted_cards(self.file, config, plan, pc, found), self.faults)
         return None if start is None else Assembly(self.file, config, cards, start)
+
+    def _given(self, path: str) -> bool:
+        """Whether something stands there, be it wrong."""
+        here: Any = self.file
+        for name in path.split("."):
+            here = getattr(here, name)
+        wrong = any(re.match(re.escape(path) + r"(\W|$)", place) for place in self.broken)
+        return wrong or here not in (None, [])
 
     # -- what is started ------------------------------------------------------------------------
 
     def _start(self) -> Cold | Loaded | PoweredOn | None:
-        boot = self.file.boot
-        named = [name for name in ("kernel", "flat", "bios") if getattr(boot, name) is not None]
-        if len(named) > 1:
-            self.faults.append(
-                Fault(
-                    f"boot.{named[1]}", f"a machine starts with one thing, here is {named[0]} too"
-                )
-            )
-        if boot.kernel is None and (boot.initrd or boot.append or boot.modules):
-            self.faults.append(Fault("boot.kernel", "is missing; initrd, append, modules need it"))
+        boot, named = self.file.boot, [name for name in STARTS if self._given(f"boot.{name}")]
+        for name in named[1:]:
+            what = f"a machine starts with one thing, here is {named[0]} too"
+            self.faults.append(Fault(f"boot.{name}", what))
+        for owner, keys in BELONGS.items():
+            if owner not in named and (owner != "bios" or named):
+                self.faults += [
+                    Fault(f"boot.{key}", f"belongs to boot.{owner}, which is not there")
+                    for key in keys
+                    if key in boot.model_fields_set and getattr(boot, key)
+                ]
+        if not named and not self._given("disk") and not self._given("floppy"):
+            what = "there is nothing to start; give kernel, flat or bios, or a disk or floppy"
+            self.faults.append(Fault("boot", what))
+        if named and getattr(boot, named[0]) is None:
+            return None  # it is a fault already
         if boot.kernel is not None:
             return self._kernel(boot.kernel)
         if boot.flat is not None:
@@ -174,16 +208,22 @@ class _Assembler:
     # -- drives ---------------------------------------------------------------------------------
 
     def _geometry(self, number: int, table: DiskTable) -> Geometry:
-        path = f"disk[{number}]"
-        with self._at(path), open_medium(table.image, read_only=True) as medium:
+        path, overlay = f"disk[{number}]", table.overlay
+        if overlay is not None and not overlay.exists() and not table.read_only:
+            overlay = None  # it will be made
+        with self._at(path), open_medium(table.image, overlay=overlay, read_only=True) as medium:
+            if medium.sectors > DISK_MAX:
+                what = f"{table.image}: is larger than 128 GiB, the most an ATA drive can have"
+                self.faults.append(Fault(f"{path}.image", what))
             if table.geometry is None:
                 return guess_geometry(medium)
             cylinders, heads, track = table.geometry
+            size = cylinders * heads * track
             if heads > HEADS_MAX or track > TRACK_MAX:
                 what = f"at most {HEADS_MAX} heads and {TRACK_MAX} sectors are possible"
                 self.faults.append(fault(f"{path}.geometry", what, table.geometry))
-            elif cylinders * heads * track > medium.sectors:
-                what = f"has {cylinders * heads * track} sectors, the image {medium.sectors}"
+            elif size > medium.sectors:
+                what = f"are {size} sectors, and {table.image} has {medium.sectors}"
                 self.faults.append(fault(f"{path}.geometry", what, table.geometry))
             else:
                 return cylinders, heads, track
@@ -197,9 +237,43 @@ class _Assembler:
         with self._at(path), open_medium(table.image, read_only=True) as medium:
             kind = DISKETTES.get(medium.sectors)
             if kind is None:
-                size = medium.sectors * SECTOR // 1024
-                what = f"{table.image}: {size} KiB are the size of no diskette"
-                sizes = sorted(sectors // 2 for sectors in DISKETTES)
-                self.faults.append(fault(f"{path}.image", what, None, (f"{s}K" for s in sizes)))
+                sizes = ", ".join(f"{sectors // 2}K" for sectors in sorted(DISKETTES))
+                what = f"{table.image}: {medium.sectors * SECTOR:,} bytes are the size of no "
+                self.faults.append(Fault(f"{path}.image", what + f"diskette; there are {sizes}"))
             return table.kind or kind or usual
         return usual
+
+    # -- what can be there only once ------------------------------------------------------------
+
+    def _check_cables(self) -> None:
+        """Two connectors that lead to the same file or terminal."""
+        file = self.file
+        ends = [(f"serial[{n}].to", table.to) for n, table in enumerate(file.serial)]
+        ends += [(f"parallel[{n}].to", table.to) for n, table in enumerate(file.parallel)]
+        ends += [
+            (f"network[{n}].capture", str(table.capture))
+            for n, table in enumerate(file.network)
+            if table.capture is not None
+        ]
+        taken: dict[str, str] = {}
+        for path, to in ends:
+            if to in taken and to not in SHARED:
+                self.faults.append(fault(path, f"{taken[to]} leads there, too", to))
+            taken.setdefault(to, path)
+
+    def _check_sharing(self) -> None:
+        """Two drives with the same file, of which one wants to write."""
+        files: list[tuple[str, Path, bool]] = []
+        for n, disk in enumerate(self.file.disk):
+            files.append((f"disk[{n}].image", disk.image, not disk.read_only and not disk.overlay))
+            if disk.overlay is not None:
+                files.append((f"disk[{n}].overlay", disk.overlay, not disk.read_only))
+        for n, floppy in enumerate(self.file.floppy):
+            if floppy.image is not None:
+                files.append((f"floppy[{n}].image", floppy.image, not floppy.read_only))
+        seen: dict[Path, tuple[str, bool]] = {}
+        for path, file, writes in files:
+            other, written = seen.setdefault(file.resolve(), (path, writes))
+            if other != path and (writes or written):
+                what = f"{file}: is {other}, too; give each an overlay, or set read_only for both"
+                self.faults.append(Fault(path, what))

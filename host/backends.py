@@ -37,12 +37,15 @@ class SerialBackEnd:
 
 
 async def open_backend(spec: str) -> SerialBackEnd:
-    """Open `stdio`, `pty`, `tcp:HOST:PORT` (listens, one client at a time), `memory` or a FILE.
+    """Open `stdio`, `pty`, `tcp:HOST:PORT` (listens, one client at a time), `none` or a FILE.
 
-    Raises `BackEndError` before the machine is built when it cannot be had.
+    `memory` leaves the bytes where they are, for who reads the card's streams. Raises
+    `BackEndError` before the machine is built when it cannot be had.
     """
     if spec == "memory":
         return SerialBackEnd("memory", _memory)
+    if spec == "none":
+        return SerialBackEnd("none", _none)
     if spec == "stdio":
         return SerialBackEnd("stdio", _stdio)
     if spec == "pty":
@@ -52,8 +55,20 @@ async def open_backend(spec: str) -> SerialBackEnd:
     return _open_file(Path(spec))
 
 
+def is_file(spec: str) -> bool:
+    """Whether it is a file that `open_backend` opens."""
+    return spec not in {"memory", "none", "stdio", "pty"} and not spec.startswith("tcp:")
+
+
 async def _memory(_inbox: Inbox, _output: Outbox) -> None:
     await trio.sleep_forever()
+
+
+async def _none(_inbox: Inbox, output: Outbox) -> None:
+    """No cable: what is sent is lost."""
+    while True:
+        await output.ready()
+        output.consume(len(output.peek(CHUNK)))
 
 
 async def _pump_out(output: Outbox, send: Callable[[bytes], Awaitable[object]]) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -30,10 +31,12 @@ from hotswap.switchover.image import KernelImage
 from hotswap.switchover.machine import Machine, kernel_name
 from hotswap.switchover.memory import MIB, RAM_MIN, MemoryPlan, plan_memory
 
-from .backends import SerialBackEnd, open_backend
+from .backends import SerialBackEnd
+from .cables import BackEnd, Cable
 from .discovery import make_card
 from .exits import Exit, debug_exit_status
 from .loader import BOOT_STACK, BOOTLOADER_MAGIC, Loaded, load_kernel
+from .network import NetworkBackEnd, capture
 from .rom import PoweredOn
 
 T = TypeVar("T")
@@ -58,11 +61,12 @@ class BoardConfig(msgspec.Struct, frozen=True):
 
 
 class PlugIn(msgspec.Struct, frozen=True):
-    """A card, the slot it goes into, its settings."""
+    """A card, the slot it goes into, its settings, and what goes into its connector."""
 
     slot: int
     card: str
     settings: dict[str, Any]
+    cable: Cable | None = None
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -92,6 +96,9 @@ class Board:
             else None
         )
         self.nursery = nursery
+        self.cables: dict[int, Cable] = {}
+        """What `connect` was told, by slot."""
+        self._connected: list[Slot] = []
         self._timebase = timebase
         self._machine: Machine | None = None
         self._load: Callable[[], None] | None = None  # a boot loader's work, from its beginning
@@ -105,6 +112,19 @@ class Board:
     async def plug_in(self, name: str, settings: Mapping[str, object] | None = None) -> Slot:
         """Insert a new card of this name. Raises `PluginError`, `BusError`."""
         return await self.backplane.insert(make_card(name, settings))
+
+    def connect(self, slot: Slot, back_end: BackEnd, cable: Cable | None = None) -> None:
+        """Plug an open back end into a card's connector. Raises `NetworkError`."""
+        if cable is not None:
+            self.cables[slot.number] = cable
+        self._connected.append(slot)
+        if not isinstance(back_end, NetworkBackEnd):
+            self.nursery.start_soon(back_end.serve, slot.input, slot.output)
+            return
+        if cable is not None and cable.capture:
+            now = self.backplane.clock.now if self.config.deterministic else time.time_ns
+            back_end = capture(back_end, Path(cable.capture), now)
+        self.nursery.start_soon(back_end.serve, slot.frames_in, slot.frames_out)
 
     def boot(self, kernel: KernelImage, *, initrd: bytes = b"", append: str = "") -> None:
         """Load a kernel as a boot loader does; the CPU task runs it. Raises `LoadError`."""
@@ -225,9 +245,10 @@ class Board:
         self.end(Ended(debug_exit_status(output.take(1)[0])))
 
     async def drain(self, seconds: float) -> None:
-        """Let the serial back end take what the guest has sent."""
+        """Let the serial and parallel back ends take what the guest has sent."""
         with trio.move_on_after(seconds):
-            await self.serial.output.drained()
+            for slot in self._connected:
+                await slot.output.drained()
 
     # -- operating --------------------------------------------------------------------------------
 
@@ -299,12 +320,11 @@ async def open_board(
 ) -> AsyncIterator[Board]:
     """A machine with the usual cards, not booted yet; it is gone when the block ends.
 
-    The first serial port goes to `serial`, by default to memory. With `cards`, those are plugged
+    The first serial port goes to `serial`, by default nowhere. With `cards`, those are plugged
     in instead of the usual ones, and stay frozen until `go_on` unless `frozen` is False. Raises
     `UnsupportedEngine`, `PluginError`, `BusError`.
     """
     timebase = InstructionTime(config.rate) if config.deterministic else RealTime()
-    backend = serial or await open_backend("memory")
     with structlog.contextvars.bound_contextvars(machine=config.name):
         async with open_backplane(MachineClock(timebase.now)) as backplane:
             ram = Ram(config.memory * MIB)
@@ -319,9 +339,8 @@ async def open_board(
                     titles = {slot.title for slot in backplane.slots.values()}
                     if "debugexit" in titles:
                         nursery.start_soon(board.obey_debug_exit)
-                    if "uart" in titles:
-                        uart = board.serial
-                        nursery.start_soon(backend.serve, uart.input, uart.output)
+                    if serial is not None and "uart" in titles:
+                        board.connect(board.serial, serial)
                     try:
                         yield board
                     finally:

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
-from hotswap.bus import Medium, Slot
+from hotswap.bus import Medium
 
 from .assembly import Assembly, Cold
-from .backends import SerialBackEnd, open_backend
 from .board import Board, open_board
+from .cables import OpenCable
 from .machine_file import MachineFile
 from .media import open_medium
 
 
 @asynccontextmanager
-async def open_machine(
-    assembly: Assembly, serial: SerialBackEnd | None = None
-) -> AsyncIterator[Board]:
+async def open_machine(assembly: Assembly, cables: Mapping[int, OpenCable]) -> AsyncIterator[Board]:
     """The machine, powered on; gone when the block ends, its media closed.
 
-    The first serial port goes to `serial`, by default where the machine file says. Raises
-    `HotswapError` of many kinds before the guest has executed anything.
+    `cables` are what `open_cables(assembly.cables)` gave. Raises `HotswapError` of many kinds
+    before the guest has executed anything.
     """
-    ports = [] if serial is None else [serial]
-    for table in assembly.file.serial[len(ports) :]:
-        port = await open_backend(table.to)
-        ports.append(port)
     with ExitStack() as open_media:
         disks, floppies = _open_media(assembly.file, open_media)
-        first = ports[0] if ports else None
-        async with open_board(assembly.config, first, assembly.cards, frozen=False) as board:
-            for uart, port in list(zip(_slots(board, "uart"), ports, strict=False))[1:]:
-                board.nursery.start_soon(port.serve, uart.input, uart.output)
+        async with open_board(assembly.config, cards=assembly.cards, frozen=False) as board:
+            for number, (cable, back_end) in cables.items():
+                board.connect(board.backplane.find(number), back_end, cable)
             for name, media in (("ide", disks), ("fdc", floppies)):
-                drives = [disk for slot in _slots(board, name) for disk in slot.disks]
+                slots = [plug.slot for plug in assembly.cards if plug.card == name]
+                drives = [disk for slot in slots for disk in board.backplane.find(slot).disks]
                 for drive, medium in zip(drives, media, strict=False):
                     drive.change(medium)
             if isinstance(assembly.start, Cold):
@@ -60,8 +54,3 @@ def _open_media(file: MachineFile, stack: ExitStack) -> tuple[list[Medium], list
         for floppy in file.floppy
     ]
     return disks, floppies
-
-
-def _slots(board: Board, name: str) -> list[Slot]:
-    slots = sorted(board.backplane.slots.items())
-    return [slot for _, slot in slots if slot.title == name]

@@ -73,9 +73,13 @@ def from_pydantic(root: type[BaseModel], error: Mapping[str, Any]) -> Fault:
     if kind == "literal_error":
         names = re.findall(r"'([^']*)'", error["ctx"]["expected"])
         return fault(path, "is not allowed", error["input"], names)
+    if kind == "model_type":
+        return fault(path, "is no table", error["input"])
     message: str = error["msg"]
     if kind == "file":
         return Fault(path, message)
+    if kind == "forms":
+        return fault(path, message, error["input"], error["ctx"]["allowed"])
     return fault(path, message[0].lower() + message[1:], error["input"])
 
 

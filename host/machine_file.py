@@ -7,12 +7,15 @@ The tables are the classes below; `docs/machine.schema.json` is their JSON Schem
 from __future__ import annotations
 
 import json
+import re
+import stat
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
+import msgspec
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -25,7 +28,9 @@ from pydantic_core import PydanticCustomError
 
 from hotswap.cpu import Model
 
+from .backends import is_file
 from .machine_fault import Fault, MachineError, from_pydantic
+from .network import FORMS, is_form
 
 Place: TypeAlias = tuple[int | str, ...]
 Diskette: TypeAlias = Literal["360K", "1.2M", "720K", "1.44M", "2.88M"]
@@ -37,16 +42,46 @@ def _below_base(path: Path, info: ValidationInfo) -> Path:
 
 def _is_there(path: Path) -> Path:
     try:
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
+            raise _no_file(path, "is a directory" if stat.S_ISDIR(mode) else "is no file")
         with path.open("rb"):
             return path
     except OSError as error:
-        raise PydanticCustomError(
-            "file", "{path}: {why}", {"path": str(path), "why": error.strerror or "unreadable"}
-        ) from error
+        raise _no_file(path, error.strerror or "unreadable") from error
 
 
-NewFile = Annotated[Path, Field(strict=False), AfterValidator(_below_base)]
-ImageFile = Annotated[NewFile, AfterValidator(_is_there)]
+def _can_be_made(path: Path) -> Path:
+    if not path.exists() and not path.parent.is_dir():
+        raise _no_file(path, "there is no such directory")
+    return path
+
+
+def _no_file(path: Path, why: str) -> PydanticCustomError:
+    return PydanticCustomError("file", "{path}: {why}", {"path": str(path), "why": why})
+
+
+def _serial_end(to: str, info: ValidationInfo) -> str:
+    return str(_can_be_made(_below_base(Path(to), info))) if is_file(to) else to
+
+
+def _network_end(to: str) -> str:
+    if not is_form(to):
+        raise PydanticCustomError("forms", "is no network", {"allowed": FORMS})
+    return to
+
+
+SERIAL_FORMS = "stdio, pty, tcp:HOST:PORT, none or a file"
+NewFile = Annotated[
+    Path, Field(strict=False), AfterValidator(_below_base), AfterValidator(_can_be_made)
+]
+ImageFile = Annotated[
+    Path, Field(strict=False), AfterValidator(_below_base), AfterValidator(_is_there)
+]
+SerialEnd = Annotated[str, Field(description=SERIAL_FORMS), AfterValidator(_serial_end)]
+NetworkEnd = Annotated[str, Field(description=", ".join(FORMS)), AfterValidator(_network_end)]
+Base = Annotated[int | None, Field(ge=0, le=0xFFFF, description="first port")]
+Irq = Annotated[int | None, Field(ge=0, le=15)]
 
 
 class Table(BaseModel):
@@ -111,9 +146,19 @@ class BootTable(Table):
 
 
 class SerialTable(Table):
-    """`[[serial]]`: a serial port, COM1 first."""
+    """`[[serial]]`: a serial port, COM1 first; by default on IRQ 4, 3, 5 and 11."""
 
-    to: Annotated[str, Field(description="stdio, pty, tcp:HOST:PORT, memory or a file")] = "stdio"
+    to: SerialEnd = "stdio"
+    base: Base = None
+    irq: Irq = None
+
+
+class ParallelTable(Table):
+    """`[[parallel]]`: a printer port, LPT1 first; by default on IRQ 7 and 5."""
+
+    to: SerialEnd = "none"
+    base: Base = None
+    irq: Irq = None
 
 
 class FloppyTable(Table):
@@ -137,12 +182,12 @@ class DiskTable(Table):
 
 
 class NetworkTable(Table):
-    """`[[network]]`: an NE2000."""
+    """`[[network]]`: an NE2000; by default at 0x300, 0x320, ... on IRQ 9, 10, 11 and 5."""
 
-    to: Annotated[str, Field(description="hub:NAME, passt, tap:INTERFACE or none")] = "none"
+    to: NetworkEnd = "none"
     capture: Annotated[NewFile | None, Field(description="pcapng file of all frames")] = None
-    base: int = 0x300
-    irq: int = 9
+    base: Base = None
+    irq: Irq = None
     mac: str | None = None
 
 
@@ -166,6 +211,7 @@ class MachineFile(Table):
     machine: MachineTable = MachineTable()
     boot: BootTable = BootTable()
     serial: Annotated[list[SerialTable], Field(max_length=4)] = [SerialTable()]
+    parallel: Annotated[list[ParallelTable], Field(max_length=2)] = []
     floppy: Annotated[list[FloppyTable], Field(max_length=2)] = []
     disk: Annotated[list[DiskTable], Field(max_length=4)] = []
     network: Annotated[list[NetworkTable], Field(max_length=4)] = []
@@ -185,37 +231,63 @@ def read_document(path: Path) -> dict[str, Any]:
 
 def json_schema() -> str:
     """The JSON Schema of machine files."""
-    return json.dumps(MachineFile.model_json_schema(), indent=2) + "\n"
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps(schema | MachineFile.model_json_schema(), indent=2) + "\n"
 
 
-def check(document: Mapping[str, Any], base: Path) -> tuple[MachineFile, list[Fault]]:
-    """Check a document: what is left of it without its faulty parts, and the faults."""
+class Checked(msgspec.Struct, frozen=True):
+    """What is left of a document without its faulty parts, and the faults.
+
+    `numbers` says for each list which of the document's elements are left.
+    """
+
+    machine: MachineFile
+    faults: list[Fault]
+    numbers: dict[Place, list[int]]
+
+    def in_document(self, fault: Fault) -> Fault:
+        """A fault that was found in `machine`, with the places the document has."""
+
+        def renumber(match: re.Match[str]) -> str:
+            numbers = self.numbers.get(tuple(match[1].split(".")))
+            return f"{match[1]}[{numbers[int(match[2])] if numbers else match[2]}]"
+
+        path, what = (
+            re.sub(r"\b([a-z.]+)\[(\d+)\]", renumber, text) for text in (fault.path, fault.what)
+        )
+        return msgspec.structs.replace(fault, path=path, what=what)
+
+
+def check(document: Mapping[str, Any], base: Path) -> Checked:
+    """Check a document whose paths are relative to `base`."""
     rest: Any = document
     faults: list[Fault] = []  # of the first round: later ones come from what was left out
+    numbers: dict[Place, list[int]] = {}
     while True:
         try:
-            return MachineFile.model_validate(rest, context={"base": base}), faults
+            machine = MachineFile.model_validate(rest, context={"base": base})
+            return Checked(machine, faults, numbers)
         except ValidationError as error:
             found = error.errors(include_url=False)
         faults = faults or [from_pydantic(MachineFile, each) for each in found]
         places = {each["loc"][:-1] if each["type"] == "missing" else each["loc"] for each in found}
-        if (pruned := _without(rest, places)) == rest:
-            pruned = _without(rest, {place[:1] for place in places})
+        kept: dict[Place, list[int]] = {}
+        if (pruned := _without(rest, places, kept)) == rest:
+            pruned = _without(rest, {place[:1] for place in places}, kept)
+        for place, left in kept.items():
+            numbers[place] = [numbers[place][n] for n in left] if place in numbers else left
         rest = pruned
 
 
-def _without(part: Any, places: set[Place], here: Place = ()) -> Any:
-    """A copy of `part` that lacks what is at `places`."""
+def _without(part: Any, places: set[Place], kept: dict[Place, list[int]], here: Place = ()) -> Any:
+    """A copy of `part` that lacks what is at `places`; `kept` has what is left of its lists."""
     if isinstance(part, Mapping):
         return {
-            key: _without(value, places, (*here, key))
+            key: _without(value, places, kept, (*here, key))
             for key, value in part.items()
             if (*here, key) not in places
         }
     if isinstance(part, list):
-        return [
-            _without(value, places, (*here, number))
-            for number, value in enumerate(part)
-            if (*here, number) not in places
-        ]
+        kept[here] = [number for number in range(len(part)) if (*here, number) not in places]
+        return [_without(part[number], places, kept, (*here, number)) for number in kept[here]]
     return part

@@ -100,6 +100,11 @@ class Overlay:
         return self._file.read_only
 
     @property
+    def places(self) -> tuple[Path, Path | None]:
+        """Where it comes from: the image, and the overlay."""
+        return self._base.file.path, self._file.path
+
+    @property
     def identity(self) -> str:
         """A digest of the image's identity and the overlay's blocks, which are read for it."""
         summary = hashlib.blake2b(self._digest, digest_size=32)

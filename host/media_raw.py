@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Self
 
 from hotswap.bus import SECTOR, MediaError
@@ -21,6 +22,11 @@ class RawImage:
                 f"is it a raw image, and complete? (`truncate -s %{SECTOR}` fills it up)"
             )
         self.sectors = size // SECTOR
+
+    @property
+    def places(self) -> tuple[Path, Path | None]:
+        """Where it comes from: the image; and no overlay."""
+        return self.file.path, None
 
     @property
     def read_only(self) -> bool:

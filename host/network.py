@@ -21,9 +21,26 @@ from .network_passt import open_passt
 from .network_peer import Peer
 from .network_tap import open_tap
 
-__all__ = ["FORMS", "Hubs", "NetworkBackEnd", "NetworkError", "Peer", "open_network"]
+__all__ = [
+    "FORMS",
+    "Hubs",
+    "NetworkBackEnd",
+    "NetworkError",
+    "Peer",
+    "capture",
+    "is_form",
+    "open_network",
+]
 
 FORMS = ("none", "hub:NAME", "peer[:ADDRESS]", "passt[:OPTIONS]", "tap:INTERFACE")
+
+
+def is_form(spec: str) -> bool:
+    """Whether `open_network` knows what it means."""
+    kind, _, rest = spec.partition(":")
+    return {"none": not rest, "hub": bool(rest), "tap": bool(rest)}.get(
+        kind, kind in {"peer", "passt"}
+    )
 
 
 def open_network(

@@ -12,18 +12,27 @@ from hotswap.bus import HotswapError, Resources
 from hotswap.switchover.memory import MIB, MemoryPlan
 
 from .board import BoardConfig, PlugIn, usual_cards
-from .discovery import make_card, offers
+from .cables import Cable
+from .card_settings import settings_faults
+from .discovery import card_type, make_card, offers
 from .machine_fault import Fault, fault
-from .machine_file import MachineFile
+from .machine_file import MachineFile, NetworkTable, ParallelTable, SerialTable
 
-COM_PORTS = ((0x3F8, 4), (0x2F8, 3), (0x3E8, 4), (0x2E8, 3))
-"""Base and IRQ of COM1 to COM4."""
+COM_PORTS = ((0x3F8, 4), (0x2F8, 3), (0x3E8, 5), (0x2E8, 11))
+"""Base and IRQ of COM1 to COM4; on the ISA bus two cannot share a line."""
+LPT_PORTS = ((0x378, 7), (0x278, 5))
+"""Base and IRQ of LPT1 and LPT2."""
+NETWORK_CARDS = ((0x300, 9), (0x320, 10), (0x340, 11), (0x360, 5))
+MAC = "52:54:00:12:34:{:02x}"
+MAC_FIRST = 0x56
 IDE_CHANNELS = ((0x1F0, 0x3F6, 14), (0x170, 0x376, 15))
 """Base, control port and IRQ of the primary and the secondary channel."""
 CHIPS = ("dma", "ferr", "kbc", "vga")
 """On every PC, with the usual cards."""
 MANY = frozenset({"uart", "ide", "ne2000", "lpt"})
 """A `[[card]]` of these is a further one; others that are there anyway get its settings."""
+INSTEAD = {"framebuffer": "vga"}
+"""A `[[card]]` that takes the place of one that would be there."""
 
 Geometry = tuple[int, int, int]
 
@@ -47,6 +56,7 @@ class Wanted(msgspec.Struct, frozen=True):
     card: str
     settings: dict[str, Any]
     slot: int | None = None
+    cable: Cable | None = None
 
     def __str__(self) -> str:
         return f"{self.card} ({self.path})" if self.path else self.card
@@ -56,22 +66,22 @@ def wanted_cards(
     machine: MachineFile, config: BoardConfig, plan: MemoryPlan | None, pc: bool, found: Found
 ) -> list[Wanted]:
     """Every card of the machine, in the order they are plugged in."""
-    cards = [
-        Wanted("", plug.card, plug.settings)
-        for plug in usual_cards(config, plan)
-        if plug.card != "uart"
-    ]
-    cards += _of_tables(machine)
+    cards: list[Wanted] = []
+    for plug in usual_cards(config, plan):
+        if plug.card == "uart":
+            cards += _of_connectors(machine)
+        else:
+            cards.append(Wanted("", plug.card, plug.settings))
     if pc:
-        there = {offer.name for offer in offers()}
-        cards += [Wanted("", name, {}) for name in CHIPS if name in there]
+        cards += [Wanted("", name, {}) for name in CHIPS]
         cards += _of_drives(found)
         cards = [_with_drives(card, machine, found) for card in cards]
         if found.bios:
             cards += _of_bios(config, found)
     for number, table in enumerate(machine.card):
         wanted = Wanted(f"card[{number}]", table.name, table.settings, table.slot)
-        index = next((i for i, c in enumerate(cards) if c.card == table.name), None)
+        there = INSTEAD.get(table.name, table.name)
+        index = next((i for i, c in enumerate(cards) if c.card in {there, table.name}), None)
         if index is None or table.name in MANY:
             cards.append(wanted)
         else:
@@ -80,15 +90,29 @@ def wanted_cards(
     return cards
 
 
-def _of_tables(machine: MachineFile) -> Iterator[Wanted]:
-    for number in range(len(machine.serial)):
-        base, irq = COM_PORTS[number]
-        yield Wanted(f"serial[{number}]", "uart", {"base": base, "irq": irq})
-    for number, table in enumerate(machine.network):
-        settings: dict[str, Any] = {"base": table.base, "irq": table.irq}
-        if table.mac is not None:
-            settings["mac"] = table.mac
-        yield Wanted(f"network[{number}]", "ne2000", settings)
+def _of_connectors(machine: MachineFile) -> Iterator[Wanted]:
+    for n, serial in enumerate(machine.serial):
+        settings = _jumpers(serial, COM_PORTS[n])
+        yield Wanted(f"serial[{n}]", "uart", settings, cable=Cable(serial.to, "serial"))
+    for n, parallel in enumerate(machine.parallel):
+        settings = _jumpers(parallel, LPT_PORTS[n])
+        yield Wanted(f"parallel[{n}]", "lpt", settings, cable=Cable(parallel.to, "parallel"))
+    for n, network in enumerate(machine.network):
+        settings = _jumpers(network, NETWORK_CARDS[n])
+        settings["mac"] = MAC.format(MAC_FIRST + n) if network.mac is None else network.mac
+        capture = "" if network.capture is None else str(network.capture.absolute())
+        cable = Cable(network.to, capture=capture)
+        yield Wanted(f"network[{n}]", "ne2000", settings, cable=cable)
+
+
+def _jumpers(
+    table: SerialTable | ParallelTable | NetworkTable, usual: tuple[int, int]
+) -> dict[str, Any]:
+    base, irq = usual
+    return {
+        "base": base if table.base is None else table.base,
+        "irq": irq if table.irq is None else table.irq,
+    }
 
 
 def _of_drives(found: Found) -> Iterator[Wanted]:
@@ -127,17 +151,10 @@ def _of_bios(config: BoardConfig, found: Found) -> Iterator[Wanted]:
 
 def plug_ins(cards: Sequence[Wanted], faults: list[Fault]) -> list[PlugIn]:
     """The cards in slots; what is wrong with them, alone or together, is added to `faults`."""
-    names = [offer.name for offer in offers()]
     held: list[tuple[Wanted, Resources]] = []
     taken: dict[int, Wanted] = {}
     for card in cards:
-        if card.card not in names:
-            faults.append(fault(f"{card.path}.name", "no card is called so", card.card, names))
-            continue
-        try:
-            resources = make_card(card.card, card.settings).resources()
-        except (HotswapError, ValueError) as error:
-            faults.append(Fault(f"{card.path}.settings".lstrip("."), str(error)))
+        if (resources := _resources(card, faults)) is None:
             continue
         if card.slot is not None:
             if card.slot in taken:
@@ -146,15 +163,35 @@ def plug_ins(cards: Sequence[Wanted], faults: list[Fault]) -> list[PlugIn]:
             taken[card.slot] = card
         for other, others in held:
             faults += (
-                Fault(card.path or other.path, f"{card}: {clash} is taken by {other}; move one")
+                Fault(card.path or other.path, f"{card} needs {clash}, taken by {other}; move one")
                 for clash in _clashes(resources, others)
             )
         held.append((card, resources))
     free = (number for number in range(len(cards) + 256) if number not in taken)
     return [
-        PlugIn(next(free) if card.slot is None else card.slot, card.card, card.settings)
+        PlugIn(next(free) if card.slot is None else card.slot, card.card, card.settings, card.cable)
         for card, _ in held
     ]
+
+
+def _resources(card: Wanted, faults: list[Fault]) -> Resources | None:
+    """What the card needs; when there is no such card, or its settings are wrong, `faults`."""
+    by_name = card.path.startswith("card")
+    names = [offer.name for offer in offers()]
+    if card.card not in names:
+        if by_name:
+            faults.append(fault(f"{card.path}.name", "no card is called so", card.card, names))
+        else:
+            faults.append(Fault(card.path, f"needs card {card.card}, which is not installed"))
+        return None
+    path = f"{card.path}.settings" if by_name else card.path
+    try:
+        wrong = settings_faults(card_type(card.card), card.settings, path)
+        faults += wrong
+        return None if wrong else make_card(card.card, card.settings).resources()
+    except (HotswapError, ValueError) as error:
+        faults.append(Fault(path, str(error)))
+        return None
 
 
 def _clashes(one: Resources, other: Resources) -> Iterator[str]:

@@ -6,6 +6,7 @@ bytes, code; all bytes add up to 0.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,8 @@ from .loader import PAGE, LoadError
 from .loader_image import read_image
 
 FOLDERS = (Path("/usr/share/seabios"), Path("/usr/share/qemu"), Path("/usr/share/vgabios"))
+WORKLOADS = "HOTSWAP_HOST_WORKLOADS"
+"""Where examples/workloads.py puts what it brings, by default the user's cache."""
 BIOS, VGA_BIOS = "bios.bin", "vgabios-isavga.bin"
 BIOS_MAX = 1 << 20
 OPTIONS_PA, OPTIONS_END = 0xC0000, 0xE0000
@@ -30,14 +33,26 @@ class PoweredOn(msgspec.Struct, frozen=True):
 
 
 def find_rom(name: str, option: str) -> Path:
-    """A ROM file of the distribution's. Raises `LoadError`; `option` is what names another."""
-    for folder in FOLDERS:
+    """SeaBIOS's file `name`, of the workloads' or of the distribution's.
+
+    Raises `LoadError`; `option` is what names another.
+    """
+    folders = (workloads() / "seabios", *FOLDERS)
+    for folder in folders:
         if (path := folder / name).is_file():
             return path
     raise LoadError(
-        f"no {name} in {', '.join(map(str, FOLDERS))}; install SeaBIOS (Debian: seabios) or name "
+        f"no {name} in {', '.join(map(str, folders))}; install SeaBIOS (Debian: seabios) or name "
         f"one with {option}"
     )
+
+
+def workloads() -> Path:
+    """Where examples/workloads.py puts what it brings."""
+    if chosen := os.environ.get(WORKLOADS):
+        return Path(chosen)
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "hotswap-host" / "workloads"
 
 
 def read_bios(path: Path) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,8 +14,8 @@ import trio
 from hotswap.cpu import Model
 
 from .assembly import Assembly, assemble
-from .backends import open_backend
 from .board import Board
+from .cables import OpenCable, open_cables
 from .control import serve_control
 from .exits import Exit
 from .machine import open_machine
@@ -53,14 +54,14 @@ def _print_schema(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
               help="Diskette for drive A, then B.")  # fmt: skip
 @click.option("--disk", "disks", type=file_path, multiple=True,
               help="Raw hard disk image; up to 4.")  # fmt: skip
-@click.option("--net", "networks", multiple=True, metavar="hub:NAME|passt|tap:IFACE",
+@click.option("--net", "networks", multiple=True, metavar="hub:NAME|peer|passt|tap:IFACE",
               help="NE2000 connected there; repeatable.")  # fmt: skip
 @click.option("--display", type=click.Choice(["none", "terminal"]),
               help="Where the screen is shown.")  # fmt: skip
 @click.option("--memory", type=click.IntRange(1, 3072), metavar="MIB",
               help="RAM.  [default: 64]")  # fmt: skip
 @click.option("--cpu", type=click.Choice(get_args(Model)), help="[default: 486]")
-@click.option("--serial", metavar="stdio|FILE|pty|tcp:HOST:PORT",
+@click.option("--serial", metavar="stdio|FILE|pty|tcp:HOST:PORT|none",
               help="Where the first serial port goes.  [default: stdio]")  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S",
               help="End the run after S seconds with status 3.")  # fmt: skip
@@ -90,11 +91,9 @@ def run_command(timeout: float | None, control: Path | None, **given: Any) -> in
     assembly = assembly_of(options)
 
     async def session() -> int:
-        serial = assembly.file.serial
-        backend = await open_backend(serial[0].to) if serial else None
-        if backend is not None and not serial[0].to.startswith("stdio"):
-            click.echo(f"serial port: {backend.name}", err=True)
-        async with open_machine(assembly, backend) as board:
+        cables = await open_cables(assembly.cables)
+        announce(cables)
+        async with open_machine(assembly, cables) as board:
             return await attend(board, timeout, control)
 
     return trio.run(session, restrict_keyboard_interrupt_to_checkpoints=True)
@@ -104,14 +103,20 @@ def assembly_of(options: RunOptions) -> Assembly:
     """What a machine file and the options say, put together. Raises `MachineError`."""
     file = options.image
     if file is not None and file.suffix == ".toml":
-        document = apply(msgspec.structs.replace(options, image=None), read_document(file))
-        machine, faults = check(document, base=file.parent)
-        return assemble(machine, faults, str(file))
-    machine, faults = check(apply(options, {}), base=Path())
+        options = msgspec.structs.replace(options, image=None)
+        document = apply(options, read_document(file), here=Path.cwd())
+        return assemble(check(document, base=file.parent), str(file))
     try:
-        return assemble(machine, faults)
+        return assemble(check(apply(options, {}, Path()), base=Path()))
     except MachineError as error:
         raise MachineError("", [as_options(fault) for fault in error.faults]) from error
+
+
+def announce(cables: Mapping[int, OpenCable]) -> None:
+    """Say on stderr where the ports lead that do not lead here."""
+    for _, (cable, back_end) in sorted(cables.items()):
+        if not cable.frames and cable.to not in {"stdio", "none"}:
+            click.echo(f"{cable.port} port: {back_end.name}", err=True)
 
 
 async def attend(board: Board, seconds: float | None, control: Path | None) -> int:

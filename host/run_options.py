@@ -9,16 +9,18 @@ from typing import Any
 
 import msgspec
 
+from hotswap.bus import SECTOR
+
+from .backends import is_file
 from .loader_image import is_boot_disk
 from .machine_fault import Fault
-
-DISKETTE_MAX = 2880 * 1024
-"""Bytes; a boot disk up to this size is taken for a diskette."""
+from .media import DISKETTES
 
 OPTIONS = {
     "machine.memory": "--memory", "machine.cpu": "--cpu", "machine.clock": "--deterministic",
     "boot.kernel": "IMAGE", "boot.initrd": "--initrd", "boot.append": "--append",
-    "boot.modules": "--module", "boot.flat": "--flat", "boot.bios": "--bios",
+    "boot.modules": "--module", "boot.flat": "IMAGE", "boot.address": "--flat",
+    "boot.bios": "--bios",
     "serial": "--serial", "floppy": "--floppy", "disk": "--disk", "network": "--net",
     "display": "--display",
 }  # fmt: skip
@@ -49,38 +51,45 @@ class RunOptions(msgspec.Struct, frozen=True):
         return bool(self.image or self.bios or self.floppies or self.disks)
 
 
-def apply(options: RunOptions, document: Mapping[str, Any]) -> dict[str, Any]:
-    """A machine file's document with what the options say in place of what it says."""
+def apply(options: RunOptions, document: Mapping[str, Any], here: Path) -> dict[str, Any]:
+    """A machine file's document with what the options say in place of what it says.
+
+    Paths among the options are relative to `here`.
+    """
     result = dict(document)
-    machine = {**result.get("machine", {}), **_given(options, ("memory", "cpu"))}
+    machine: dict[str, Any] = _given(options, ("memory", "cpu"))
     if options.deterministic:
         machine["clock"] = "instructions"
     if options.no_reboot:
         machine["reboot"] = False
-    boot = {**result.get("boot", {}), **_given(options, ("append",))}
+    boot = _given(options, ("append",))
     floppies, disks = [*options.floppies], [*options.disks]
     image = options.image
     if image is not None and options.flat is not None:
-        boot |= {"flat": _absolute(image), "address": options.flat}
+        boot |= {"flat": str(here / image), "address": options.flat}
     elif image is not None and is_boot_disk(image):
-        (floppies if image.stat().st_size <= DISKETTE_MAX else disks).insert(0, image)
+        diskette = image.stat().st_size // SECTOR in DISKETTES
+        (floppies if diskette else disks).insert(0, image)
     elif image is not None:
-        boot["kernel"] = _absolute(image)
+        boot["kernel"] = str(here / image)
     for key, path in (("initrd", options.initrd), ("bios", options.bios)):
         if path is not None:
-            boot[key] = _absolute(path)
+            boot[key] = str(here / path)
     if options.modules:
-        boot["modules"] = [_module(text) for text in options.modules]
+        boot["modules"] = [_module(text, here) for text in options.modules]
+    display = _given(options, ("display",), "to")
+    for key, values in (("machine", machine), ("boot", boot), ("display", display)):
+        if values and isinstance(table := result.get(key, {}), Mapping):
+            result[key] = {**table, **values}
     lists: dict[str, list[dict[str, Any]]] = {
-        "floppy": [{"image": _absolute(path)} for path in floppies],
-        "disk": [{"image": _absolute(path)} for path in disks],
-        "network": [{"to": to, **_place(number)} for number, to in enumerate(options.networks)],
-        "serial": [{"to": options.serial}] if options.serial is not None else [],
+        "floppy": [{"image": str(here / path)} for path in floppies],
+        "disk": [{"image": str(here / path)} for path in disks],
+        "network": [{"to": to} for to in options.networks],
     }
     result |= {key: tables for key, tables in lists.items() if tables}
-    if options.display is not None:
-        result["display"] = {"to": options.display}
-    return result | {"machine": machine, "boot": boot}
+    if options.serial is not None:
+        result["serial"] = _first_to(result.get("serial"), options.serial, here)
+    return result
 
 
 def as_options(fault: Fault) -> Fault:
@@ -91,20 +100,19 @@ def as_options(fault: Fault) -> Fault:
     return fault
 
 
-def _given(options: RunOptions, names: Sequence[str]) -> dict[str, Any]:
-    values = {name: getattr(options, name) for name in names}
+def _given(options: RunOptions, names: Sequence[str], key: str = "") -> dict[str, Any]:
+    values = {key or name: getattr(options, name) for name in names}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _absolute(path: Path) -> str:
-    return str(path.absolute())
+def _first_to(ports: Any, to: str, here: Path) -> Any:
+    """The serial ports of a document, of which the first leads to `to`."""
+    to = str(here / to) if is_file(to) else to
+    if isinstance(ports, list) and ports and isinstance(ports[0], Mapping):
+        return [{**ports[0], "to": to}, *ports[1:]]
+    return [{"to": to}]
 
 
-def _module(text: str) -> dict[str, str]:
+def _module(text: str, here: Path) -> dict[str, str]:
     path, _, line = text.partition(" ")
-    return {"path": _absolute(Path(path)), "text": line}
-
-
-def _place(number: int) -> dict[str, int]:
-    """Base and IRQ of the first, second, ... network card."""
-    return {"base": 0x300 + 0x20 * number, "irq": (9, 10, 11, 5)[number % 4]}
+    return {"path": str(here / path), "text": line}

@@ -8,11 +8,13 @@ and the cards are frozen while their state is copied, and machine time stands st
 from __future__ import annotations
 
 import datetime
+from collections import abc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import msgspec
 import trio
@@ -27,13 +29,14 @@ from hotswap.switchover.memory import MIB
 
 from .backends import SerialBackEnd
 from .board import Board, PlugIn, open_board
+from .cables import Cable, OpenCable
 from .durable import write_durably
 from .snapshot_debug import debugger_notes, linear_mappings
+from .snapshot_disks import open_disks, save_disk
 from .snapshot_elf import PAGE, Extent, Mapping, SnapshotError, build_core, open_core
 from .snapshot_state import (
     VERSION,
     SavedCard,
-    SavedDisk,
     SavedMachine,
     decode_machine,
     encode_machine,
@@ -48,6 +51,7 @@ SUFFIX = ".zst"
 FILE_MAX = 4 << 30
 """Bytes of a decompressed file: more than any machine has."""
 _ZEROS = bytes(PAGE)
+NOTHING: abc.Mapping[Any, Any] = MappingProxyType({})
 
 
 class Snapshot(NamedTuple):
@@ -99,7 +103,10 @@ def _take(board: Board) -> Snapshot:
         config=board.config,
         time_ns=backplane.clock.now(),
         cpu=cpu,
-        cards=[_saved(backplane.slots[slot.slot], slot) for slot in state.slots],
+        cards=[
+            _saved(backplane.slots[slot.slot], slot, board.cables.get(slot.slot))
+            for slot in state.slots
+        ],
         irq=state.irq,
         drq=state.drq,
         kernel=_identity(replaceable.kernel) if replaceable else None,
@@ -118,9 +125,7 @@ def _identity(kernel: KernelImage) -> KernelImage:
     return msgspec.structs.replace(kernel, content=b"")
 
 
-def _saved(slot: Slot, state: SlotState) -> SavedCard:
-    for disk in slot.disks:
-        disk.flush()
+def _saved(slot: Slot, state: SlotState, cable: Cable | None) -> SavedCard:
     return SavedCard(
         slot=state.slot,
         settings=msgspec.to_builtins(slot.card.settings, builtin_types=(bytes,)),
@@ -131,7 +136,8 @@ def _saved(slot: Slot, state: SlotState) -> SavedCard:
         input=slot.input.snapshot(),
         frames_out=slot.frames_out.snapshot(),
         frames_in=slot.frames_in.snapshot(),
-        disks=[SavedDisk(disk.medium.identity if disk.medium else "") for disk in slot.disks],
+        disks=[save_disk(disk) for disk in slot.disks],
+        cable=cable,
     )
 
 
@@ -227,18 +233,31 @@ def read_snapshot(path: Path) -> Snapshot:
 
 @asynccontextmanager
 async def open_restored(
-    snapshot: Snapshot, serial: SerialBackEnd | None = None
+    snapshot: Snapshot,
+    serial: SerialBackEnd | None = None,
+    *,
+    moved: abc.Mapping[Path, Path] = NOTHING,
+    cables: abc.Mapping[int, OpenCable] = NOTHING,
 ) -> AsyncIterator[Board]:
     """The machine again, standing where it stood; `go_on(board, snapshot)` lets it run.
 
-    Raises `PluginError`, `StateError`, `SnapshotError`, `UnsupportedEngine` when something of it
-    cannot be had here.
+    Its disks are opened again, `moved` has the new place of files that are elsewhere now. The
+    first serial port goes to `serial`, or `cables` has what all ports are connected to. Raises
+    `PluginError`, `StateError`, `SnapshotError`, `MediaError`, `UnsupportedEngine` when something
+    of it cannot be had here.
     """
     machine = snapshot.machine
     plugs = [PlugIn(card.slot, card.name, card.settings) for card in machine.cards]
-    async with open_board(machine.config, serial, plugs) as board:
-        _put_back(board, snapshot)
-        yield board
+    with ExitStack() as open_media:
+        disks = open_disks(machine, moved, open_media)
+        async with open_board(machine.config, serial, plugs) as board:
+            for number, media in disks.items():
+                for disk, medium in zip(board.backplane.find(number).disks, media, strict=True):
+                    disk.change(medium)
+            _put_back(board, snapshot)
+            for number, (cable, back_end) in cables.items():
+                board.connect(board.backplane.find(number), back_end, cable)
+            yield board
 
 
 def go_on(board: Board, snapshot: Snapshot) -> None:

@@ -17,6 +17,16 @@ from .remote import ask, control_option, json_option, print_facts, say
 file_argument = click.argument("file", type=click.Path(path_type=Path))
 
 
+def _moved(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> dict[Path, Path]:
+    pairs = [value.partition("=") for value in values]
+    for old, equals, new in pairs:
+        if not (old and equals and new):
+            raise click.BadParameter(f"{old + equals + new!r} is no OLD=NEW")
+    return {Path(old).absolute(): Path(new) for old, _, new in pairs}
+
+
 @click.group("snapshot")
 def snapshot_command() -> None:
     """Save a running machine to a file, and run it from there.
@@ -41,24 +51,38 @@ def save(file: Path, control: Path, in_json: bool) -> int:
 
 @snapshot_command.command("load")
 @file_argument
-@click.option("--serial", default="stdio", metavar="stdio|FILE|pty|tcp:HOST:PORT",
+@click.option("--serial", default="stdio", metavar="stdio|FILE|pty|tcp:HOST:PORT|none",
               show_default=True, help="Where the first serial port goes.")  # fmt: skip
+@click.option("--moved", multiple=True, callback=_moved, metavar="OLD=NEW",
+              help="Image or overlay OLD of a disk is file NEW now; repeatable.")  # fmt: skip
+@click.option("--disconnect", is_flag=True,
+              help="Leave the other ports and networks unconnected.")  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S",
               help="End the run after S seconds with status 3.")  # fmt: skip
 @click.option("--control", type=click.Path(path_type=Path), metavar="SOCKET",
               help="Listen here, as `run` does.")  # fmt: skip
-def load(file: Path, serial: str, timeout: float | None, control: Path | None) -> int:
-    """Run the machine in FILE from where it stood, as `run` runs one."""
-    from .backends import open_backend
-    from .run import attend
+def load(
+    file: Path,
+    serial: str,
+    moved: dict[Path, Path],
+    disconnect: bool,
+    timeout: float | None,
+    control: Path | None,
+) -> int:
+    """Run the machine in FILE from where it stood, as `run` runs one.
+
+    Its disks have to be as they were then: the snapshot does not hold what is on them.
+    """
+    from .cables import open_cables
+    from .run import announce, attend
     from .snapshot import go_on, open_restored, read_snapshot
+    from .snapshot_state import cables_of
 
     async def session() -> int:
         snapshot = await trio.to_thread.run_sync(read_snapshot, file)
-        backend = await open_backend(serial)
-        if not serial.startswith("stdio"):
-            click.echo(f"serial port: {backend.name}", err=True)
-        async with open_restored(snapshot, backend) as board:
+        cables = await open_cables(cables_of(snapshot.machine, serial, only_serial=disconnect))
+        announce(cables)
+        async with open_restored(snapshot, moved=moved, cables=cables) as board:
             go_on(board, snapshot)
             return await attend(board, timeout, control)
 

@@ -17,6 +17,7 @@ from hotswap.switchover.image import KernelImage
 from hotswap.switchover.machine import kernel_name
 
 from .board import BoardConfig
+from .cables import Cable
 from .snapshot_elf import Extent, SnapshotError
 
 VERSION = 1
@@ -30,9 +31,20 @@ class SavedCommand(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SavedDisk(msgspec.Struct, frozen=True):
-    """A drive; `identity` is that of the medium in it, empty when there is none."""
+    """A drive; `identity` is that of the medium in it, empty when there is none.
+
+    Its content is not in the snapshot: `image` and `overlay` are the files that have it, absolute,
+    empty when it is in none.
+    """
 
     identity: str = ""
+    image: str = ""
+    overlay: str = ""
+    read_only: bool = False
+
+    def __str__(self) -> str:
+        files = " + ".join(filter(None, (self.image, self.overlay)))
+        return f"{self.identity} ({files})" if files else self.identity or "empty"
 
 
 class SavedCard(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +60,7 @@ class SavedCard(msgspec.Struct, frozen=True, kw_only=True):
     frames_out: FramesState
     frames_in: FramesState
     disks: list[SavedDisk]
+    cable: Cable | None = None
 
     @property
     def name(self) -> str:
@@ -86,6 +99,13 @@ def decode_machine(content: bytes, name: str) -> SavedMachine:
         return msgspec.msgpack.decode(content, type=SavedMachine)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SnapshotError(f"{name}: does not fit this hotswap-host: {error}") from error
+
+
+def cables_of(machine: SavedMachine, serial: str, *, only_serial: bool) -> dict[int, Cable]:
+    """What its connectors led to, by slot, but the first serial port leads to `serial`."""
+    cables = {card.slot: card.cable for card in machine.cards if card.cable and not only_serial}
+    uarts = sorted(card.slot for card in machine.cards if card.name == "uart")
+    return cables | {slot: Cable(serial, "serial") for slot in uarts[:1]}
 
 
 # -- commands: their classes are the card's own -------------------------------------------------
@@ -147,7 +167,7 @@ def facts(machine: SavedMachine) -> dict[str, Any]:
                 "commands": len(card.commands),
                 "to_send": len(card.output.data) + sum(map(len, card.frames_out.frames)),
                 "received": len(card.input.data) + sum(map(len, card.frames_in.frames)),
-                "disks": ", ".join(disk.identity or "empty" for disk in card.disks),
+                "disks": ", ".join(map(str, card.disks)),
                 "fault": card.fault.what if card.fault else "",
             }
             for card in machine.cards
