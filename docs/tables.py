@@ -1,26 +1,30 @@
 """The tables in README.md and docs/, made from the code: `python docs/tables.py [--check]`.
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`. With --check nothing is written:
-status 1 when a table is not what the code says.
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`; `machine.schema.json` is from the
+code, too. With --check nothing is written: status 1 when something is not what the code says.
 """
 
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from hotswap.bus import Choice
 from hotswap.cards.switchover import Ack, Argument, Command, Register
 from hotswap.host import pytest_plugin
 from hotswap.host.__main__ import COMMANDS
 from hotswap.host.exits import Exit
+from hotswap.host.machine_file import MachineFile, Table, json_schema
 from hotswap.switchover.phases import LIMITS, Phase
 from hotswap.switchover.protocol import Reason
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+SCHEMA = ROOT / "docs" / "machine.schema.json"
 BLOCK = re.compile(r"(<!-- table: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 EXITS = {
     Exit.OK: "all is well; also 0 to the debug-exit port, or a reset under `--no-reboot`",
@@ -88,6 +92,48 @@ def fixtures() -> str:
     return rows(["fixture", ""], ([f"`{name}`", docs[name]] for name in order))
 
 
+def machine_keys(key: str) -> str:
+    """The keys of a table of machine files."""
+    annotation = MachineFile.model_fields[key].annotation
+    assert annotation is not None
+    (kind,) = (
+        each
+        for each in (annotation, *get_args(annotation))
+        if isinstance(each, type) and issubclass(each, Table)
+    )
+    properties = kind.model_json_schema()["properties"]
+    lines = (
+        [f"`{name}`", value_kind(schema), default_of(schema), schema.get("description", "")]
+        for name, schema in properties.items()
+    )
+    return rows(["key", "value", "by default", ""], lines)
+
+
+def value_kind(schema: dict[str, Any]) -> str:
+    """What may stand there, in short."""
+    choices = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
+    (choice,) = choices
+    if "enum" in choice:
+        return ", ".join(f"`{value}`" for value in choice["enum"])
+    if choice.get("type") == "array":
+        items = choice["items"]
+        return "tables" if "$ref" in items else f"list of {value_kind(items)}"
+    lo, hi = choice.get("minimum"), choice.get("maximum")
+    if lo is not None:
+        return f"{lo} to {hi}" if hi is not None else f"{lo} or more"
+    kind = choice.get("format", choice["type"])
+    names = {"path": "file", "string": "text", "object": "table", "date-time": "date and time"}
+    return names.get(kind, kind)
+
+
+def default_of(schema: dict[str, Any]) -> str:
+    """What holds without the key; empty when there is nothing to show."""
+    if "default" not in schema:
+        return "has to be there"
+    value = schema["default"]
+    return "" if value in (None, "", [], {}) else f"`{json.dumps(value)}`"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "registers": lambda: choices(Register, "offset", 2),
     "CMD": lambda: choices(Command),
@@ -98,7 +144,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "commands": commands,
     "exit statuses": exits,
     "fixtures": fixtures,
-}
+} | {f"machine {key}": partial(machine_keys, key) for key in MachineFile.model_fields}
 
 
 def renewed(text: str) -> str:
@@ -109,11 +155,14 @@ def renewed(text: str) -> str:
 def main() -> int:
     """Write the tables, or say which documents have old ones."""
     old = [path for path in DOCUMENTS if renewed(path.read_text()) != path.read_text()]
-    for path in old:
+    new = {path: renewed(path.read_text()) for path in old}
+    if not SCHEMA.exists() or json.loads(SCHEMA.read_text()) != json.loads(json_schema()):
+        new[SCHEMA] = json_schema()
+    for path, text in new.items():
         print(path.relative_to(ROOT))
         if "--check" not in sys.argv:
-            path.write_text(renewed(path.read_text()))
-    return 1 if old and "--check" in sys.argv else 0
+            path.write_text(text)
+    return 1 if new and "--check" in sys.argv else 0
 
 
 if __name__ == "__main__":

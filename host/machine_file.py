@@ -93,7 +93,7 @@ class Table(BaseModel):
 class MachineTable(Table):
     """`[machine]`: the board and what is soldered to it."""
 
-    name: str = "machine"
+    name: Annotated[str, Field(description="in logs and answers")] = "machine"
     cpu: Model = "486"
     memory: Annotated[int, Field(ge=1, le=3072, description="MiB")] = 64
     clock: Annotated[
@@ -126,9 +126,11 @@ class BootTable(Table):
     kernel: Annotated[
         ImageFile | None, Field(description="Multiboot 1 (ELF or a.out kludge), bzImage, vmlinux")
     ] = None
-    initrd: ImageFile | None = None
+    initrd: Annotated[ImageFile | None, Field(description="file system for the kernel")] = None
     append: Annotated[str, Field(description="kernel command line")] = ""
-    modules: list[ModuleTable] = []
+    modules: Annotated[
+        list[ModuleTable], Field(description="files for a Multiboot kernel, after the initrd")
+    ] = []
     flat: Annotated[ImageFile | None, Field(description="binary without a header")] = None
     address: Annotated[
         int, Field(ge=0x500, le=0xBFFF_FFFF, description="of flat, and where it is entered")
@@ -137,12 +139,14 @@ class BootTable(Table):
         Literal["real", "protected"] | None,
         Field(description="in which flat is entered; by default real below 1 MiB"),
     ] = None
-    bios: ImageFile | None = None
-    roms: Annotated[list[ImageFile] | None, Field(description="option ROMs of the BIOS")] = None
-    order: Annotated[list[Literal["floppy", "disk", "cdrom", "network"]], Field(max_length=3)] = [
-        "floppy",
-        "disk",
-    ]
+    bios: Annotated[ImageFile | None, Field(description="by default SeaBIOS")] = None
+    roms: Annotated[
+        list[ImageFile] | None, Field(description="option ROMs; by default the VGA's")
+    ] = None
+    order: Annotated[
+        list[Literal["floppy", "disk", "cdrom", "network"]],
+        Field(max_length=3, description="what the BIOS tries"),
+    ] = ["floppy", "disk"]
 
 
 class SerialTable(Table):
@@ -164,7 +168,7 @@ class ParallelTable(Table):
 class FloppyTable(Table):
     """`[[floppy]]`: a drive, A first; without an image it is empty."""
 
-    image: ImageFile | None = None
+    image: Annotated[ImageFile | None, Field(description="sectors, nothing else")] = None
     kind: Annotated[Diskette | None, Field(description="by default what fits the image")] = None
     read_only: bool = False
 
@@ -172,7 +176,7 @@ class FloppyTable(Table):
 class DiskTable(Table):
     """`[[disk]]`: a drive on the ISA IDE channels, primary master first."""
 
-    image: ImageFile
+    image: Annotated[ImageFile, Field(description="sectors, nothing else")]
     overlay: Annotated[NewFile | None, Field(description="takes all writes, made if needed")] = None
     read_only: bool = False
     geometry: Annotated[
@@ -188,7 +192,7 @@ class NetworkTable(Table):
     capture: Annotated[NewFile | None, Field(description="pcapng file of all frames")] = None
     base: Base = None
     irq: Irq = None
-    mac: str | None = None
+    mac: Annotated[str | None, Field(description="XX:XX:XX:XX:XX:XX")] = None
 
 
 class DisplayTable(Table):
@@ -200,9 +204,11 @@ class DisplayTable(Table):
 class CardTable(Table):
     """`[[card]]`: any other card; or settings for one of those a PC has anyway."""
 
-    name: str
-    slot: Annotated[int | None, Field(ge=0, le=255)] = None
-    settings: dict[str, Any] = {}
+    name: Annotated[str, Field(description="as its entry point is called")]
+    slot: Annotated[int | None, Field(ge=0, le=255, description="by default the next free one")] = (
+        None
+    )
+    settings: Annotated[dict[str, Any], Field(description="its jumpers")] = {}
 
 
 class MachineFile(Table):

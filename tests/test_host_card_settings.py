@@ -1,0 +1,43 @@
+"""A card's settings: everything that does not fit is found, and named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hotswap.cards.ide import Ide
+from hotswap.cards.ne2000 import Ne2000
+from hotswap.host.card_settings import settings_faults
+from hotswap.host.discovery import make_card
+
+
+def complaints(settings: dict[str, Any]) -> list[str]:
+    return [str(fault) for fault in settings_faults(Ne2000, settings, "card[0].settings")]
+
+
+def test_what_fits_is_no_fault() -> None:
+    settings = {"base": 0x320, "irq": 5, "mac": "52:54:00:00:00:01", "wait_for_room": False}
+    assert complaints(settings) == []
+    make_card("ne2000", settings)
+
+
+def test_all_that_is_wrong_is_found_at_once() -> None:
+    assert complaints({"irqq": 5, "irq": 8, "base": "x", "wait_for_room": 1}) == [
+        "card[0].settings.irqq: card ne2000 has no such setting; allowed are base, irq, mac, "
+        "wait_for_room; did you mean irq?",
+        "card[0].settings.irq = 8: invalid enum value 8; allowed are 3, 4, 5, 9, 10, 11, 12, 15",
+        'card[0].settings.base = "x": expected `int`, got `str`',
+        "card[0].settings.wait_for_room = 1: expected `bool`, got `int`",
+    ]
+
+
+@pytest.mark.parametrize("base", [0x1E0, 0x400, 0x310])
+def test_a_number_out_of_its_range_is_found(base: int) -> None:
+    (found,) = complaints({"base": base})
+    assert found.startswith(f"card[0].settings.base = {base}: expected `int` ")
+
+
+def test_a_list_of_the_wrong_length_is_found() -> None:
+    (found,) = settings_faults(Ide, {"geometry0": [1, 2]}, "disk[0]")
+    assert found.path == "disk[0].geometry0"
