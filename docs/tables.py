@@ -121,7 +121,7 @@ def value_kind(schema: dict[str, Any]) -> str:
     lo, hi = choice.get("minimum"), choice.get("maximum")
     if lo is not None:
         return f"{lo} to {hi}" if hi is not None else f"{lo} or more"
-    kind = choice.get("format", choice["type"])
+    kind: str = choice.get("format", choice["type"])
     names = {"path": "file", "string": "text", "object": "table", "date-time": "date and time"}
     return names.get(kind, kind)
 

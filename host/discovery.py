@@ -65,12 +65,16 @@ def card_type(name: str) -> type[Card[Any]]:
 
 def make_card(name: str, settings: Mapping[str, object] | None = None) -> Card[Any]:
     """A new card. Raises `PluginError` when it is unknown or its settings do not fit."""
-    kind = card_type(name)
+    return card_of(card_type(name), settings)
+
+
+def card_of(kind: type[Card[Any]], settings: Mapping[str, object] | None = None) -> Card[Any]:
+    """A new card of a class. Raises `PluginError` when its settings do not fit."""
     try:
         fitting = msgspec.convert(dict(settings or {}), kind.settings_type)
     except msgspec.ValidationError as error:
-        raise PluginError(f"card {name}: settings do not fit: {error}") from error
-    with _fence(f"card {name} cannot be made"):
+        raise PluginError(f"card {kind.name}: settings do not fit: {error}") from error
+    with _fence(f"card {kind.name} cannot be made"):
         return kind(fitting)
 
 

@@ -14,7 +14,7 @@ from hotswap.switchover.memory import MIB, MemoryPlan
 from .board import BoardConfig, PlugIn, usual_cards
 from .cables import Cable
 from .card_settings import settings_faults
-from .discovery import card_type, make_card, offers
+from .discovery import card_of, card_type, offers
 from .machine_fault import Fault, fault
 from .machine_file import MachineFile, NetworkTable, ParallelTable, SerialTable
 
@@ -151,10 +151,11 @@ def _of_bios(config: BoardConfig, found: Found) -> Iterator[Wanted]:
 
 def plug_ins(cards: Sequence[Wanted], faults: list[Fault]) -> list[PlugIn]:
     """The cards in slots; what is wrong with them, alone or together, is added to `faults`."""
+    names = [offer.name for offer in offers()]
     held: list[tuple[Wanted, Resources]] = []
     taken: dict[int, Wanted] = {}
     for card in cards:
-        if (resources := _resources(card, faults)) is None:
+        if (resources := _resources(card, names, faults)) is None:
             continue
         if card.slot is not None:
             if card.slot in taken:
@@ -174,10 +175,9 @@ def plug_ins(cards: Sequence[Wanted], faults: list[Fault]) -> list[PlugIn]:
     ]
 
 
-def _resources(card: Wanted, faults: list[Fault]) -> Resources | None:
+def _resources(card: Wanted, names: Sequence[str], faults: list[Fault]) -> Resources | None:
     """What the card needs; when there is no such card, or its settings are wrong, `faults`."""
     by_name = card.path.startswith("card")
-    names = [offer.name for offer in offers()]
     if card.card not in names:
         if by_name:
             faults.append(fault(f"{card.path}.name", "no card is called so", card.card, names))
@@ -186,9 +186,10 @@ def _resources(card: Wanted, faults: list[Fault]) -> Resources | None:
         return None
     path = f"{card.path}.settings" if by_name else card.path
     try:
-        wrong = settings_faults(card_type(card.card), card.settings, path)
+        kind = card_type(card.card)
+        wrong = settings_faults(kind, card.settings, path)
         faults += wrong
-        return None if wrong else make_card(card.card, card.settings).resources()
+        return None if wrong else card_of(kind, card.settings).resources()
     except (HotswapError, ValueError) as error:
         faults.append(Fault(path, str(error)))
         return None
