@@ -1,6 +1,7 @@
 """What several test files share."""
 
 import ctypes
+import os
 import random
 import shutil
 import subprocess
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from hotswap.host.loader import LoadError
 from hotswap.host.logs import configure
+from hotswap.host.rom import BIOS, find_rom
 from hotswap.switchover.layout import Record, layout_of
 from hotswap.switchover.records import (
     Dev,
@@ -148,3 +151,15 @@ def compile_c(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ctype
 def quiet_log() -> None:
     """Only errors are logged, to stderr: tests read what they want to know."""
     configure("error")
+
+
+@pytest.fixture(scope="session")
+def seabios() -> Path:
+    """SeaBIOS for a test that boots by it; skips, or fails where the gate wants everything."""
+    try:
+        return find_rom(BIOS, "boot.bios")
+    except LoadError as error:
+        said = f"NOT TESTED: {error}"
+        if os.environ.get("HOTSWAP_HOST_WORKLOADS_REQUIRED"):
+            pytest.fail(said)
+        pytest.skip(said)

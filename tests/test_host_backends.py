@@ -15,7 +15,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from hotswap.bus import Inbox, Outbox
-from hotswap.host.backends import BackEndError, SerialBackEnd, open_backend
+from hotswap.host.backends import BackEndError, SerialBackEnd, is_file, open_backend
 from hotswap.host.exits import Exit
 
 LOTS = bytes(range(256)) * 512  # 128 KiB: twice what an outbox holds
@@ -68,6 +68,23 @@ async def test_memory_keeps_what_is_written_for_whoever_looks() -> None:
         port.output.write(b"kept")
         await wait_all_tasks_blocked()
         assert port.output.take() == b"kept"
+
+
+async def test_none_is_a_port_without_a_cable() -> None:
+    async with served("none") as port:
+        for at in range(0, len(LOTS), 10_000):
+            port.output.write(LOTS[at : at + 10_000])
+            await port.output.drained()
+        assert port.name == "none"
+
+
+@pytest.mark.parametrize(
+    ("spec", "is_one"),
+    [("log", True), ("/dev/ttyS0", True), ("stdio", False), ("pty", False), ("none", False),
+     ("memory", False), ("tcp:localhost:1", False)],
+)  # fmt: skip
+def test_what_is_nothing_else_is_a_file(spec: str, is_one: bool) -> None:
+    assert is_file(spec) == is_one
 
 
 async def test_a_file_holds_everything_that_was_written(tmp_path: Path) -> None:

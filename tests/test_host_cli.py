@@ -130,6 +130,11 @@ def _entry_offset(elf: bytes) -> int:
         (["run", V1, "--initrd", "/nowhere/disk"], Exit.FAILED, "/nowhere/disk"),
         (["run", V1, "--serial", "/nowhere/log"], Exit.FAILED, "/nowhere/log"),
         (["run", V1, "--serial", "tcp:localhost:xyz"], Exit.FAILED, "xyz"),
+        (["run", "/nowhere/m.toml"], Exit.FAILED, "/nowhere/m.toml: No such file"),
+        (["run", "."], Exit.FAILED, "IMAGE: .: is a directory"),
+        (["run", V1, "--flat", "x"], Exit.USAGE, "'x' is no address"),
+        (["run", V1, "--net", "hubb:x"], Exit.FAILED, '--net = "hubb:x": is no network'),
+        (["run", "--disk", INITRD], Exit.FAILED, "--disk: "),
         (["info", "--control", "/nowhere/socket"], Exit.FAILED, "/nowhere/socket"),
         (["switchover", V2, "--control", "/nowhere/socket"], Exit.FAILED, "no machine answers"),
         (["ssm", "show", "/nowhere/map"], Exit.FAILED, "/nowhere/map"),
@@ -142,6 +147,68 @@ def test_wrong_use_is_one_line_that_names_the_thing(
     assert done.returncode == status, done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_machine_file_is_refused_with_all_its_faults_and_nothing_is_started(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "cut").write_bytes(V1.read_bytes()[:20000])
+    (tmp_path / "m.toml").write_text(
+        '[boot]\nkernel = "cut"\n[[serial]]\nto = "log"\n[[disk]]\n[machine]\nmemroy = 1\n'
+    )
+    done = hotswap("run", tmp_path / "m.toml", "--control", tmp_path / "control")
+    assert done.returncode == Exit.FAILED
+    assert done.stdout == ""
+    first, *faults = done.stderr.splitlines()
+    assert first == f"hotswap-host: {tmp_path}/m.toml: 3 faults"
+    assert [line.split()[0] for line in faults] == [
+        "machine.memroy:",
+        "disk[0].image:",
+        "boot.kernel:",
+    ]
+    assert {path.name for path in tmp_path.iterdir()} == {"cut", "m.toml"}
+
+
+def test_options_win_over_a_machine_file(tmp_path: Path) -> None:
+    (tmp_path / "flat").write_bytes(bytes.fromhex("baf803 b041 ee b005 e6f4 f4"))
+    (tmp_path / "m.toml").write_text('[boot]\nflat = "flat"\n[[serial]]\nto = "log"\n')
+    done = hotswap("run", tmp_path / "m.toml", "--serial", "stdio")
+    assert (done.returncode, done.stdout) == (debug_exit_status(5), "A"), done.stderr
+    assert not (tmp_path / "log").exists()
+
+
+def test_the_schema_of_machine_files_is_printed() -> None:
+    done = hotswap("run", "--schema")
+    assert done.returncode == Exit.OK
+    assert "machine" in json.loads(done.stdout)["properties"]
+
+
+def test_a_machine_with_a_disk_goes_on_from_a_snapshot(tmp_path: Path) -> None:
+    disk, control = tmp_path / "disk", tmp_path / "control"
+    spin = b"\xb0\x41\xba\xf8\x03\xee\xeb\xfe"  # prints A and jumps to itself
+    (tmp_path / "flat").write_bytes(spin)
+    disk.write_bytes(bytes(1008 * 512))
+    words = [*COMMAND, "run", str(tmp_path / "flat"), "--flat", "0x8000", "--disk", str(disk)]
+    words += ["--control", str(control)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(1) == "A"
+        saved = hotswap("snapshot", "save", tmp_path / "saved", "--control", control)
+        assert saved.returncode == Exit.OK, saved.stderr
+        in_use = hotswap("snapshot", "load", tmp_path / "saved")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == Exit.INTERRUPTED
+    assert in_use.returncode == Exit.FAILED
+    assert "is in use by another machine" in in_use.stderr
+    loaded = hotswap("snapshot", "load", tmp_path / "saved", "--timeout", "0.5")
+    assert loaded.returncode == Exit.TIMEOUT, loaded.stderr
+    disk.rename(tmp_path / "other")
+    lost = hotswap("snapshot", "load", tmp_path / "saved")
+    assert (lost.returncode, "--moved OLD=NEW" in lost.stderr) == (Exit.FAILED, True)
+    moved = f"{disk}={tmp_path / 'other'}"
+    found = hotswap("snapshot", "load", tmp_path / "saved", "--timeout", "0.5", "--moved", moved)
+    assert found.returncode == Exit.TIMEOUT, found.stderr
 
 
 @pytest.mark.parametrize("command", ["demo", "bench"])

@@ -15,7 +15,7 @@ from scapy.utils import rdpcap
 from trio.testing import wait_all_tasks_blocked as settle
 
 from hotswap.bus import FRAME_MAX, FrameInbox, FrameOutbox
-from hotswap.host.network import FORMS, Hubs, NetworkBackEnd, NetworkError, open_network
+from hotswap.host.network import FORMS, Hubs, NetworkBackEnd, NetworkError, is_form, open_network
 from hotswap.host.network_tap import DEVICE
 
 SECONDS = 20  # of patience
@@ -45,6 +45,18 @@ async def served(*back_ends: NetworkBackEnd) -> AsyncIterator[list[Wire]]:
             await settle()
             yield wires
             nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("spec", "known"),
+    [
+        *((form.replace("[", "").replace("]", ""), True) for form in FORMS),
+        *((spec, True) for spec in ("peer", "passt")),
+        *((spec, False) for spec in ("", "none:1", "hub", "hub:", "tap:", "eth0", "hubb:x")),
+    ],
+)
+def test_the_forms_there_are_can_be_told_from_others(spec: str, known: bool) -> None:
+    assert is_form(spec) == known
 
 
 # -- hub --------------------------------------------------------------------------------------
