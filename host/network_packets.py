@@ -16,6 +16,7 @@ _IPV4 = struct.Struct(">BBHHHBBH4s4s")
 _TCP = struct.Struct(">HHIIBBHHH")
 TTL = 64
 DO_NOT_FRAGMENT = 0x4000
+ECHO_HEADER = 8
 MSS_OPTION = b"\x02\x04"
 
 
@@ -102,6 +103,17 @@ def read_ethernet(frame: bytes) -> tuple[bytes, bytes, int, bytes]:
     return destination, source, kind, frame[_ETHERNET.size :]
 
 
+def unpadded(frame: bytes) -> bytes:
+    """The frame without what was added to make it long enough, if it is IPv4: that says its size.
+
+    A frame that does not hold as much as it says stays as it is.
+    """
+    if frame[12:14] != EtherType.IPV4.to_bytes(2):
+        return frame
+    size = _ETHERNET.size + int.from_bytes(frame[16:18])
+    return frame[:size] if size >= _ETHERNET.size + _IPV4.size else frame
+
+
 def arp(packet: Arp) -> bytes:
     """An ARP packet as bytes."""
     operation = 2 if packet.answer else 1
@@ -143,6 +155,19 @@ def icmp(kind: int, rest: bytes) -> bytes:
     """An ICMP message of code 0; `rest` is what follows the checksum."""
     check = checksum(struct.pack(">BBH", kind, 0, 0) + rest)
     return struct.pack(">BBH", kind, 0, check) + rest
+
+
+def echo_reply(frame: bytes, address: bytes) -> bytes | None:
+    """The answer to a ping of `address`, back to where it came from; None when it is none."""
+    destination, source, kind, payload = read_ethernet(frame)
+    packet = read_ipv4(payload) if kind == EtherType.IPV4 else None
+    if packet is None or packet.destination != address or packet.protocol != Protocol.ICMP:
+        return None
+    if len(packet.payload) < ECHO_HEADER or packet.payload[0] != Icmp.ECHO:
+        return None
+    message = icmp(Icmp.ECHO_REPLY, packet.payload[4:])
+    answer = ipv4(Packet(Protocol.ICMP, address, packet.source, message))
+    return ethernet(source, destination, EtherType.IPV4, answer)
 
 
 def tcp(segment: Segment, source: bytes, destination: bytes) -> bytes:

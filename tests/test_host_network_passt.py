@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,7 +22,6 @@ from hotswap.host.pytest_plugin import VirtualClock
 
 SECONDS = 20  # of patience
 GUEST, GATEWAY = "10.0.2.15", "10.0.2.2"
-LAN = f"-a {GUEST} -n 24 -g {GATEWAY}"
 PAGE = b"HTTP/1.0 200 OK\r\n\r\n" + bytes(range(256)) * 60
 
 needs_passt = pytest.mark.skipif(not shutil.which("passt"), reason="NOT TESTED: passt is missing")
@@ -71,6 +71,15 @@ async def serve_page(stream: trio.SocketStream) -> None:
     await stream.send_all(PAGE)
 
 
+async def follow_script(guest: Peer, clock: VirtualClock) -> list[bytes]:
+    """Pass time until somebody has answered each line; what was received in them."""
+    while not all(outcome.began for outcome in guest.state.outcomes):
+        await clock.advance(1_000_000_000)
+        with trio.move_on_after(0.05):
+            await guest.finished()
+    return await guest.finished()
+
+
 @needs_passt
 async def test_a_guest_behind_passt_fetches_from_a_server_of_the_host(
     virtual_clock: VirtualClock,
@@ -78,16 +87,10 @@ async def test_a_guest_behind_passt_fetches_from_a_server_of_the_host(
     """The gateway's address is the host's loopback there."""
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listener.socket.getsockname()[1]
-    script = (Ping(0, GATEWAY), Fetch(1, GATEWAY, port, b"GET"))
-    guest = Peer(GUEST, script=script, clock=virtual_clock.machine)
-    async with joined(guest, open_network(f"passt:{LAN}")), trio.open_nursery() as nursery:
+    guest = Peer(GUEST, script=[Fetch(0, GATEWAY, port, b"GET")], clock=virtual_clock.machine)
+    async with joined(guest, open_network("passt")), trio.open_nursery() as nursery:
         nursery.start_soon(trio.serve_listeners, serve_page, [listener])
-        with trio.move_on_after(SECONDS):
-            while not all(outcome.began for outcome in guest.state.outcomes):
-                await virtual_clock.advance(1_000_000_000)
-                with trio.move_on_after(0.05):
-                    await guest.finished()
-        assert (await guest.finished())[1] == PAGE
+        assert await follow_script(guest, virtual_clock) == [PAGE]
         nursery.cancel_scope.cancel()
 
 
@@ -97,7 +100,7 @@ async def test_a_client_of_the_host_fetches_from_a_guest_behind_passt(
 ) -> None:
     port = free_port()
     guest = Peer(GUEST, pages={80: PAGE}, script=[Ping(0, GATEWAY)], clock=virtual_clock.machine)
-    async with joined(guest, open_network(f"passt:{LAN} -t 127.0.0.1/{port}:80")):
+    async with joined(guest, open_network(f"passt:-t 127.0.0.1/{port}:80")):
         await virtual_clock.advance(0)  # passt hears of the guest
         while not guest.state.neighbours:
             await trio.testing.wait_all_tasks_blocked(0.01)
@@ -105,9 +108,41 @@ async def test_a_client_of_the_host_fetches_from_a_guest_behind_passt(
 
 
 @needs_passt
+async def test_a_guest_behind_passt_pings_the_host(virtual_clock: VirtualClock) -> None:
+    guest = Peer(GUEST, script=[Ping(0, GATEWAY, b"hello")], clock=virtual_clock.machine)
+    async with joined(guest, open_network("passt")):
+        assert await follow_script(guest, virtual_clock) == [b"hello"]
+
+
+@needs_passt
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: another network needs root")
+def test_that_a_host_with_no_network_but_its_loopback_does_all_this() -> None:
+    tests = f"{sys.executable} -m pytest -p no:cacheprovider -k guest_behind_passt {__file__}"
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-c", f"ip link set lo up && exec {tests}"],
+        capture_output=True,
+        check=False,
+        timeout=3 * SECONDS,
+    )
+    assert b"3 passed" in done.stdout, done.stdout.decode()
+
+
+@needs_passt
+async def test_the_users_own_addresses_are_the_guests(virtual_clock: VirtualClock) -> None:
+    lan = "-a 198.51.100.7 -n 24 -g 198.51.100.1"
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    script = [Fetch(0, "198.51.100.1", listener.socket.getsockname()[1], b"GET")]
+    guest = Peer("198.51.100.7", script=script, clock=virtual_clock.machine)
+    async with joined(guest, open_network(f"passt:{lan}")), trio.open_nursery() as nursery:
+        nursery.start_soon(trio.serve_listeners, serve_page, [listener])
+        assert await follow_script(guest, virtual_clock) == [PAGE]
+        nursery.cancel_scope.cancel()
+
+
+@needs_passt
 async def test_passt_ends_with_the_machine() -> None:
     before = children()
-    async with joined(Peer(GUEST), open_network(f"passt:{LAN}")):
+    async with joined(Peer(GUEST), open_network("passt")):
         while children() == before:
             await trio.testing.wait_all_tasks_blocked(0.01)
     assert children() == before
@@ -115,17 +150,25 @@ async def test_passt_ends_with_the_machine() -> None:
 
 @needs_passt
 @pytest.mark.parametrize(
-    ("options", "why"), [("-t nonsense", "nonsense"), ("--no-such-option", "no-such-option")]
+    ("options", "why"),
+    [
+        ("-t nonsense", "passt has ended: Invalid port specifier nonsense; see `man passt`"),
+        ("--no-such-option", "unrecognized option '--no-such-option'; see"),
+        ("-i lo", "passt has ended: External interface not usable; give it an interface of this"),
+        ("-t 127.0.0.1/{taken}", "exiting; forward a port that is free"),
+    ],
 )
-async def test_passt_says_why_it_has_ended(options: str, why: str) -> None:
-    back_end = open_network(f"passt:{options}")
-    with trio.fail_after(SECONDS), pytest.raises(ExceptionGroup) as ended:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(back_end.serve, FrameInbox(), FrameOutbox())
+async def test_passt_says_why_it_has_ended_and_what_to_do(options: str, why: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        options = options.format(taken=server.getsockname()[1])
+        back_end = open_network(f"passt:{options}")
+        with trio.fail_after(SECONDS), pytest.raises(ExceptionGroup) as ended:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(back_end.serve, FrameInbox(), FrameOutbox())
     (error,) = ended.value.exceptions
     assert isinstance(error, NetworkError)
     assert why in str(error)
-    assert "man passt" in str(error)
+    assert options in str(error)
 
 
 @needs_tap
