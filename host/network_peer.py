@@ -56,7 +56,7 @@ PAGES: Mapping[int, bytes] = {
 }
 
 
-class Ping(msgspec.Struct, frozen=True):
+class Ping(msgspec.Struct, frozen=True, tag=True):
     """Ping `address` at machine time `at` (ns), again every second until it answers."""
 
     at: int
@@ -64,7 +64,7 @@ class Ping(msgspec.Struct, frozen=True):
     payload: bytes = b"hotswap"
 
 
-class Fetch(msgspec.Struct, frozen=True):
+class Fetch(msgspec.Struct, frozen=True, tag=True):
     """Connect to `port` of `address` at `at` (ns), send `request`, read until the other closes.
 
     The request goes in one segment: at most `MSS` bytes.

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -24,12 +25,20 @@ from .exits import Exit
 from .images import refkernel, shipped
 from .loader_image import read_image, recognise
 from .loader_linux import LinuxImage, load_linux
+from .network_peer import ECHO, Ping
 from .prove_snapshots import Moment, Proof, Workload, prove
+from .rerun_peer import CARD, Role
 
+MS = 1_000_000
 PROGRAMS = ("pipes:10", "sorter:4")
 LINUX = "linux-486"
-LINUX_LINE = "console=ttyS0 noapic nolapic acpi=off nokaslr panic=-1"
+LINUX_LINE = f"console=ttyS0 noapic nolapic acpi=off nokaslr panic=-1 tcp={ECHO}"
 LINUX_DONE = "@@DONE"
+LINUX_INITRD = "initrd-busybox-i486.gz"
+GUEST, STATION = "10.0.2.15", "10.0.2.2"
+PINGS = [Ping(at * MS, GUEST, bytes(range(256))) for at in range(16, 1000, 16)]
+"""Each is tried every second until it is answered: so whenever the guest comes up, there is one
+under way every 16 ms of the second after that."""
 
 
 class ProveError(HotswapError):
@@ -89,20 +98,17 @@ def snapshots(
         if keep is not None:
             keep.mkdir(parents=True, exist_ok=True)
             folder = keep
-        proof = _with_progress(workload, count, seed, folder, jobs, quiet=in_json)
+        proof = _with_progress(workload, count, seed, folder, jobs)
     if in_json:
-        facts = msgspec.to_builtins(proof) | {"holds": proof.holds}
-        click.echo(msgspec.json.format(msgspec.json.encode(facts), indent=2).decode())
+        click.echo(msgspec.json.format(msgspec.json.encode(_facts(proof)), indent=2).decode())
     else:
         _print(proof, keep)
     return Exit.OK if proof.holds else Exit.FAILED
 
 
-def _with_progress(
-    workload: Workload, count: int, seed: int, folder: Path, jobs: int, *, quiet: bool
-) -> Proof:
+def _with_progress(workload: Workload, count: int, seed: int, folder: Path, jobs: int) -> Proof:
     columns = (*Progress.get_default_columns(), TextColumn("{task.fields[last]}"))
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
+    with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(workload.name, total=count, last="control run")
 
         def tell(moment: Moment) -> None:
@@ -115,6 +121,31 @@ def _with_progress(
         return trio.run(session)
 
 
+def _facts(proof: Proof) -> dict[str, Any]:
+    """The JSON form: what all campaigns have, then all that is known of this one."""
+    failures = [
+        {
+            "case": f"restored at instruction {moment.instructions}",
+            "different": moment.different,
+            "error": moment.error,
+        }
+        for moment in proof.moments
+        if moment.different
+    ]
+    if not proof.undisturbed:
+        failures.append({"case": "saved", "different": ["end"], "error": ""})
+    return {
+        "campaign": "snapshots",
+        "cases": len(proof.moments) + 1,
+        "failed": len(failures),
+        "seed": proof.seed,
+        "failures": failures,
+        "workload": proof.workload,
+        "control": msgspec.to_builtins(proof.control),
+        "moments": msgspec.to_builtins(proof.moments),
+    }
+
+
 def _print(proof: Proof, keep: Path | None) -> None:
     wrong = [moment for moment in proof.moments if moment.different]
     control, count = proof.control, len(proof.moments)
@@ -125,7 +156,8 @@ def _print(proof: Proof, keep: Path | None) -> None:
     if not proof.undisturbed:
         click.echo("the run that was saved did not end as the one that was not")
     for moment in wrong:
-        click.echo(f"restored at instruction {moment.instructions:,}: different {moment.different}")
+        what = moment.error or f"different {', '.join(moment.different)}"
+        click.echo(f"restored at instruction {moment.instructions:,}: {what}")
     if wrong and keep is not None:
         click.echo(f"their snapshots are in {keep}")
     click.echo(f"{count - len(wrong)} of {count} restored runs ended as the control run did")
@@ -135,32 +167,36 @@ def _print(proof: Proof, keep: Path | None) -> None:
 
 
 def linux(image: Path, initrd: Path | None, append: str, memory: int, marker: bytes) -> Workload:
-    """A Linux kernel, deterministic, with `memory` MiB. Raises `ProveError`, `LoadError`."""
+    """A Linux kernel, deterministic, with `memory` MiB and an NE2000 that leads to a station.
+
+    Raises `ProveError`, `LoadError`.
+    """
     kernel = recognise(image, ram=memory * MIB)
     if not isinstance(kernel, LinuxImage):
         raise ProveError(f"{image} is no Linux kernel; give a bzImage or a vmlinux")
-    disk = read_image(initrd, "initrd") if initrd else b""
-    loaded = load_linux(kernel, disk, append, memory * MIB)
+    files = read_image(initrd, "initrd") if initrd else b""
+    loaded = load_linux(kernel, files, append, memory * MIB)
     config = BoardConfig(memory=memory, deterministic=True, switchover=False)
 
     @asynccontextmanager
     async def opened(serial: SerialBackEnd) -> AsyncIterator[Board]:
         async with open_board(config, serial) as board:
+            await board.plug_in(CARD)
             board.start(loaded)
             yield board
 
-    return Workload(image.name, opened, marker)
+    return Workload(image.name, opened, marker, Role(STATION, PINGS))
 
 
 def find_linux() -> tuple[Path, Path]:
-    """The 486 Linux and its klibc file system. Raises `ProveError`."""
+    """The 486 Linux and its busybox file system. Raises `ProveError`."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folders = [
         Path(os.environ.get("HOTSWAP_HOST_WORKLOADS") or cache / "hotswap-host" / "workloads"),
         Path(__file__).resolve().parents[2] / "shared" / "workloads",
     ]
     for folder in folders:
-        kernel, initrd = folder / LINUX / "bzImage", folder / LINUX / "initrd-klibc.gz"
+        kernel, initrd = folder / LINUX / "bzImage", folder / LINUX / LINUX_INITRD
         if kernel.exists() and initrd.exists():
             return kernel, initrd
     raise ProveError(

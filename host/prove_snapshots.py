@@ -22,10 +22,13 @@ from hotswap.bus.trace import Record
 from .backends import SerialBackEnd
 from .board import Board
 from .rerun import Recorder, RerunError, Verdict, digest, judge, run_to
+from .rerun_peer import Role, as_it_is, with_peer
 from .snapshot import take_snapshot, write_snapshot
 
 Open: TypeAlias = Callable[[SerialBackEnd], AbstractAsyncContextManager[Board]]
 """Opens a deterministic machine that has just been started."""
+QUIET_SHARE = 0.5
+"""Of the instants: chosen without regard to what happens then."""
 
 
 class Workload(msgspec.Struct, frozen=True):
@@ -34,6 +37,8 @@ class Workload(msgspec.Struct, frozen=True):
     name: str
     open: Open
     marker: bytes
+    role: Role | None = None
+    """Of the station its NE2000 is connected to."""
     seconds: float = 300
     """Host time the control run may take."""
 
@@ -45,6 +50,8 @@ class Moment(msgspec.Struct, frozen=True):
     instructions: int
     bytes: int
     different: list[str]
+    error: str = ""
+    """Why the restored run did not come to its end."""
 
 
 class Proof(msgspec.Struct):
@@ -84,34 +91,43 @@ async def prove(
     seed: int,
     folder: Path,
     *,
+    undisturbed: Control | None = None,
     jobs: int = 2,
     tell: Callable[[Moment], None] = lambda moment: None,
 ) -> Proof:
     """Save and restore at `count` instants chosen by `seed`; `tell` hears of each.
 
-    Snapshots are kept in `folder` while they are needed, and when they show a difference. Raises
-    `RerunError` when the workload does not come to its end.
+    `undisturbed` is the control run, when it was made already. Snapshots are kept in `folder` while
+    they are needed, and when they show a difference. Raises `RerunError` when the workload does not
+    come to its end.
     """
-    undisturbed = await control(workload)
+    undisturbed = undisturbed or await control(workload)
     end = undisturbed.verdict.time_ns
     chance = random.Random(seed)
-    instants = sorted(chance.randrange(end) for _ in range(count))
+    instants = sorted(_instant(chance, undisturbed) for _ in range(count))
     moments: list[Moment] = []
     room = trio.CapacityLimiter(jobs)
 
-    async def restore(path: Path, moment: Moment, wanted: Verdict) -> None:
+    async def restore(path: Path, role: Path | None, moment: Moment, wanted: Verdict) -> None:
         try:
-            verdict = await _elsewhere(path, end)
+            verdict = await _elsewhere(path, end, role)
+        except RerunError as error:
+            moment = msgspec.structs.replace(moment, different=["end"], error=str(error))
+        else:
+            moment = msgspec.structs.replace(moment, different=verdict.differences(wanted))
         finally:
             room.release_on_behalf_of(path)
-        moment = msgspec.structs.replace(moment, different=verdict.differences(wanted))
         if not moment.different:
-            await trio.Path(path).unlink()
+            for done in filter(None, (path, role)):
+                await trio.Path(done).unlink()
         moments.append(moment)
         tell(moment)
 
     recorder = Recorder()
-    async with workload.open(recorder.backend) as board:
+    async with (
+        workload.open(recorder.backend) as board,
+        with_peer(board, workload.role) as peer,
+    ):
         trace = board.backplane.trace
         board.backplane.io.trace(True)
         async with trio.open_nursery() as nursery:
@@ -120,24 +136,38 @@ async def prove(
                 path = folder / f"{number}.snap"
                 await room.acquire_on_behalf_of(path)
                 snapshot = await take_snapshot(board)
+                role = None
+                if workload.role is not None and peer is not None:
+                    role = folder / f"{number}.peer"
+                    role.write_bytes(msgspec.msgpack.encode(as_it_is(workload.role, peer)))
                 size = await trio.to_thread.run_sync(write_snapshot, path, snapshot)
                 machine = snapshot.machine
                 sent = sum(card.output.delivered for card in machine.cards if card.name == "uart")
                 wanted = undisturbed.from_moment(len(trace.records), sent)
                 moment = Moment(machine.time_ns, machine.cpu.instructions, size, [])
-                nursery.start_soon(restore, path, moment, wanted)
+                nursery.start_soon(restore, path, role, moment, wanted)
                 board.resume()
             await run_to(board, end)
-            saved = await judge(board, recorder.data)
+            saved = await judge(board, recorder.data, peer)
     moments.sort(key=lambda moment: moment.time_ns)
     verdict = undisturbed.verdict
     return Proof(workload.name, seed, verdict, saved == verdict, moments)
 
 
+def _instant(chance: random.Random, run: Control) -> int:
+    """Any instant of the run, or one at which something happened on its buses, ns."""
+    if chance.random() < QUIET_SHARE:
+        return chance.randrange(run.verdict.time_ns)
+    return chance.choice(run.records).time
+
+
 async def control(workload: Workload) -> Control:
     """Run it until its marker, undisturbed. Raises `RerunError` when that does not come."""
     recorder = Recorder()
-    async with workload.open(recorder.backend) as board:
+    async with (
+        workload.open(recorder.backend) as board,
+        with_peer(board, workload.role) as peer,
+    ):
         board.backplane.io.trace(True)
         with trio.move_on_after(workload.seconds) as limit:
             async with trio.open_nursery() as nursery:
@@ -154,23 +184,27 @@ async def control(workload: Workload) -> Control:
             raise RerunError(
                 f"{workload.name}: did not send {workload.marker!r} within {workload.seconds:g} s"
             )
-        verdict = await judge(board, recorder.data)
+        verdict = await judge(board, recorder.data, peer)
         return Control(verdict, board.backplane.trace.records, bytes(recorder.data))
 
 
 async def play(workload: Workload, end: int) -> Verdict:
     """The verdict on one more run, until `end` (ns)."""
     recorder = Recorder()
-    async with workload.open(recorder.backend) as board:
+    async with (
+        workload.open(recorder.backend) as board,
+        with_peer(board, workload.role) as peer,
+    ):
         board.backplane.io.trace(True)
         await run_to(board, end)
-        return await judge(board, recorder.data)
+        return await judge(board, recorder.data, peer)
 
 
-async def _elsewhere(path: Path, end: int) -> Verdict:
+async def _elsewhere(path: Path, end: int, role: Path | None) -> Verdict:
     """The verdict of a process of its own on a snapshot run to `end`. Raises `RerunError`."""
     command = [sys.executable, "-m", "hotswap.host.rerun", str(path), str(end)]
+    command += [] if role is None else [str(role)]
     done = await trio.run_process(command, capture_stdout=True, capture_stderr=True, check=False)
     if done.returncode:
-        raise RerunError(f"{path}: the restored run failed:\n{done.stderr.decode()[-2000:]}")
+        raise RerunError(f"{path}: the restored run failed: {done.stderr.decode()[-2000:]}")
     return msgspec.json.decode(done.stdout, type=Verdict)

@@ -1,7 +1,8 @@
 """One deterministic run of a machine up to an instant, boiled down to what two runs must share.
 
-Run as `python -m hotswap.host.rerun SNAPSHOT END`, it does that for a snapshot, in this process,
-and prints the verdict as JSON: the other half of `prove snapshots`.
+Run as `python -m hotswap.host.rerun SNAPSHOT END [ROLE]`, it does that for a snapshot, in this
+process, and prints the verdict as JSON: the other half of `prove snapshots`. ROLE is a file with
+the station the machine talks to.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from hotswap.bus import HotswapError, Inbox, Outbox
 from .backends import SerialBackEnd
 from .board import Board
 from .logs import configure
+from .network_peer import Peer
+from .rerun_peer import Role, with_peer
 from .snapshot import go_on, open_restored, read_snapshot
 
 
@@ -33,6 +36,8 @@ class Verdict(msgspec.Struct, frozen=True):
     cards: str
     output: str
     trace: str
+    peer: str = ""
+    """What the station it talks to has come to, when there is one."""
 
     def differences(self, other: Verdict) -> list[str]:
         """The fields in which they differ."""
@@ -84,8 +89,8 @@ async def run_to(board: Board, end: int) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def judge(board: Board, output: bytes | bytearray, first: int = 0) -> Verdict:
-    """The verdict on a machine that stands; its trace from record `first` on.
+async def judge(board: Board, output: bytes | bytearray, peer: Peer | None = None) -> Verdict:
+    """The verdict on a machine that stands, and on the station it talks to.
 
     The cards are frozen and thawed before: a chip that works out its registers when somebody looks
     has then been looked at.
@@ -102,7 +107,8 @@ async def judge(board: Board, output: bytes | bytearray, first: int = 0) -> Verd
         cpu=digest([msgspec.msgpack.encode(processor.take_state())]),
         cards=digest([msgspec.msgpack.encode(backplane.snapshot())]),
         output=digest([output]),
-        trace=digest([msgspec.msgpack.encode(backplane.trace.records[first:])]),
+        trace=digest([msgspec.msgpack.encode(backplane.trace.records)]),
+        peer="" if peer is None else digest([msgspec.msgpack.encode(peer.state)]),
     )
 
 
@@ -114,21 +120,25 @@ def digest(pieces: Iterable[bytes | bytearray]) -> str:
     return summary.hexdigest()
 
 
-async def rerun(path: Path, end: int) -> Verdict:
-    """Restore the snapshot at `path`, run it until `end` (ns)."""
+async def rerun(path: Path, end: int, role: Role | None = None) -> Verdict:
+    """Restore the snapshot at `path`, run it until `end` (ns) with a station of this role."""
     snapshot, recorder = read_snapshot(path), Recorder()
-    async with open_restored(snapshot, recorder.backend) as board:
+    async with (
+        open_restored(snapshot, recorder.backend) as board,
+        with_peer(board, role) as peer,
+    ):
         board.backplane.io.trace(True)
         go_on(board, snapshot)
         await run_to(board, end)
-        return await judge(board, recorder.data)
+        return await judge(board, recorder.data, peer)
 
 
 def main() -> None:
     """The command line of this module."""
     configure("error")
-    path, end = sys.argv[1:]
-    verdict = trio.run(rerun, Path(path), int(end))
+    path, end, *roles = sys.argv[1:]
+    role = msgspec.msgpack.decode(Path(roles[0]).read_bytes(), type=Role) if roles else None
+    verdict = trio.run(rerun, Path(path), int(end), role)
     sys.stdout.buffer.write(msgspec.json.encode(verdict))
 
 

@@ -10,10 +10,13 @@ import pytest
 import trio
 from click.testing import CliRunner
 
+from hotswap.host import prove_snapshots
 from hotswap.host.__main__ import main_group
 from hotswap.host.prove import refkernel_programs
 from hotswap.host.prove_snapshots import Moment, prove
 from hotswap.host.rerun import RerunError
+from hotswap.host.snapshot import Snapshot, write_snapshot
+from hotswap.host.snapshot_state import SavedCard
 
 
 async def test_the_reference_kernel_restored_anywhere_ends_the_same(tmp_path: Path) -> None:
@@ -34,21 +37,60 @@ async def test_a_run_that_does_not_reach_its_marker_is_an_error(tmp_path: Path) 
     assert raised.group_contains(RerunError, match="ended before it was done")
 
 
-def test_the_command_reports_in_json(tmp_path: Path) -> None:
-    arguments = [
-        "prove",
-        "snapshots",
-        "--reference-kernel",
-        "--count",
-        "1",
-        "--json",
-        "--seed",
-        "7",
-    ]
-    result = CliRunner().invoke(main_group, arguments, standalone_mode=False)
+ARGUMENTS = ["prove", "snapshots", "--reference-kernel", "--count", "1", "--seed", "7"]
+
+
+def test_the_command_reports_in_json_and_its_progress_elsewhere() -> None:
+    result = CliRunner().invoke(main_group, [*ARGUMENTS, "--json"], standalone_mode=False)
     assert result.return_value == 0, result.output
-    proof = json.loads(result.stdout)
-    assert proof["holds"]
-    assert proof["undisturbed"]
-    assert (proof["seed"], len(proof["moments"])) == (7, 1)
-    assert proof["moments"][0]["different"] == []
+    found = json.loads(result.stdout)
+    assert (found["campaign"], found["cases"], found["failed"]) == ("snapshots", 2, 0)
+    assert (found["seed"], found["failures"]) == (7, [])
+    assert found["moments"][0]["different"] == []
+    assert "the reference kernel" in result.stderr
+
+
+def with_scratch(card: SavedCard) -> SavedCard:
+    fields = msgspec.msgpack.decode(card.state.fields)
+    if card.name == "uart":
+        fields["scr"] ^= 0x5A
+    state = msgspec.structs.replace(card.state, fields=msgspec.msgpack.encode(fields))
+    return msgspec.structs.replace(card, state=state)
+
+
+def test_a_restored_run_that_ends_otherwise_fails_the_command_and_keeps_its_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Restored machines whose first serial port has another scratch register."""
+
+    def write_another(path: Path, snapshot: Snapshot) -> int:
+        cards = [with_scratch(card) for card in snapshot.machine.cards]
+        machine = msgspec.structs.replace(snapshot.machine, cards=cards)
+        return write_snapshot(path, snapshot._replace(machine=machine))
+
+    monkeypatch.setattr(prove_snapshots, "write_snapshot", write_another)
+    arguments = [*ARGUMENTS, "--json", "--keep", str(tmp_path)]
+    result = CliRunner().invoke(main_group, arguments, standalone_mode=False)
+    assert result.return_value == 1, result.output
+    (failure,) = json.loads(result.stdout)["failures"]
+    assert failure["case"].startswith("restored at instruction ")
+    assert "cards" in failure["different"]
+    assert [path.name for path in tmp_path.iterdir()] == ["0.snap"]
+
+
+def test_a_restored_run_that_does_not_end_is_a_failure_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def write_damaged(path: Path, snapshot: Snapshot) -> int:
+        size = write_snapshot(path, snapshot)
+        with path.open("r+b") as file:
+            file.truncate(size - 1)
+        return size
+
+    monkeypatch.setattr(prove_snapshots, "write_snapshot", write_damaged)
+    result = CliRunner().invoke(main_group, [*ARGUMENTS, "--json"], standalone_mode=False)
+    assert result.return_value == 1, result.output
+    (failure,) = json.loads(result.stdout)["failures"]
+    assert failure["different"] == ["end"]
+    assert "damaged" in failure["error"]
