@@ -117,7 +117,7 @@ def _jumpers(
 
 def _of_drives(found: Found) -> Iterator[Wanted]:
     if found.diskettes:
-        yield Wanted("floppy[0]", "fdc", {})
+        yield Wanted("floppy[0]", "fdc", {"drives": list(found.diskettes)})
     for channel in range(-(-len(found.geometries) // 2)):
         base, control, irq = IDE_CHANNELS[channel]
         settings: dict[str, Any] = {"base": base, "control": control, "irq": irq}
