@@ -230,7 +230,10 @@ class Fdc(Card[FdcState]):
         while True:
             await slot.alarm.wait()
             self._armed = None
+            transfer = self.state.transfer
             self._drives.serve(self.state, self._now())
+            if self.state.transfer is not transfer:
+                slot.irq.set(False)  # the result is an edge of its own, be it after an overrun
             self._settle()
 
 

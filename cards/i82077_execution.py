@@ -23,7 +23,7 @@ from .diskette import SIZE_CODE, Drive, Mechanism, Track
 from .i82077_registers import ST1, ST2, Code, Flag
 from .i82077_transfer import FROM_HOST, Step, Transfer
 
-PATIENCE_NS = 500_000_000
+PATIENCE_NS = 250_000_000
 TURNS = 2
 """Index pulses before a sector is given up."""
 TURN_NS = 200_000_000
