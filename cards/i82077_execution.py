@@ -100,7 +100,7 @@ class Execution:
         transfer.step, transfer.due, transfer.searched = Step.FIND, now + self._time(), False
 
     def _next(self, now: int) -> None:
-        self.transfer.advance()
+        self.transfer.finish_sector()
         self._find(now)
 
     def _read_on(self, now: int) -> None:
@@ -117,11 +117,15 @@ class Execution:
     def _found(self, now: int) -> bool:
         """The place has come under the head, or has not; True when the command ends there."""
         transfer = self.transfer
+        if transfer.finished:
+            at_end = transfer.at_end
+            if at_end and not transfer.tc and (transfer.count or transfer.code is not Code.VERIFY):
+                transfer.st1 |= ST1.EN  # the ID stays that of the last sector
+                return True
+            transfer.advance()
+            if at_end:
+                return True
         if transfer.tc:
-            return True
-        if transfer.past_end:
-            if transfer.code is not Code.VERIFY or transfer.count:
-                transfer.st1 |= ST1.EN
             return True
         try:
             return self._at(now)
@@ -172,9 +176,11 @@ class Execution:
         if transfer.code is not Code.VERIFY:
             self._ask(SECTOR, now, content)
             return False
-        counted = transfer.count
+        last = transfer.count == 1
         self._read_on(now)
-        return counted == 1
+        if last and transfer.finished:
+            transfer.advance()
+        return last
 
     def _ask(self, size: int, now: int, content: bytes = b"") -> None:
         """Begin HOST."""

@@ -50,11 +50,11 @@ class Transfer(msgspec.Struct):
     moved: int = 0
     tc: bool = False
     passed: int = 0
-    """READ TRACK: sectors since the index."""
+    """Sectors moved."""
     searched: bool = False
     """Two turns have been spent on this sector."""
-    past_end: bool = False
-    """The sector it is at is beyond the end of the cylinder."""
+    finished: bool = False
+    """The sector it names has been moved."""
     st0: int = 0
     st1: int = 0
     st2: int = 0
@@ -91,27 +91,33 @@ class Transfer(msgspec.Struct):
 
     # -- addresses ----------------------------------------------------------------------------
 
-    def advance(self) -> None:
-        """The sector is done: name the next one (table 5-6)."""
+    def finish_sector(self) -> None:
+        """The sector it names has been moved."""
+        self.finished = True
         self.passed += 1
         if self.count:
             self.count -= 1
-        beyond = self._advance_id()
-        self.past_end = not self.count if self.code is Code.READ_TRACK else beyond
 
-    def _advance_id(self) -> bool:
-        """True when that was the last sector of the cylinder."""
+    @property
+    def at_end(self) -> bool:
+        """No sector of the cylinder comes after the one it names."""
+        if self.code is Code.READ_TRACK:
+            return not self.count
+        return self.r == self.eot and (bool(self.head) or not self.flags & Flag.MT)
+
+    def advance(self) -> None:
+        """Name the next sector (table 5-6)."""
+        self.finished = False
         if self.r != self.eot:
             self.r = self.r + 1 & 0xFF
-            return False
+            return
         self.r = 1
-        if self.flags & Flag.MT and self.code is not Code.READ_TRACK:
+        if self.flags & Flag.MT:
             self.h ^= 1
             if not self.head:
                 self.head = 1
-                return False
+                return
         self.c = self.c + 1 & 0xFF
-        return True
 
     def result(self) -> tuple[int, ...]:
         """ST0 to ST2 and the ID."""

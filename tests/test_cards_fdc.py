@@ -420,14 +420,14 @@ async def test_sectors_are_read_up_to_the_end_of_the_track(fdc: Controller) -> N
     await fdc.seek(3)
     content, result = await fdc.read(3, 1, 16, 18)
     assert content == b"".join(numbered(lba(3, 1, r)) for r in (16, 17, 18))
-    assert result == [0x44, EN, 0, 4, 1, 1, 2]  # nobody drives TC without DMA
+    assert result == [0x44, EN, 0, 3, 1, 18, 2]  # nobody drives TC without DMA
     assert not fdc.irq
 
 
 async def test_multi_track_goes_on_with_the_other_side(fdc: Controller) -> None:
     content, result = await fdc.read(0, 0, 17, 18, code=READ_MT)
     assert content == b"".join(numbered(n) for n in range(16, 36))
-    assert result == [0x44, EN, 0, 1, 0, 1, 2]
+    assert result == [0x44, EN, 0, 0, 1, 18, 2]
 
 
 async def test_every_sector_is_an_interrupt_of_its_own_with_the_fifo_as_large_as_it_can_be(
@@ -610,7 +610,7 @@ async def test_sectors_are_written(fdc: Controller, diskette: Diskette) -> None:
     await fdc.seek(2)
     new = bytes(range(256)) * 4
     _, result = await fdc.transfer(WRITE, 4, 2, 1, 17, 2, 18, 0x1B, 0xFF, content=new)
-    assert result == [0x44, EN, 0, 3, 1, 1, 2]
+    assert result == [0x44, EN, 0, 2, 1, 18, 2]
     assert diskette.read(lba(2, 1, 17), 2) == new
     assert diskette.read(lba(2, 1, 16), 1) == numbered(lba(2, 1, 16))
     assert (await fdc.read(2, 1, 17, 18))[0] == new
@@ -679,7 +679,7 @@ async def test_a_deleted_sector_is_marked_until_it_is_written_again(fdc: Control
     assert (content, result) == (numbered(0) + b"d" * SECTOR, [0, 0, CM, 0, 0, 2, 2])
     content, result = await fdc.read(0, 0, 1, 4, code=READ_SK)
     assert content == b"".join(map(numbered, (0, 2, 3)))
-    assert result == [0x40, EN, CM, 1, 0, 1, 2]
+    assert result == [0x40, EN, CM, 0, 0, 4, 2]
     content, result = await fdc.read(0, 0, 2, 4, code=READ_DELETED)
     assert (content, result) == (b"d" * SECTOR + numbered(2), [0, 0, CM, 0, 0, 3, 2])
     content, result = await fdc.read(0, 0, 1, 4, code=READ_DELETED_SK)
@@ -703,7 +703,7 @@ async def test_another_diskette_has_no_deleted_sectors(fdc: Controller, diskette
         (0x00, 1, 18, 0xFF, [0x00, 0, 0, 1, 0, 1, 2]),
         (0x80, 1, 18, 5, [0x00, 0, 0, 0, 0, 6, 2]),
         (0x80, 1, 18, 18, [0x00, 0, 0, 1, 0, 1, 2]),
-        (0x80, 1, 18, 19, [0x40, EN, 0, 1, 0, 1, 2]),
+        (0x80, 1, 18, 19, [0x40, EN, 0, 0, 0, 18, 2]),
         (0x00, 1, 19, 0xFF, [0x40, ND, 0, 0, 0, 19, 2]),
     ],
 )

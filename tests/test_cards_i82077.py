@@ -239,7 +239,7 @@ def test_a_drive_is_selected_by_its_number_and_its_motor(dor: int, drive: int | 
 
 
 @pytest.mark.parametrize(
-    ("first", "head", "r", "expected", "past_end"),
+    ("first", "head", "r", "expected", "at_end"),
     [
         (READ, 0, 4, (2, 7, 5), False), (READ, 0, 9, (3, 7, 1), True),
         (READ, 1, 4, (2, 7, 5), False), (READ, 1, 9, (3, 7, 1), True),
@@ -248,11 +248,12 @@ def test_a_drive_is_selected_by_its_number_and_its_motor(dor: int, drive: int | 
     ],
 )  # fmt: skip
 def test_the_id_of_a_result_is_as_in_table_5_6(
-    first: int, head: int, r: int, expected: tuple[int, int, int], past_end: bool
+    first: int, head: int, r: int, expected: tuple[int, int, int], at_end: bool
 ) -> None:
     transfer = parse(bytes((first, head << 2, 2, 7, r, 2, 9, 0x1B, 0xFF)))
+    assert transfer.at_end == at_end
     transfer.advance()
-    assert (transfer.c, transfer.h, transfer.r, transfer.past_end) == (*expected, past_end)
+    assert (transfer.c, transfer.h, transfer.r) == expected
     assert transfer.head == (1 if first == READ_MT and r == 9 else head)
 
 
@@ -260,8 +261,9 @@ def test_read_track_ends_after_as_many_sectors_as_the_end_of_the_track_says() ->
     transfer = parse(bytes((READ_TRACK, 0, 0, 0, 7, 2, 3, 0x1B, 0xFF)))
     ends = []
     for _ in range(3):
+        transfer.finish_sector()
+        ends.append(transfer.at_end)
         transfer.advance()
-        ends.append(transfer.past_end)
     assert ends == [False, False, True]
 
 
