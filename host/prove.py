@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import struct
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ import trio
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from hotswap.bus import HotswapError
+from hotswap.bus import SECTOR, HotswapError
 from hotswap.switchover.memory import MIB
 
 from .backends import SerialBackEnd
@@ -25,16 +26,20 @@ from .exits import Exit
 from .images import refkernel, shipped
 from .loader_image import read_image, recognise
 from .loader_linux import LinuxImage, load_linux
+from .media import open_medium
 from .network_peer import ECHO, Ping
 from .prove_snapshots import Moment, Proof, Workload, prove
 from .rerun_peer import CARD, Role
 
 MS = 1_000_000
+DISK_SECTORS = 16 * 63 * 4
 PROGRAMS = ("pipes:10", "sorter:4")
 LINUX = "linux-486"
-LINUX_LINE = f"console=ttyS0 noapic nolapic acpi=off nokaslr panic=-1 tcp={ECHO}"
+LINUX_LINE = "console=ttyS0 noapic nolapic acpi=off nokaslr panic=-1"
 LINUX_DONE = "@@DONE"
-LINUX_INITRD = "initrd-busybox-i486.gz"
+NETWORK_INITRD = "initrd-busybox-i486.gz"
+NETWORK_LINE = f"{LINUX_LINE} tcp={ECHO}"
+"""With `NETWORK_INITRD`: it pings the station and talks to its echo port."""
 GUEST, STATION = "10.0.2.15", "10.0.2.2"
 PINGS = [Ping(at * MS, GUEST, bytes(range(256))) for at in range(16, 1000, 16)]
 """Each is tried every second until it is answered: so whenever the guest comes up, there is one
@@ -53,7 +58,7 @@ def prove_command() -> None:
 @prove_command.command("snapshots")
 @click.argument("image", type=click.Path(path_type=Path), required=False)
 @click.option("--initrd", type=click.Path(path_type=Path), help="File system for the kernel.")
-@click.option("--append", default=LINUX_LINE, metavar="TEXT", help="Kernel command line.")
+@click.option("--append", default=NETWORK_LINE, metavar="TEXT", help="Kernel command line.")
 @click.option("--memory", default=32, type=click.IntRange(1, 3072), metavar="MIB",
               show_default=True, help="RAM.")  # fmt: skip
 @click.option("--until", default=LINUX_DONE, metavar="TEXT", show_default=True,
@@ -85,12 +90,8 @@ def snapshots(
     Every run must end with the same memory, processor, cards, output and bus trace. IMAGE is a
     Linux kernel; without it, the 486 Linux that `examples/workloads.py` brings is used.
     """
-    if reference_kernel:
-        workload = refkernel_programs(*PROGRAMS)
-    else:
-        if image is None:
-            image, initrd = find_linux()
-        workload = linux(image, initrd, append, memory, until.encode())
+    if image is None and not reference_kernel:
+        image, initrd = find_linux(NETWORK_INITRD)
     if seed is None:
         seed = random.SystemRandom().randrange(1 << 32)
     with tempfile.TemporaryDirectory() as scratch:
@@ -98,6 +99,11 @@ def snapshots(
         if keep is not None:
             keep.mkdir(parents=True, exist_ok=True)
             folder = keep
+        if image is None:
+            workload = refkernel_programs(*PROGRAMS)
+        else:
+            disk = folder / "disk"
+            workload = linux(image, initrd, append, memory, until.encode(), disk)
         proof = _with_progress(workload, count, seed, folder, jobs)
     if in_json:
         click.echo(msgspec.json.format(msgspec.json.encode(_facts(proof)), indent=2).decode())
@@ -166,10 +172,13 @@ def _print(proof: Proof, keep: Path | None) -> None:
 # -- workloads ----------------------------------------------------------------------------------
 
 
-def linux(image: Path, initrd: Path | None, append: str, memory: int, marker: bytes) -> Workload:
+def linux(
+    image: Path, initrd: Path | None, append: str, memory: int, marker: bytes, disk: Path
+) -> Workload:
     """A Linux kernel, deterministic, with `memory` MiB and an NE2000 that leads to a station.
 
-    Raises `ProveError`, `LoadError`.
+    `disk` is an image for its drive, which is only read; it is made when it is not there. Raises
+    `ProveError`, `LoadError`.
     """
     kernel = recognise(image, ram=memory * MIB)
     if not isinstance(kernel, LinuxImage):
@@ -177,26 +186,38 @@ def linux(image: Path, initrd: Path | None, append: str, memory: int, marker: by
     files = read_image(initrd, "initrd") if initrd else b""
     loaded = load_linux(kernel, files, append, memory * MIB)
     config = BoardConfig(memory=memory, deterministic=True, switchover=False)
+    if not disk.exists():
+        disk.write_bytes(partitioned(DISK_SECTORS))
 
     @asynccontextmanager
     async def opened(serial: SerialBackEnd) -> AsyncIterator[Board]:
-        async with open_board(config, serial) as board:
-            await board.plug_in(CARD)
-            board.start(loaded)
-            yield board
+        with open_medium(disk, read_only=True) as medium:
+            async with open_board(config, serial) as board:
+                await board.plug_in(CARD)
+                (await board.plug_in("ide")).disks[0].change(medium)
+                board.start(loaded)
+                yield board
 
     return Workload(image.name, opened, marker, Role(STATION, PINGS))
 
 
-def find_linux() -> tuple[Path, Path]:
-    """The 486 Linux and its busybox file system. Raises `ProveError`."""
+def partitioned(sectors: int) -> bytes:
+    """A disk image with one partition, which begins at the second track."""
+    first = 63
+    entry = struct.pack("<8B2I", 0, 1, 1, 0, 0x83, 15, 63, 0, first, sectors - first)
+    mbr = (bytes(446) + entry).ljust(SECTOR - 2, b"\0") + b"\x55\xaa"
+    return mbr + b"".join(lba.to_bytes(4) * (SECTOR // 4) for lba in range(1, sectors))
+
+
+def find_linux(files: str = "initrd-klibc.gz") -> tuple[Path, Path]:
+    """The 486 Linux and the initrd `files`. Raises `ProveError`."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folders = [
         Path(os.environ.get("HOTSWAP_HOST_WORKLOADS") or cache / "hotswap-host" / "workloads"),
         Path(__file__).resolve().parents[2] / "shared" / "workloads",
     ]
     for folder in folders:
-        kernel, initrd = folder / LINUX / "bzImage", folder / LINUX / LINUX_INITRD
+        kernel, initrd = folder / LINUX / "bzImage", folder / LINUX / files
         if kernel.exists() and initrd.exists():
             return kernel, initrd
     raise ProveError(

@@ -15,7 +15,9 @@ import pytest
 import trio
 
 from hotswap.bus import FrameInbox, FrameOutbox
+from hotswap.host import network_passt
 from hotswap.host.network import NetworkBackEnd, NetworkError, Peer, open_network
+from hotswap.host.network_passt import LAN, LOOPBACK
 from hotswap.host.network_peer import Fetch, Ping
 from hotswap.host.network_tap import DEVICE
 from hotswap.host.pytest_plugin import VirtualClock
@@ -112,6 +114,24 @@ async def test_a_guest_behind_passt_pings_the_host(virtual_clock: VirtualClock) 
     guest = Peer(GUEST, script=[Ping(0, GATEWAY, b"hello")], clock=virtual_clock.machine)
     async with joined(guest, open_network("passt")):
         assert await follow_script(guest, virtual_clock) == [b"hello"]
+
+
+@pytest.mark.parametrize(
+    ("options", "routed", "missing"),
+    [
+        ("-t 80", True, [*LAN]),
+        ("-t 80", False, [*LAN, *LOOPBACK]),
+        ("-a 192.0.2.7 -n 24 -g 192.0.2.1", True, []),
+        ("--gateway=192.0.2.1", False, [*LOOPBACK]),
+        ("-i eth0", False, []),
+        ("--outbound-if4 eth0", True, []),
+        ("-6", False, []),
+    ],
+)
+def test_what_the_users_options_leave_open_is_added(
+    options: str, routed: bool, missing: list[str]
+) -> None:
+    assert network_passt._missing(options.split(), routed=routed) == missing
 
 
 @needs_passt

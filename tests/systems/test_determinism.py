@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from hotswap.bus.trace import EdgeRecord
-from hotswap.host.prove import LINUX, LINUX_DONE, LINUX_INITRD, LINUX_LINE, linux
+from hotswap.bus import SECTOR
+from hotswap.bus.trace import CycleRecord, EdgeRecord
+from hotswap.host.prove import LINUX, LINUX_DONE, NETWORK_INITRD, NETWORK_LINE, linux
 from hotswap.host.prove_snapshots import Control, Workload, control, play, prove
 
 from .conftest import Workload as FindWorkload
@@ -21,9 +22,10 @@ MOMENTS = 10
 
 
 @pytest.fixture(scope="module")
-def linux_boot(workload: FindWorkload) -> Workload:
-    kernel, initrd = workload(LINUX, "bzImage"), workload(LINUX, LINUX_INITRD)
-    return linux(kernel, initrd, LINUX_LINE, 32, LINUX_DONE.encode())
+def linux_boot(workload: FindWorkload, tmp_path_factory: pytest.TempPathFactory) -> Workload:
+    kernel, initrd = workload(LINUX, "bzImage"), workload(LINUX, NETWORK_INITRD)
+    disk = tmp_path_factory.mktemp("disk") / "disk"
+    return linux(kernel, initrd, NETWORK_LINE, 32, LINUX_DONE.encode(), disk)
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +43,19 @@ def host_load() -> Iterator[None]:
         process.wait()
 
 
-def test_the_boot_has_a_network_in_it(quiet_run: Control) -> None:
+def interrupts(run: Control, line: int) -> int:
+    edges = (record for record in run.records if isinstance(record, EdgeRecord))
+    return sum((edge.line, edge.number, edge.level) == ("IRQ", line, True) for edge in edges)
+
+
+def test_the_boot_has_a_network_and_a_disk_in_it(quiet_run: Control) -> None:
     assert b"@@PING-OK" in quiet_run.output
     assert b"hello-from-guest\r\n@@TCP-OK" in quiet_run.output
-    frames = [record for record in quiet_run.records if isinstance(record, EdgeRecord)
-              and record.number == 9 and record.level]  # fmt: skip
-    assert len(frames) > 100
+    assert b" sda: sda1" in quiet_run.output
+    assert interrupts(quiet_run, 9) > 100
+    assert interrupts(quiet_run, 14) > 0
+    words = (record for record in quiet_run.records if isinstance(record, CycleRecord))
+    assert sum((word.address, word.width) == (0x1F0, 2) for word in words) > 2 * SECTOR
 
 
 @pytest.mark.usefixtures("host_load")
