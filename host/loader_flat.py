@@ -12,7 +12,7 @@ from typing import Literal
 from .loader import BOOT_STACK, PAGE, Loaded, LoadError
 from .rom import PoweredOn
 
-HOLE_PA, REAL_END = 0xA0000, 0x10FFEF
+HOLE_PA, HOLE_END = 0xA0000, 0x100000
 RESET_OFFSET = PAGE - 16
 _JMP_FAR = 0xEA
 
@@ -28,7 +28,12 @@ def load_flat(content: bytes, name: str, address: int, mode: Mode, ram: int) -> 
     """Place a flat binary. Raises `LoadError` when it does not fit."""
     end = address + len(content)
     limit = HOLE_PA if address < HOLE_PA else ram
-    if not content or end > limit or HOLE_PA <= address < 0x100000:
+    if HOLE_PA <= address < HOLE_END:
+        raise LoadError(
+            f"{name}: at {address:#x} is no RAM, but video memory and the BIOS; choose an address "
+            f"below {HOLE_PA:#x} or from {HOLE_END:#x} on"
+        )
+    if not content or end > limit:
         raise LoadError(
             f"{name}: {len(content)} bytes at {address:#x} do not fit into RAM below {limit:#x}; "
             "choose another address, or give the machine more --memory"

@@ -45,10 +45,10 @@ class MachineError(HotswapError):
         self.source = source
         self.faults = tuple(faults)
         lines = [str(fault) for fault in faults]
-        if source and len(lines) > 1:
-            lines = [f"{source}: {len(lines)} faults", *(f"  {line}" for line in lines)]
-        elif source:
-            lines = [f"{source}: {lines[0]}"]
+        if len(lines) > 1:
+            lines = [f"{len(lines)} faults", *(f"  {line}" for line in lines)]
+        if source:
+            lines[0] = f"{source}: {lines[0]}"
         super().__init__("\n".join(lines))
 
 

@@ -94,10 +94,14 @@ def apply(options: RunOptions, document: Mapping[str, Any], here: Path) -> dict[
 
 def as_options(fault: Fault) -> Fault:
     """The fault with its place named as on the command line."""
+    what = fault.what
+    for path, option in OPTIONS.items():
+        if "." in path:
+            what = re.sub(rf"\b{re.escape(path)}\b", option, what)
     for path, option in OPTIONS.items():
         if fault.path == path or re.match(re.escape(path) + r"[.\[]", fault.path):
-            return msgspec.structs.replace(fault, path=option)
-    return fault
+            return msgspec.structs.replace(fault, path=option, what=what)
+    return msgspec.structs.replace(fault, what=what)
 
 
 def _given(options: RunOptions, names: Sequence[str], key: str = "") -> dict[str, Any]:

@@ -120,7 +120,7 @@ def test_the_clock_starts_at_the_time_given_in_utc_unless_it_says_otherwise(fold
         ),
         ('bios = "flat"\nroms = []', "boot.bios: BIOS flat: 16 bytes are no whole pages"),
         ('bios = "bios"\nroms = ["option"]', "boot.roms: option ROM option: its bytes do not add"),
-        ('flat = "flat"\naddress = 0xA0000', "boot.flat: flat: 16 bytes at 0xa0000 do not fit"),
+        ('flat = "flat"\naddress = 0xA0000', "boot.flat: flat: at 0xa0000 is no RAM"),
         ('kernel = "gone"\nappend = "x"', "boot.kernel: gone: No such file or directory"),
     ],
 )

@@ -46,7 +46,7 @@ def test_several_faults_are_counted_and_listed() -> None:
     assert (
         str(MachineError("m.toml", faults)) == "m.toml: 2 faults\n  boot: is wrong\n  disk[0]: too"
     )
-    assert str(MachineError("", faults)) == "boot: is wrong\ndisk[0]: too"
+    assert str(MachineError("", faults)) == "2 faults\n  boot: is wrong\n  disk[0]: too"
 
 
 def test_a_place_is_written_as_in_toml() -> None:

@@ -123,6 +123,11 @@ def test_a_fault_is_named_as_on_the_command_line(path: str, option: str) -> None
     assert as_options(Fault(path, "is wrong")) == Fault(option, "is wrong")
 
 
+def test_so_is_what_it_says_of_others() -> None:
+    found = as_options(Fault("boot.append", "belongs to boot.kernel, which is not there"))
+    assert found == Fault("--append", "belongs to IMAGE, which is not there")
+
+
 @pytest.mark.parametrize(
     ("options", "starts"),
     [
