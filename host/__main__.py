@@ -13,7 +13,7 @@ from .exits import Exit
 
 # command: (module, attribute, one line of help); help is here so that --help imports nothing
 COMMANDS = {
-    "run": ("run", "Boot a kernel in the foreground."),
+    "run": ("run", "Boot a machine in the foreground."),
     "switchover": ("remote", "Replace the kernel of a running machine."),
     "pause": ("remote", "Stop a running machine between two instructions."),
     "continue": ("remote", "Let a paused machine go on."),

@@ -6,32 +6,38 @@ Everything that can be wrong is found here, before anything is opened for writin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from hotswap.bus import SECTOR, HotswapError
 from hotswap.switchover.image import KernelImage
 from hotswap.switchover.memory import MIB, RAM_MIN, plan_memory
 
 from .board import BoardConfig, PlugIn
 from .cables import Cable
-from .loader import Loaded, Module, load_multiboot
+from .drives import drives
+from .loader import Loaded, Module, load_kernel, load_multiboot
 from .loader_flat import flat_mode, jump_rom, load_flat
 from .loader_image import read_image, recognise
 from .loader_linux import LinuxImage, load_linux
-from .machine_fault import Fault, MachineError, fault
-from .machine_file import Checked, DiskTable, FloppyTable, MachineFile
-from .media import DISKETTES, guess_geometry, open_medium
-from .pc import Found, Geometry, plug_ins, wanted_cards
-from .rom import BIOS, VGA_BIOS, PoweredOn, find_rom, read_bios, read_option_rom, shadow
+from .machine_fault import Fault, MachineError, blamed, fault
+from .machine_file import Checked, MachineFile
+from .pc import Found, plug_ins, wanted_cards
+from .rom import (
+    BIOS,
+    VGA_BIOS,
+    PoweredOn,
+    find_rom,
+    is_video_rom,
+    read_bios,
+    read_option_rom,
+    shadow,
+)
 
 INITRD_MAX = 1 << 30
-HEADS_MAX, TRACK_MAX = 16, 63
 SHARED = frozenset({"none", "memory", "pty"})
 """Several connectors may lead there."""
 STARTS = ("kernel", "flat", "bios")
@@ -39,8 +45,6 @@ STARTS = ("kernel", "flat", "bios")
 BELONGS = {"kernel": ("initrd", "append", "modules"), "flat": ("address", "mode"),
            "bios": ("roms",)}  # fmt: skip
 """Keys of `[boot]` that need another."""
-DISK_MAX = 1 << 28
-"""Sectors: as many as LBA has numbers for."""
 
 
 class Cold(msgspec.Struct, frozen=True):
@@ -81,16 +85,9 @@ class _Assembler:
         self.broken = broken
         self.faults: list[Fault] = []
         self.ram = file.machine.memory * MIB
+        self.plan = plan_memory(self.ram) if self.ram >= RAM_MIN else None
         self.bios = b""
         self.options: dict[str, bytes] = {}
-
-    @contextmanager
-    def _at(self, path: str) -> Iterator[None]:
-        """What is raised in here is a fault of the item at `path`."""
-        try:
-            yield
-        except HotswapError as error:
-            self.faults.append(Fault(path, str(error)))
 
     def assembly(self) -> Assembly | None:
         machine = self.file.machine
@@ -109,10 +106,9 @@ class _Assembler:
             reboot=machine.reboot,
             switchover=cold,
         )
-        geometries = [self._geometry(n, table) for n, table in enumerate(self.file.disk)]
-        diskettes = [self._diskette(n, table) for n, table in enumerate(self.file.floppy)]
+        geometries, diskettes = drives(self.file, self.faults)
         found = Found(self.bios, self.options, geometries, diskettes)
-        plan = plan_memory(self.ram) if cold and self.ram >= RAM_MIN else None
+        plan = self.plan if cold else None
         pc = machine.cards == "pc" or (machine.cards is None and not cold)
         if not pc and (geometries or diskettes):
             self.faults.append(fault("machine.cards", "has no drives; choose pc", "plain"))
@@ -120,7 +116,6 @@ class _Assembler:
             what = "is not there yet; choose none"
             self.faults.append(fault("display.to", what, self.file.display.to))
         self._check_cables()
-        self._check_sharing()
         cards = plug_ins(wanted_cards(self.file, config, plan, pc, found), self.faults)
         return None if start is None else Assembly(self.file, config, cards, start)
 
@@ -162,19 +157,20 @@ class _Assembler:
         initrd = b""
         modules: list[Module] = []
         if boot.initrd is not None:
-            with self._at("boot.initrd"):
+            with blamed(self.faults, "boot.initrd"):
                 initrd = read_image(boot.initrd, "initrd", INITRD_MAX)
         for number, table in enumerate(boot.modules):
-            with self._at(f"boot.modules[{number}]"):
+            with blamed(self.faults, f"boot.modules[{number}]"):
                 content = read_image(table.path, "module", INITRD_MAX)
                 modules.append(Module(content, f"{table.path.name} {table.text}".strip()))
-        with self._at("boot.kernel"):
+        with blamed(self.faults, "boot.kernel"):
             image = recognise(path, ram=self.ram)
             if isinstance(image, LinuxImage):
                 if modules:
                     self.faults.append(Fault("boot.modules", "Linux takes none; use initrd"))
                 return load_linux(image, initrd, boot.append, self.ram)
             if image.note is not None and not modules:
+                load_kernel(image, initrd, boot.append, self.plan, self.ram, lambda *_: None)
                 return Cold(image, initrd, boot.append)
             return load_multiboot(image, initrd, boot.append, self.ram, modules)
         return None
@@ -182,7 +178,7 @@ class _Assembler:
     def _flat(self, path: Path) -> Loaded | PoweredOn | None:
         boot = self.file.boot
         mode = flat_mode(boot.address, boot.mode)
-        with self._at("boot.flat"):
+        with blamed(self.faults, "boot.flat"):
             content = read_image(path, "flat binary")
             start = load_flat(content, path.name, boot.address, mode, self.ram)
             if isinstance(start, PoweredOn):
@@ -193,57 +189,17 @@ class _Assembler:
     def _bios(self) -> PoweredOn | None:
         boot = self.file.boot
         options: list[bytes] = []
-        with self._at("boot.roms"):
+        with blamed(self.faults, "boot.roms"):
             paths = [find_rom(VGA_BIOS, "boot.roms")] if boot.roms is None else boot.roms
-            for path in paths:
+            for number, path in enumerate(paths):
                 option = read_option_rom(path)
                 options.append(option)
-                folder = "vgaroms" if not self.options else "genroms"
-                self.options[f"{folder}/{path.name}"] = option
-        with self._at("boot.bios"):
+                folder = "vgaroms" if is_video_rom(option) else "genroms"
+                self.options[f"{folder}/{number}.rom"] = option
+        with blamed(self.faults, "boot.bios"):
             self.bios = read_bios(boot.bios or find_rom(BIOS, "boot.bios"))
             return shadow(self.bios, options)
         return None
-
-    # -- drives ---------------------------------------------------------------------------------
-
-    def _geometry(self, number: int, table: DiskTable) -> Geometry:
-        path, overlay = f"disk[{number}]", table.overlay
-        if overlay is not None and not overlay.exists() and not table.read_only:
-            overlay = None  # it will be made
-        with self._at(path), open_medium(table.image, overlay=overlay, read_only=True) as medium:
-            if medium.sectors > DISK_MAX:
-                what = f"{table.image}: is larger than 128 GiB, the most an ATA drive can have"
-                self.faults.append(Fault(f"{path}.image", what))
-            if table.geometry is None:
-                return guess_geometry(medium)
-            cylinders, heads, track = table.geometry
-            size = cylinders * heads * track
-            if heads > HEADS_MAX or track > TRACK_MAX:
-                what = f"at most {HEADS_MAX} heads and {TRACK_MAX} sectors are possible"
-                self.faults.append(fault(f"{path}.geometry", what, table.geometry))
-            elif size > medium.sectors:
-                what = f"are {size} sectors, and {table.image} has {medium.sectors}"
-                self.faults.append(fault(f"{path}.geometry", what, table.geometry))
-            else:
-                return cylinders, heads, track
-        return 1, HEADS_MAX, TRACK_MAX
-
-    def _diskette(self, number: int, table: FloppyTable) -> str:
-        usual = table.kind or "1.44M"
-        if table.image is None:
-            return usual
-        path = f"floppy[{number}]"
-        with self._at(path), open_medium(table.image, read_only=True) as medium:
-            kind = DISKETTES.get(medium.sectors)
-            if kind is None:
-                sizes = ", ".join(f"{sectors // 2}K" for sectors in sorted(DISKETTES))
-                what = f"{table.image}: {medium.sectors * SECTOR:,} bytes are the size of no "
-                self.faults.append(Fault(f"{path}.image", what + f"diskette; there are {sizes}"))
-            return table.kind or kind or usual
-        return usual
-
-    # -- what can be there only once ------------------------------------------------------------
 
     def _check_cables(self) -> None:
         """Two connectors that lead to the same file or terminal."""
@@ -260,20 +216,3 @@ class _Assembler:
             if to in taken and to not in SHARED:
                 self.faults.append(fault(path, f"{taken[to]} leads there, too", to))
             taken.setdefault(to, path)
-
-    def _check_sharing(self) -> None:
-        """Two drives with the same file, of which one wants to write."""
-        files: list[tuple[str, Path, bool]] = []
-        for n, disk in enumerate(self.file.disk):
-            files.append((f"disk[{n}].image", disk.image, not disk.read_only and not disk.overlay))
-            if disk.overlay is not None:
-                files.append((f"disk[{n}].overlay", disk.overlay, not disk.read_only))
-        for n, floppy in enumerate(self.file.floppy):
-            if floppy.image is not None:
-                files.append((f"floppy[{n}].image", floppy.image, not floppy.read_only))
-        seen: dict[Path, tuple[str, bool]] = {}
-        for path, file, writes in files:
-            other, written = seen.setdefault(file.resolve(), (path, writes))
-            if other != path and (writes or written):
-                what = f"{file}: is {other}, too; give each an overlay, or set read_only for both"
-                self.faults.append(Fault(path, what))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, get_args
 
 import msgspec
@@ -58,6 +59,15 @@ def fault(path: str, what: str, value: object = None, allowed: Iterable[object] 
     near = difflib.get_close_matches(str(value), names, 1) if value is not None else []
     shown = "" if value is None else _as_toml(value)
     return Fault(path, what, shown, tuple(names), near[0] if near else "")
+
+
+@contextmanager
+def blamed(faults: list[Fault], path: str) -> Iterator[None]:
+    """A `HotswapError` that is raised in here is a fault of the item at `path`."""
+    try:
+        yield
+    except HotswapError as error:
+        faults.append(Fault(path, str(error)))
 
 
 def from_pydantic(root: type[BaseModel], error: Mapping[str, Any]) -> Fault:

@@ -21,6 +21,8 @@ BIOS, VGA_BIOS = "bios.bin", "vgabios-isavga.bin"
 BIOS_MAX = 1 << 20
 OPTIONS_PA, OPTIONS_END = 0xC0000, 0xE0000
 OPTION_STEP = 2048
+VIDEO_AT = 0x1E
+"""Where programs look for "IBM" to know a VGA by its ROM."""
 SHADOW_END, SHADOW_MAX = 0x100000, 0x20000
 RESET_VECTOR = 16
 """Bytes from the first instruction to the end of the ROM."""
@@ -83,6 +85,11 @@ def read_option_rom(path: Path) -> bytes:
     if sum(content[:size]) & 0xFF:
         raise LoadError(f"option ROM {path}: its bytes do not add up to 0; copy it again")
     return content
+
+
+def is_video_rom(content: bytes) -> bool:
+    """Whether an option ROM is a VGA's: it has to be started before there is a screen."""
+    return content[VIDEO_AT : VIDEO_AT + 3] == b"IBM"
 
 
 def shadow(bios: bytes, options: list[bytes]) -> PoweredOn:

@@ -88,7 +88,7 @@ def test_a_bios_is_a_rom_and_in_the_firmware_configuration_are_the_option_roms(
     settings = {plug.card: plug.settings for plug in machine.cards}
     assert settings["rom"]["content"] == (folder / "bios").read_bytes()
     files = settings["fwcfg"]["files"]
-    assert files["vgaroms/option"] == option
+    assert files["genroms/0.rom"] == option
     assert files["etc/e820"] == struct.pack("<QQI", 0, 64 << 20, 1)
     assert settings["fwcfg"]["memory_kib"] == settings["cmos"]["memory_kib"] == 64 * KIB
 
@@ -121,6 +121,7 @@ def test_the_clock_starts_at_the_time_given_in_utc_unless_it_says_otherwise(fold
         ('bios = "flat"\nroms = []', "boot.bios: BIOS flat: 16 bytes are no whole pages"),
         ('bios = "bios"\nroms = ["option"]', "boot.roms: option ROM option: its bytes do not add"),
         ('flat = "flat"\naddress = 0xA0000', "boot.flat: flat: at 0xa0000 is no RAM"),
+        (f'kernel = "v1.elf"\nappend = "{"x" * 4096}"', "boot.kernel: the command line has"),
         ('kernel = "gone"\nappend = "x"', "boot.kernel: gone: No such file or directory"),
     ],
 )

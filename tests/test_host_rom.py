@@ -8,7 +8,7 @@ import pytest
 
 from hotswap.host import rom
 from hotswap.host.loader import LoadError
-from hotswap.host.rom import find_rom, read_bios, read_option_rom, shadow, workloads
+from hotswap.host.rom import find_rom, is_video_rom, read_bios, read_option_rom, shadow, workloads
 
 BIOS = (b"\x90" * (8192 - 16) + b"\xea").ljust(8192, b"\0")
 
@@ -109,3 +109,13 @@ def test_option_roms_that_do_not_fit_below_the_bios_are_refused() -> None:
     with pytest.raises(LoadError, match="do not fit below 0xe0000"):
         shadow(BIOS, [option_rom(128), option_rom(128), option_rom(1)])
     shadow(BIOS, [option_rom(128), option_rom(128)])
+
+
+def test_a_vga_s_rom_is_known_by_what_programs_look_for() -> None:
+    content = option_rom()
+    assert not is_video_rom(content)
+    assert is_video_rom(content[:0x1E] + b"IBM" + content[0x21:])
+
+
+def test_the_vga_s_rom_that_comes_with_seabios_is_known(seabios: Path) -> None:
+    assert is_video_rom(read_option_rom(seabios.with_name(rom.VGA_BIOS)))

@@ -47,6 +47,7 @@ disk:   movb    $8, %ah
         call    newline
         xorb    %al, %al
         outb    %al, $0xf4
+        cli                             /* or the next tick would go on from here */
         hlt
 
 hex:    pushw   %ax
