@@ -6,6 +6,9 @@ cable a drive is there for the chip while the DOR selects it and its motor is on
 their speed at once. What was written survives a power failure of the host after the motor is
 switched off.
 
+Without DMA there is one interrupt for a sector, whatever CONFIGURE says of the FIFO: the host moves
+bytes while RQM is set.
+
 A new kernel never sees what the old one has begun (COLD_RESET): the DMA controller, which is reset
 as well, could not finish it.
 """
@@ -22,13 +25,12 @@ from hotswap.bus import FLOATING, Card, Policy, PortRange, Resources, Settings, 
 from .diskette import Drive, Kind, Mechanism
 from .fdc_drives import SETTLE_NS, Drives, FdcState
 from .i82077 import UNREADABLE, Phase
-from .i82077_registers import DOR, DSR, Config, Reg
+from .i82077_registers import DOR, DSR, Reg
 from .i82077_transfer import Transfer
 
 BASE = 0x3F0
 CHANGED = 0x80
 """DSKCHG in the DIR; the other bits are the fixed disk's."""
-FIFO_SIZE = 16
 
 
 class FdcSettings(Settings, frozen=True):
@@ -161,16 +163,10 @@ class Fdc(Card[FdcState]):
         return transfer if ready else None
 
     def _moved(self, transfer: Transfer) -> None:
-        """Without DMA there is an interrupt for every load of the FIFO."""
-        chip = self.state.chip
+        """The host has moved something; without DMA, INT stays up until there is no more."""
         if transfer.complete:
-            chip.int_ = False
+            self.state.chip.int_ = False
             self._drives.execution(self.state, transfer).host_done(self._now())
-        elif chip.non_dma:
-            disabled = chip.config & Config.EFIFO
-            load = 1 if disabled else FIFO_SIZE - (chip.config & Config.FIFOTHR)
-            if transfer.moved % load == 0:
-                self.slot.irq.set(False)
 
     # -- DMA ----------------------------------------------------------------------------------
 
