@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from trio.testing import wait_all_tasks_blocked as settle
+
 from hotswap.bus import SECTOR, Backplane, BusError, MediaError, Policy, PortRange, Slot
 from hotswap.cards.fdc import Fdc, FdcSettings
 from hotswap.cards.ide import Ide
@@ -322,6 +324,15 @@ async def test_recalibrate_finds_track_0(fdc: Controller) -> None:
     await fdc.seek(79)
     assert await fdc.recalibrate() == [0x20, 0]
     assert fdc.ask(SENSE_DRIVE, 0) == [0x38]
+
+
+async def test_recalibrate_takes_as_long_as_the_steps_to_track_0(fdc: Controller) -> None:
+    await fdc.seek(8)
+    fdc.out(RECALIBRATE, 0)
+    await fdc.clock.advance(MS)
+    assert not fdc.irq
+    await fdc.clock.advance(MS)
+    assert fdc.irq
 
 
 async def test_recalibrate_gives_up_after_79_steps(fdc: Controller) -> None:
@@ -739,6 +750,16 @@ async def test_a_track_is_formatted_in_the_diskettes_own_format(
     assert (await fdc.read(4, 1, 3, 3))[1][2] == 0
 
 
+async def test_to_format_a_track_takes_a_turn(fdc: Controller) -> None:
+    fdc.out(FORMAT, 0, 2, 18, 0x54, 0xF6)
+    await fdc.clock.advance(2 * MS)
+    assert fdc.move(ids(0, 0)) == b""
+    await fdc.clock.advance(12 * MS)
+    assert not fdc.irq
+    await fdc.clock.advance(MS)
+    assert fdc.irq
+
+
 @pytest.mark.parametrize(
     ("sectors", "content", "n"),
     [
@@ -805,14 +826,12 @@ async def test_a_cold_reset_turns_everything_off(fdc: Controller, backplane: Bac
     assert (fdc.irq, fdc.msr, fdc.ports.read(DOR)) == (False, 0, 0)
 
 
-async def test_a_guest_that_never_stops_polling_keeps_nothing_from_happening(
+async def test_a_cycle_between_an_alarm_and_the_cards_turn_takes_nothing_back(
     fdc: Controller,
 ) -> None:
-    fdc.out(READ, 0, 0, 0, 1, 2, 18, 0x1B, 0xFF)
-    for _ in range(1000):
-        fdc.clock.now += 10_000
-        fdc.clock.machine.fire()
-        fdc.ports.read(FIFO)
-        fdc.ports.write(TDR, 0)
-    await fdc.clock.advance(0)
+    fdc.out(SEEK, 0, 40)
+    fdc.clock.now += SECOND
+    fdc.clock.machine.fire()
+    fdc.ports.write(TDR, 0)
+    await settle()
     assert fdc.irq
