@@ -254,14 +254,15 @@ class Uart(Card[UartState]):
         state.fifo = state.fifo[1:]
         self._touched()
         self._interrupt()
-        if self.slot.input and len(state.fifo) < self._trigger:
+        if len(state.fifo) < self._trigger:
             self._make_room()
         return value
 
     def _make_room(self) -> None:
-        """There is room for what waits outside: give `run` its turn."""
+        """There is room; give `run` its turn when something waits outside for it."""
         self._room.set()
-        self.slot.backplane.kick()
+        if self.slot.input:
+            self.slot.backplane.kick()
 
     def _touched(self) -> None:
         """The FIFO was read or written: the time-out starts anew."""

@@ -194,6 +194,14 @@ async def test_what_does_not_fit_the_fifo_waits_outside_and_nothing_is_overrun(
     assert received == data
 
 
+async def test_bytes_that_come_when_a_full_fifo_was_read_are_received(board: Board) -> None:
+    board.setup()
+    for data in (bytes(range(16)), b"more"):
+        board.slot.input.feed(data)
+        await settle()
+        assert board.drain() == data
+
+
 @pytest.mark.parametrize(("fcr", "level"), [(0x01, 1), (0x41, 4), (0x81, 8), (0xC1, 14)])
 async def test_received_data_interrupts_at_the_trigger_level(
     board: Board, fcr: int, level: int

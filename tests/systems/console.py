@@ -24,6 +24,8 @@ from hotswap.host.machine_file import check
 
 LOOK_NS = 100_000_000
 """Machine time between two looks at the screen."""
+LONGEST = 4096
+"""Characters that a match on the serial line may have."""
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
 T = TypeVar("T")
@@ -57,13 +59,14 @@ class Console:
     async def expect(self, pattern: str, seconds: float) -> re.Match[str]:
         """What comes over the line next that matches; the reading goes on behind it."""
 
+        compiled = re.compile(pattern, re.MULTILINE)
+
         async def read() -> re.Match[str]:
-            while True:
-                more = self._more
-                if found := re.compile(pattern, re.MULTILINE).search(self.text, self._read):
-                    self._read = found.end()
-                    return found
-                await more.wait()
+            while (found := compiled.search(self.text, self._read)) is None:
+                self._read = max(self._read, len(self.text) - LONGEST)
+                await self._more.wait()
+            self._read = found.end()
+            return found
 
         return await self._within(seconds, read, f"no {pattern!r}")
 
@@ -119,7 +122,8 @@ class Console:
         if results:
             return results[0]
         said = ESCAPES.sub("", self.text)[-2000:]
-        raise AssertionError(f"{what} {why}; on the line:\n{said}\non the screen:\n{self.screen}")
+        shown = self.screen.strip("\n")
+        raise AssertionError(f"{what} {why}; on the line:\n{said}\non the screen:\n{shown}")
 
 
 @asynccontextmanager
