@@ -39,6 +39,10 @@ from .loader import BOOT_STACK, BOOTLOADER_MAGIC, Loaded, load_kernel
 from .network import NetworkBackEnd, capture
 from .rom import PoweredOn
 
+SHUTDOWN = 0x0F
+"""The cell of the CMOS that says what a RESET is for: 0 a power-on self test (IBM PC/AT Technical
+Reference, "Real-Time Clock and CMOS RAM", Shutdown Status Byte)."""
+
 T = TypeVar("T")
 
 
@@ -230,12 +234,18 @@ class Board:
                 self._log.error("board", happened=str(event))
 
     def _start_again(self) -> None:
-        """After RESET: the BIOS's work, or without one the loader's, which stands in for it."""
-        has_bios = any(slot.title == "rom" for slot in self.backplane.slots.values())
+        """After RESET: the loader's work, from its beginning.
+
+        Without a BIOS that is the kernel; with one its shadow, which has variables in it, unless a
+        cell of the CMOS tells the BIOS to go on with what is in memory.
+        """
+        titles = {slot.title for slot in self.backplane.slots.values()}
         if not self.config.reboot:
             self.end(Ended(Exit.OK, "the guest reset the machine"))
-        elif self._load is not None and not has_bios:
+        elif self._load is not None and "rom" not in titles:
             self.processor.set_a20(True)
+            self._load()
+        elif self._load is not None and not self.backplane.card("cmos").state.chip.cells[SHUTDOWN]:
             self._load()
 
     async def obey_debug_exit(self) -> None:

@@ -14,6 +14,7 @@ from hotswap.host.images import refkernel
 from hotswap.host.loader import Loaded
 from hotswap.host.operator import answer_for
 from hotswap.host.pytest_plugin import SwitchKernel
+from hotswap.host.rom import PoweredOn
 from hotswap.switchover.errors import Refused
 
 MS = 1_000_000
@@ -84,6 +85,34 @@ async def test_a_machine_that_is_not_to_reboot_ends_with_its_reset() -> None:
         with trio.fail_after(10):
             assert await board.ended() == Ended(Exit.OK, "the guest reset the machine")
         assert board.processor.read_memory(0x200000, 1) == b"\1"
+
+
+def resetting_bios(shutdown: int) -> bytes:
+    """A BIOS that changes its shadow and resets once, then exits with what the shadow has."""
+    code = (
+        "31c08ed8"  # ds = 0
+        "fe060005 803e000502 7413"  # the second time, on to the end
+        f"2efe0600e1 b00fe670 b0{shutdown:02x}e671 b003e692 ebfe"  # inc cs:[E100h]; cell 0Fh; RESET
+        "2ea000e1 e6f4 f4"
+    )
+    bios = bytearray(1 << 16)
+    bios[0xE000 : 0xE000 + len(bytes.fromhex(code))] = bytes.fromhex(code)
+    bios[0xFFF0:0xFFF5] = bytes.fromhex("ea00e000f0")  # jmp F000:E000
+    return bytes(bios)
+
+
+@pytest.mark.parametrize(("shutdown", "left"), [(0, Exit.OK), (5, Exit.DEBUG_EXIT + 1)])
+async def test_after_a_reset_the_bios_has_its_shadow_anew_unless_it_is_to_go_on(
+    shutdown: int, left: int
+) -> None:
+    """Cell 0Fh of the CMOS decides."""
+    config = BoardConfig(deterministic=True, switchover=False)
+    async with open_board(config) as board:
+        bios = resetting_bios(shutdown)
+        await board.plug_in("rom", {"content": bios})
+        board.start(PoweredOn(((0xF0000, bios),)))
+        with trio.fail_after(10):
+            assert await board.ended() == Ended(left)
 
 
 async def test_a_second_switchover_at_once_is_refused(

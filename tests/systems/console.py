@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 import trio
 
-from hotswap.bus import Inbox, Outbox, TextScreen
+from hotswap.bus import TextScreen
 from hotswap.host.assembly import assemble
-from hotswap.host.backends import SerialBackEnd
 from hotswap.host.board import Board, Ended
+from hotswap.host.cables import open_cables
 from hotswap.host.keys import text as keystrokes
 from hotswap.host.machine import open_machine
 from hotswap.host.machine_file import check
@@ -34,14 +34,15 @@ T = TypeVar("T")
 class Console:
     """The serial line and the screen of `board`; `text` is all that came over the line."""
 
-    def __init__(self) -> None:
-        self.backend = SerialBackEnd("console", self._serve)
+    def __init__(self, board: Board) -> None:
+        self.board = board
         self.text = ""
-        self.board: Board
         self._read = 0
         self._more = trio.Event()
+        board.nursery.start_soon(self._listen)
 
-    async def _serve(self, _inbox: Inbox, output: Outbox) -> None:
+    async def _listen(self) -> None:
+        output = self.board.serial.output
         while True:
             await output.ready()
             self.text += output.take().decode("latin-1")
@@ -129,8 +130,7 @@ class Console:
 @asynccontextmanager
 async def running(machine: Mapping[str, Any]) -> AsyncIterator[Console]:
     """The machine of a machine file's tables, powered on, with somebody at its console."""
-    file, faults = check(machine, base=Path())
-    console = Console()
-    async with open_machine(assemble(file, faults), console.backend) as board:
-        console.board = board
-        yield console
+    document = {"serial": [{"to": "memory"}], **machine}
+    assembly = assemble(check(document, base=Path()))
+    async with open_machine(assembly, await open_cables(assembly.cables)) as board:
+        yield Console(board)
