@@ -28,7 +28,8 @@ class Core:
     """
 
     def __init__(self, model: Model) -> None:
-        mend_instructions()
+        self.shared = mend_instructions()
+        """Parameters of the thunks all engines of the process have in common."""
         self.model: Model = model
         self.traits = traits = TRAITS[model]
         self.symbols = Symbols()
@@ -102,6 +103,10 @@ class Core:
         p.tlb_flush = symbols.address_of("tlb_flush")
         p.stop = symbols.address_of("uc_emu_stop")
         p.raise_exception = symbols.address_of("raise_exception")
+        p.raise_exception_at = symbols.address_of("raise_exception_ra")
+        p.exit_loop = symbols.address_of("cpu_loop_exit")
+        p.restart = symbols.address_of("cpu_loop_exit_restore")
+        p.fetch = symbols.address_of("cpu_ldub_code")
         p.check_io8 = symbols.address_of("helper_check_iob")
         p.check_io16 = symbols.address_of("helper_check_iow")
         p.check_io32 = symbols.address_of("helper_check_iol")

@@ -61,6 +61,7 @@ class Delivery:
     def nmi(self) -> None:
         """Raise NMI; kept while an NMI handler runs."""
         self._common.interrupt_request |= Request.NMI
+        self._parameters.fence = 0
         self._icount_decr.high = 0xFFFF
 
 

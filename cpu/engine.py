@@ -11,7 +11,7 @@ from .block_counter import BlockCounter
 from .block_exits import install_block_exits
 from .core import Core
 from .delivery import Delivery
-from .errors import UnsupportedEngine, WildFetch
+from .errors import GaveUp, UnsupportedEngine, WildFetch
 from .fast_stores import FastStores
 from .models import Model
 from .native import NO_LIMIT
@@ -53,9 +53,18 @@ class Engine:
     def run(self) -> None:
         """Run until the counter stops it, HLT, or shutdown.
 
-        Raises `WildFetch` when the guest jumps to where nothing can be fetched from.
+        Raises `WildFetch` when the guest jumps to where nothing can be fetched from, `GaveUp`
+        when it has brought itself into a state the engine takes for impossible.
         """
-        error = self._start(self._handle, self.env.eip, _NO_UNTIL, 0, 0)
+        shared, parameters = self.core.shared, self.core.parameters
+        shared.running = self.core.thunks.parameters_address
+        try:
+            error = self._start(self._handle, self.env.eip, _NO_UNTIL, 0, 0)
+        finally:
+            shared.running = 0
+        if parameters.gave_up:
+            parameters.gave_up = 0
+            raise GaveUp("the engine cannot go on: one of its assertions failed")
         if error in _FETCH_ERRORS:
             raise WildFetch("instruction fetch outside RAM")
         if error:
@@ -121,6 +130,8 @@ class Engine:
     def drop_blocks(self, ram_address: int, size: int) -> None:
         """Forget what was translated from `size` bytes at the engine's RAM address."""
         self.core.symbols.tb_invalidate_phys_range(self._handle, ram_address, ram_address + size)
+        # Of two blocks dropped at once, the one that runs may still be chained to the other.
+        self.core.icount_decr.high = 0xFFFF
 
     def ram_address(self, physical: int) -> int:
         """The engine's RAM address of the mapping that holds `physical`, at its start."""

@@ -25,3 +25,7 @@ class WildFetch(HotswapError):
 
     A real bus would have read floating bytes there, which is a crash in the end as well.
     """
+
+
+class GaveUp(HotswapError):
+    """The guest is in a state the engine has no way out of, where a chip would shut down or hang."""

@@ -20,9 +20,10 @@ from typing import Any
 
 from elftools.elf.elffile import ELFFile
 
+from .aborts import aborts
 from .errors import UnsupportedEngine
 from .host_memory import rewrite_sealed
-from .native import Thunks
+from .native import Parameters, Thunks
 from .registers import ENV_UC, Env
 from .symbols import Symbols
 
@@ -37,6 +38,7 @@ REPLACED = (
     "read_crN",
     "write_crN",
     "ltr",
+    "get_dr",
     "set_dr",
     "invlpg",
     "rdmsr",
@@ -46,8 +48,11 @@ _TABLES = (".got", ".data.rel.ro")
 
 
 @cache
-def mend_instructions() -> None:
-    """Replace the functions. Raises `UnsupportedEngine`, then nothing was changed."""
+def mend_instructions() -> Parameters:
+    """Replace the functions; returns the parameters of what stands in for them.
+
+    Raises `UnsupportedEngine`, then nothing was changed.
+    """
     symbols, thunks = Symbols(), Thunks()
     p = thunks.parameters
     p.stop = symbols.address_of("uc_emu_stop")
@@ -55,8 +60,9 @@ def mend_instructions() -> None:
     p.at_ecx = _offset("regs") + 8
     p.at_cr0, p.at_fpus, p.at_hflags2 = _offset("cr"), _offset("fpus"), _offset("hflags2")
     p.at_version, p.at_features = _offset("cpuid_version"), _offset("features")
-    p.at_uc = ENV_UC
+    p.at_uc, p.at_dr7 = ENV_UC, _offset("dr") + 8 * 7
     tables = _tables(symbols)
+    catch = aborts(symbols, thunks)
     changes: list[tuple[int, int]] = []
     for name in REPLACED:
         original = symbols.address_of(f"helper_{name}")
@@ -71,6 +77,8 @@ def mend_instructions() -> None:
         raise UnsupportedEngine(
             f"the host does not let the engine's tables be changed ({error}); allow mprotect"
         ) from error
+    catch()
+    return p
 
 
 def _offset(name: str) -> int:

@@ -15,6 +15,10 @@ _FIELDS = [
     "tlb_flush",
     "stop",
     "raise_exception",
+    "raise_exception_at",
+    "exit_loop",
+    "restart",
+    "fetch",
     "check_io8",
     "check_io16",
     "check_io32",
@@ -50,6 +54,9 @@ _FIELDS = [
     "delivering",
     "ferr",
     "no_flags",
+    "delivered_at",
+    "watched",
+    "aligned",
     "read_port",
     "write_port",
     "latches",
@@ -63,7 +70,10 @@ _FIELDS = [
     "clock_gettime",
     "translations",
     "translation_ns",
-    "raise_exception_at",
+    "running",
+    "abort",
+    "translating",
+    "gave_up",
     "read_eflags",
     "fclex",
     "fninit",
@@ -73,6 +83,7 @@ _FIELDS = [
     "read_crn",
     "write_crn",
     "ltr",
+    "get_dr",
     "set_dr",
     "invlpg",
     "rdmsr",
@@ -84,6 +95,7 @@ _FIELDS = [
     "at_version",
     "at_features",
     "at_uc",
+    "at_dr7",
 ]
 
 _CODE_SIZE = 2 * PAGE
@@ -103,6 +115,10 @@ class Parameters(ctypes.Structure):
     tlb_flush: int
     stop: int
     raise_exception: int
+    raise_exception_at: int
+    exit_loop: int
+    restart: int
+    fetch: int
     check_io8: int
     check_io16: int
     check_io32: int
@@ -138,6 +154,9 @@ class Parameters(ctypes.Structure):
     delivering: int
     ferr: int
     no_flags: int
+    delivered_at: int
+    watched: int
+    aligned: int
     read_port: int
     write_port: int
     latches: int
@@ -151,7 +170,10 @@ class Parameters(ctypes.Structure):
     clock_gettime: int
     translations: int
     translation_ns: int
-    raise_exception_at: int
+    running: int
+    abort: int
+    translating: int
+    gave_up: int
     read_eflags: int
     fclex: int
     fninit: int
@@ -161,6 +183,7 @@ class Parameters(ctypes.Structure):
     read_crn: int
     write_crn: int
     ltr: int
+    get_dr: int
     set_dr: int
     invlpg: int
     rdmsr: int
@@ -172,6 +195,7 @@ class Parameters(ctypes.Structure):
     at_version: int
     at_features: int
     at_uc: int
+    at_dr7: int
 
 
 class Thunks:
@@ -183,8 +207,9 @@ class Thunks:
     def __init__(self, near: int | None = None) -> None:
         size = _CODE_SIZE + PAGE
         self.address = map_pages(size) if near is None else map_pages_near(near, size)
-        self.parameters = Parameters.from_address(self.address + _CODE_SIZE)
-        self.parameters.limit = self.parameters.fence = NO_LIMIT
+        self.parameters_address = self.address + _CODE_SIZE
+        self.parameters = Parameters.from_address(self.parameters_address)
+        self.parameters.limit = self.parameters.fence = self.parameters.delivered_at = NO_LIMIT
         ctypes.memmove(self.address, CODE, len(CODE))
         make_executable(self.address, _CODE_SIZE)
 

@@ -21,7 +21,7 @@ from hotswap.bus import Backplane, BudgetSpent, CpuReset, CpuShutdown
 
 from . import power_on
 from .chip import Chip
-from .errors import CpuStateError, WildFetch
+from .errors import CpuStateError, GaveUp, WildFetch
 from .models import Model
 from .native import NO_LIMIT
 from .ram import Ram
@@ -118,21 +118,21 @@ class Processor(Chip):
     def _execute(self, count: int | None = None) -> None:
         """The engine's turn: a slice, or exactly `count` instructions."""
         self._backplane.in_slice = True
-        wild: WildFetch | None = None
+        crash: WildFetch | GaveUp | None = None
         began = time.perf_counter_ns()
         try:
             if count is None:
                 self.engine.run()
             else:
                 self.engine.run_exactly(count)
-        except WildFetch as error:
-            wild = error
+        except (WildFetch, GaveUp) as error:
+            crash = error
         finally:
             self._backplane.in_slice = False
             self._bus_unit.settle()
             self.engine_ns += time.perf_counter_ns() - began
-        if wild is not None:
-            self._shut_down_with(str(wild))
+        if crash is not None:
+            self._shut_down_with(str(crash))
         elif self.engine.shut_down:
             self._shut_down_with("triple fault")
         elif self.engine.halted:

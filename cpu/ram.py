@@ -65,6 +65,7 @@ class Ram:
             self._bytes.release()
             os.close(self._pagemap)
             os.close(self._file)
+            self._pagemap = self._file = -1  # nothing is committed or dropped any more
             unmap_pages(self.address, self.size)
 
     def __del__(self) -> None:

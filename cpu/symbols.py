@@ -34,6 +34,10 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "x86_cpu_exec_interrupt_x86_64": (c_int, [c_void_p, c_int]),
     "x86_cpu_set_a20_x86_64": (None, [c_void_p, c_int]),
     "raise_exception_x86_64": (None, [c_void_p, c_int]),
+    "raise_exception_ra_x86_64": (None, []),
+    "cpu_loop_exit_x86_64": (None, []),
+    "cpu_loop_exit_restore_x86_64": (None, []),
+    "cpu_ldub_code_x86_64": (None, []),
     "helper_check_iob_x86_64": (None, [c_void_p, c_uint32]),
     "helper_check_iow_x86_64": (None, [c_void_p, c_uint32]),
     "helper_check_iol_x86_64": (None, [c_void_p, c_uint32]),
@@ -43,7 +47,6 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "cpu_x86_update_dr7_x86_64": (None, [c_void_p, c_uint32]),
     "helper_fninit_x86_64": (None, [c_void_p]),
     # QEMU: instructions that are mended, see instructions.py
-    "raise_exception_ra_x86_64": (None, []),
     "helper_read_eflags_x86_64": (None, []),
     "helper_fwait_x86_64": (None, []),
     "helper_fclex_x86_64": (None, []),
@@ -53,6 +56,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "helper_read_crN_x86_64": (None, []),
     "helper_write_crN_x86_64": (None, []),
     "helper_ltr_x86_64": (None, []),
+    "helper_get_dr_x86_64": (None, []),
     "helper_set_dr_x86_64": (None, []),
     "helper_invlpg_x86_64": (None, []),
     "helper_rdmsr_x86_64": (None, []),
@@ -67,6 +71,8 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "find_memory_mapping_x86_64": (c_void_p, [c_void_p, c_uint64]),
     "memory_region_get_ram_addr_x86_64": (c_uint64, [c_void_p]),
     "tb_gen_code_x86_64": (c_void_p, []),
+    # the C library, as the engine finds it
+    "abort": (None, []),
 }
 
 open_engine: Any = binding.Uc  # the bindings have no types

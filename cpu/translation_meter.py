@@ -1,20 +1,15 @@
 """What translating costs: blocks the engine has translated, and the host's time that took.
 
-For measurements only. The engine calls its translator through its own linkage table (the .got.plt
-of an ELF shared object, see the System V ABI); while the meter is on, a thunk stands in there.
+For measurements only: while the meter is on, a thunk stands in for the engine's translator.
 """
 
 from __future__ import annotations
 
 import ctypes
-from pathlib import Path
-from typing import Any, Self
-
-from elftools.elf.elffile import ELFFile
+from typing import Self
 
 from .core import Core
-from .errors import UnsupportedEngine
-from .symbols import Symbols
+from .linkage import linkage_slots
 
 _TRANSLATOR = "tb_gen_code_x86_64"
 
@@ -27,7 +22,7 @@ class TranslationMeter:
 
     def __init__(self, core: Core) -> None:
         self._parameters = core.parameters
-        self._slot = ctypes.c_uint64.from_address(_linkage_slot(core.symbols))
+        (self._slot,) = linkage_slots(core.symbols, _TRANSLATOR)
         self._thunk = core.thunks.entry("translate")
         self._before = 0
 
@@ -52,30 +47,3 @@ class TranslationMeter:
     def ns(self) -> int:
         """Host time spent translating them."""
         return self._parameters.translation_ns
-
-
-def _linkage_slot(symbols: Symbols) -> int:
-    """Where the address stands by which the engine calls its translator."""
-    with Path(symbols.file).open("rb") as file:
-        elf: Any = ELFFile(file)
-        names = elf.get_section_by_name(".dynsym")
-        calls = elf.get_section_by_name(".rela.plt")
-        if names is None or calls is None:
-            raise UnsupportedEngine("the engine has no linkage table to measure translations by")
-        wanted = {index: each for index, each in enumerate(names.iter_symbols()) if _is(each)}
-        slots = [
-            call["r_offset"] for call in calls.iter_relocations() if call["r_info_sym"] in wanted
-        ]
-        sealed = [
-            range(segment["p_vaddr"], segment["p_vaddr"] + segment["p_memsz"])
-            for segment in elf.iter_segments("PT_GNU_RELRO")
-        ]
-    if len(slots) != 1 or any(slots[0] in span for span in sealed):
-        raise UnsupportedEngine("the engine's calls of its translator cannot be redirected")
-    (symbol,) = wanted.values()
-    base = symbols.address_of("tb_gen_code") - symbol["st_value"]
-    return int(base + slots[0])
-
-
-def _is(symbol: Any) -> bool:
-    return bool(symbol.name == _TRANSLATOR)

@@ -32,10 +32,10 @@ static int begin(struct block *block)
         return 0;
     }
     P.fence = P.limit;
-    if (*P.interrupt_request & CPU_INTERRUPT_HARD) {
+    if (*P.interrupt_request & (CPU_INTERRUPT_HARD | CPU_INTERRUPT_NMI)) {
         P.fence = 0;              /* look at each block until it is taken */
-        if ((*P.eflags & EFLAGS_IF) && !(*P.hflags & HF_INHIBIT_IRQ)) {
-            /* `sti; ret` chains on without looking at INTR: have the engine look now. */
+        if (interrupts_now(*P.interrupt_request)) {
+            /* `sti; ret` chains on without looking: have the engine look now. */
             ((volatile u16 *)P.icount_decr)[1] = 0xffff;
             return 0;
         }
@@ -78,7 +78,7 @@ void ENTRY(slow)(void);
  */
 static void rewrite(struct block *block, u8 *after)
 {
-    enum { CALL = 5, PROLOGUE = 38 };
+    enum { CALL = 5, PROLOGUE = 38, MOST = 100, ROOM = 1 << 16 };
     u8 *code = (u8 *)block->code, *at = code, *ask = after - CALL, *test = after + 12, *body;
     s64 distance = (s64)((u64)&P - (u64)code);
     u64 target = 0;
@@ -91,10 +91,11 @@ static void rewrite(struct block *block, u8 *after)
         if (test[0] == 0xFF && test[1] == 0x15)
             target = *(u64 *)(body + *(int *)(test + 2));
     }
-    if (after - code < PROLOGUE || *ask != 0xE8 || after[0] != 0x48 || after[1] != 0xBF ||
+    if (after - code < PROLOGUE || after - code > MOST || *ask != 0xE8 || after[0] != 0x48 || after[1] != 0xBF ||
         *(u64 *)(after + 2) != (u64)P.uc || after[10] != 0x33 || after[11] != 0xF6 ||
-        target != (u64)P.check_exit || distance != (int)distance)
-        return;                   /* another prologue: it works as it is */
+        target != (u64)P.check_exit || distance - ROOM != (int)(distance - ROOM) ||
+        distance + ROOM != (int)(distance + ROOM))
+        return;                   /* another prologue, or too far away: it works as it is */
     at = put(at, 0x007D83 | (P.icount_offset & 0xFF) << 16, 4); /* cmpl $0,disp(%rbp) */
     at = put(at, 0x7C | (u64)(u8)(ask - at - 2) << 8, 2);
     at = put_relative(at, 0x3D8D48, 3, &P.count);
@@ -118,8 +119,14 @@ void ENTRY(block)(void *uc, u64 pc, u32 size, void *user)
     u8 *after = __builtin_return_address(0);
     struct block *block = block_at((u64)after);
 
-    if (begin(block))
+    if ((block->flags & EFLAGS_AC) && (block->flags & HF_CPL) == 3 && (*P.cr0 & CR0_AM)) {
+        if (!P.aligned)           /* see fast_stores.c; such blocks stay as they are */
+            P.tlb_flush(P.cs);
+        P.aligned = 1;
+        begin(block);
+    } else if (begin(block)) {
         rewrite(block, after);
+    }
 }
 
 /* Called by a block that does not begin by itself. It returns into the block, or leaves by the
@@ -180,22 +187,33 @@ u8 ENTRY(main_loop)(void *uc, int exception)
     u64 linear, i;
 
     P.int_eip = *P.eip;
+    P.translating = 0;
+    if (P.exact && exception == EXCP_INTERRUPT)
+        *P.cflags_next_tb = P.exact; /* the buffer for translations was full: try again */
     if (P.delivering == SOFTWARE) /* the delivery itself faulted: the INT has not retired */
         P.count--;
     else if (P.delivering == EXTERNAL && exception >= EXCP_TS && exception < EXCP_PF)
         *P.error_code |= 1;       /* EXT: no instruction of the program is to blame */
     P.delivering = NOTHING;
     if (exception == EXCP_DEBUG) {
-        /* An instruction breakpoint. The engine would compare DR0-3 with EIP whatever CS's base is
-         * and, finding none, spin for ever: make it the #DB it is here. */
-        if (P.last)
-            uncount();
-        P.last = 0;
-        linear = (u32)(*P.eip + *P.cs_base);
+        /* A breakpoint. The engine would compare DR0-3 with EIP whatever CS's base is and, finding
+         * none, spin for ever: make it the #DB it is here. */
         P.dr[6] &= ~0xful;
-        for (i = 0; i < 4; i++)
-            if ((P.dr[7] >> 2 * i & 3) && !(P.dr[7] >> (16 + 4 * i) & 3) && (u32)P.dr[i] == linear)
-                P.dr[6] |= 1 << i;
+        if (P.watched) {          /* of data: the instruction has retired */
+            P.dr[6] |= P.watched;
+            P.watched = 0;
+        } else {
+            if (P.last)
+                uncount();
+            linear = (u32)(*P.eip + *P.cs_base);
+            for (i = 0; i < 4; i++)
+                if ((P.dr[7] >> 2 * i & 3) && !(P.dr[7] >> (16 + 4 * i) & 3) &&
+                    (u32)P.dr[i] == linear)
+                    P.dr[6] |= 1 << i;
+            if ((P.dr[7] & DR7_GD) && !(P.dr[6] & 0xf))
+                P.dr[6] |= DR6_BD;
+        }
+        P.last = 0;
         *P.exception_index = EXCP_DB;
         *P.exception_is_int = 0;
         *P.error_code = 0;

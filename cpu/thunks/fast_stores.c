@@ -7,10 +7,63 @@
  * after their first store. The first fetch marks the page as code, flushes the TLB, and with it
  * every fast entry of every alias; from then on stores to it go the slow way, which drops what was
  * translated from it.
+ *
+ * A TLB entry marked invalid is used once, by the access it was made for. That is how every access
+ * is seen here, with its size, to a page that holds a data breakpoint (DR0-3), and of ring 3 while
+ * alignment is checked (#AC). With neither in use nothing is marked.
  */
 #include "thunks.h"
 
-enum { TLB_INVALID = 1 << 11 };
+enum { TLB_INVALID = 1 << 11, PAGE_MASK = ~0xfff, MMU_USER = 1, WATCH_WRITES = 1, WATCH_ALL = 3 };
+
+static void see_every_access(struct tlb_entry *entry)
+{
+    if (entry->read != ~0ul)
+        entry->read |= TLB_INVALID;
+    if (entry->write != ~0ul)
+        entry->write |= TLB_INVALID;
+}
+
+/* Which data breakpoints, as in DR6, an access hits. */
+static u64 hits(struct tlb_entry *entry, u32 address, u32 size, int access)
+{
+    u64 found = 0;
+    u32 i;
+
+    for (i = 0; i < 4; i++) {
+        u32 kind = P.dr[7] >> (16 + 4 * i) & 3, last = P.dr[7] >> (18 + 4 * i) & 3;
+        u32 start = (u32)P.dr[i] & ~last;
+
+        if (!(P.dr[7] >> 2 * i & 3) || (kind != WATCH_WRITES && kind != WATCH_ALL))
+            continue;
+        if (!((start ^ address) & PAGE_MASK))
+            see_every_access(entry);
+        if (address <= start + last && start < address + size &&
+            (access == STORE || kind == WATCH_ALL))
+            found |= 1 << i;
+    }
+    return found;
+}
+
+/* Report data breakpoints behind the instruction: alone in a block it comes again. */
+static void watch(u64 found, u64 ra)
+{
+    if (P.last && P.last->icount > 1) {
+        *P.cflags_next_tb = 1;
+        *P.exception_index = -1;
+        P.restart(P.cs, ra);
+    }
+    P.watched |= found;
+    *P.interrupt_request |= CPU_INTERRUPT_DEBUG;
+    ((volatile u16 *)P.icount_decr)[1] = 0xffff;
+}
+
+static void check_alignment(struct tlb_entry *entry, u64 address, int size, u64 ra)
+{
+    see_every_access(entry);
+    if ((size == 2 || size == 4 || size == 8) && (address & (size - 1)))
+        P.raise_exception_at(P.env, EXCP_AC, ra);
+}
 
 u8 ENTRY(fill)(void *cs, u64 address, int size, int access, int mmu, int probe, u64 ra)
 {
@@ -25,6 +78,18 @@ u8 ENTRY(fill)(void *cs, u64 address, int size, int access, int mmu, int probe, 
         return ok;
     entry = (struct tlb_entry *)(P.tlb[mmu].table + ((address >> 12 << 6) & P.tlb[mmu].mask));
     page = entry->physical >> 12;
+    if (access != FETCH && !probe) {
+        u64 found;
+
+        if (mmu == MMU_USER) {
+            if (P.aligned && (*P.eflags & EFLAGS_AC) && (*P.cr0 & CR0_AM))
+                check_alignment(entry, address, size, ra);
+            else
+                P.aligned = 0;
+        }
+        if ((P.dr[7] & DR7_ENABLED) && (found = hits(entry, address, size, access)))
+            watch(found, ra);
+    }
     if (page >= P.pages)          /* not RAM */
         return ok;
     if (access == FETCH) {

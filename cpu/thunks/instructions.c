@@ -11,14 +11,22 @@
 enum {
     CR0_PE = 1 << 0,
     CR0_WP = 1 << 16,
-    CR0_AM = 1 << 18,
     CR0_NW = 1 << 29,
     CR0_CD = 1 << 30,
     CR0_486 = CR0_NW | CR0_CD | CR0_AM | CR0_WP | CR0_NE,
     FPUS_ES = 1 << 7,             /* an unmasked x87 error is pending */
     HF2_IGNNE = 1 << 7,
     DR7 = 7,
+    FEATURE_FPU = 1 << 0,
     FEATURE_MSR = 1 << 5,
+    FEATURE_CMOV = 1 << 15,
+    CR4_PCE = 1 << 8,
+};
+
+/* Bits of CR4, each with the feature it comes with. */
+static const struct { u32 bit, feature; } CR4[] = {
+    {1 << 2, 1 << 4}, {1 << 3, 1 << 2}, {1 << 4, 1 << 3}, {1 << 5, 1 << 6}, /* TSD DE PSE PAE */
+    {1 << 6, 1 << 7}, {1 << 7, 1 << 13}, {CR4_PCE, FEATURE_CMOV}, {1 << 9, 1 << 24}, /* MCE PGE PCE OSFXSR */
 };
 
 #define CR0_PG (1u << 31)
@@ -75,18 +83,31 @@ void ENTRY(fldenv)(void *env, u64 address, int data32)
     P.fldenv(env, address, data32);
 }
 
-/* MOV to and from CRn: combinations that fault; the 386 has no CR4, and less in CR0. */
+/* MOV to and from CRn: combinations that fault; the 386 has less in CR0, and a processor without
+   any feature of CR4's has none. */
+#define HAS_CR4 (FIELD(u32, at_features) & ~FEATURE_FPU)
+
 u64 ENTRY(read_crn)(void *env, int number)
 {
-    if (number == 4 && IS_386)
+    if (number == 4 && !HAS_CR4)
         FAULT(EXCP_UD);
     return P.read_crn(env, number);
 }
 
 void ENTRY(write_crn)(void *env, int number, u64 value)
 {
-    if (number == 4 && IS_386)
-        FAULT(EXCP_UD);
+    if (number == 4) {
+        u64 reserved = value;
+        u32 i;
+
+        if (!HAS_CR4)
+            FAULT(EXCP_UD);
+        for (i = 0; i < sizeof CR4 / sizeof *CR4; i++)
+            if (FIELD(u32, at_features) & CR4[i].feature)
+                reserved &= ~(u64)CR4[i].bit;
+        if (reserved)
+            FAULT(EXCP_GP);
+    }
     if (number == 0) {
         if (IS_386)
             value &= ~(u64)CR0_486;
@@ -104,9 +125,20 @@ void ENTRY(ltr)(void *env, int selector)
     P.ltr(env, selector);
 }
 
-/* MOV to DRn: the processor looks at DR7 between two slices. */
+/* MOV to and from DRn: guarded by DR7.GD; the TLB knows which pages are watched (fast_stores.c). */
+#define CHECK_GUARD do { if (FIELD(u64, at_dr7) & DR7_GD) FAULT(EXCP_DEBUG); } while (0)
+
+u64 ENTRY(get_dr)(void *env, int number)
+{
+    CHECK_GUARD;
+    return P.get_dr(env, number);
+}
+
 void ENTRY(set_dr)(void *env, int number, u64 value)
 {
+    CHECK_GUARD;
+    if (P.running)
+        P.running->tlb_flush(P.running->cs);
     if (number == DR7)
         P.stop(FIELD(void *, at_uc));
     P.set_dr(env, number, value);

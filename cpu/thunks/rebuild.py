@@ -16,6 +16,7 @@ from elftools.elf.elffile import ELFFile
 HERE = Path(__file__).resolve().parent
 TARGET = HERE.parent / "machine_code.py"
 SOURCES = (
+    "abort.c",
     "block_counter.c",
     "delivery.c",
     "fast_stores.c",

@@ -24,13 +24,17 @@ enum {
     EFLAGS_AC = 1 << 18,
     EFLAGS_ID = 1 << 21,
     CR0_NE = 1 << 5,
+    CR0_AM = 1 << 18,
     HF_CPL = 3,
     HF_INHIBIT_IRQ = 1 << 3,
     HF_PE = 1 << 7,
     HF2_NMI = 1 << 2,             /* an NMI handler runs: further ones are held */
     CPU_INTERRUPT_HARD = 0x002,
+    CPU_INTERRUPT_DEBUG = 0x080,  /* EXCP_DEBUG between two blocks */
     CPU_INTERRUPT_NMI = 0x200,
+    DR6_BD = 1 << 13,
     DR7_ENABLED = 0xff,           /* any breakpoint */
+    DR7_GD = 1 << 13,
     EXCP_DB = 1,
     EXCP_UD = 6,
     EXCP_DF = 8,
@@ -38,8 +42,10 @@ enum {
     EXCP_GP = 13,
     EXCP_PF = 14,
     EXCP_MF = 16,
+    EXCP_AC = 17,
     EXCP_INTERRUPT = 0x10000,     /* a stop was asked for */
-    EXCP_DEBUG = 0x10002,         /* an instruction breakpoint */
+    EXCP_DEBUG = 0x10002,         /* a breakpoint, or a MOV of a guarded debug register */
+    CF_COUNT_MASK = 0x7fff,       /* of cflags: most instructions of a block */
 };
 
 enum delivering { NOTHING, SOFTWARE, EXTERNAL };
@@ -69,6 +75,10 @@ struct params {
     void (*tlb_flush)(void *cs);
     void (*stop)(void *uc);
     void (*raise_exception)(void *env, int vector);
+    void (*raise_exception_at)(void *env, int vector, u64 ra);
+    void (*exit_loop)(void *cs);                  /* back to the main loop, what ran is forgotten */
+    void (*restart)(void *cs, u64 ra);            /* the same, EIP at the instruction of `ra` */
+    u8 (*fetch)(void *env, u32 linear);
     void (*check_io8)(void *env, u32 port);       /* #GP unless the TSS permits it */
     void (*check_io16)(void *env, u32 port);
     void (*check_io32)(void *env, u32 port);
@@ -103,6 +113,9 @@ struct params {
     u64 delivering;               /* enum delivering */
     u64 ferr;                     /* 1: it stands in front of an x87 instruction, with FERR# active */
     u64 no_flags;                 /* EFLAGS this model does not have */
+    u64 delivered_at;             /* count when an exception was delivered last */
+    u64 watched;                  /* data breakpoints that were hit and not yet reported, as in DR6 */
+    u64 aligned;                  /* 1: the TLB has no entry that would let #AC slip through */
 
     /* bus unit: callbacks into Python, and what needs none */
     u32 (*read_port)(u64 stores, u32 port, int width);
@@ -124,8 +137,13 @@ struct params {
     int (*clock_gettime)(int clock, struct timespec *time);
     u64 translations, translation_ns;
 
+    /* giving up, see abort.c; the first two are set in the process's own copy only */
+    struct params *running;       /* the engine that runs a slice */
+    void (*abort)(void);
+    u64 translating;              /* 0, or the most instructions the block may get */
+    u64 gave_up;                  /* 1: the engine cannot go on with this guest */
+
     /* instructions: the engine's own functions, and offsets in env; see instructions.c */
-    void (*raise_exception_at)(void *env, int vector, u64 ra);
     u64 (*read_eflags)(void *env);
     void (*fclex)(void *env);
     void (*fninit)(void *env);
@@ -135,13 +153,24 @@ struct params {
     u64 (*read_crn)(void *env, int number);
     void (*write_crn)(void *env, int number, u64 value);
     void (*ltr)(void *env, int selector);
+    u64 (*get_dr)(void *env, int number);
     void (*set_dr)(void *env, int number, u64 value);
     void (*invlpg)(void *env, u64 address);
     void (*rdmsr)(void *env);
     void (*wrmsr)(void *env);
-    u64 at_ecx, at_cr0, at_fpus, at_hflags2, at_version, at_features, at_uc;
+    u64 at_ecx, at_cr0, at_fpus, at_hflags2, at_version, at_features, at_uc, at_dr7;
 };
 
 extern struct params P __attribute__((visibility("hidden")));
 
 #define ENTRY(name) __attribute__((section(".text." #name), used)) name
+
+/* Whether a request is to be taken here: NMI waits for the end of an NMI's program, INTR for IF, both
+   for the end of the shadow of STI or MOV SS. */
+static inline int interrupts_now(int request)
+{
+    if (*P.hflags & HF_INHIBIT_IRQ)
+        return 0;
+    return ((request & CPU_INTERRUPT_NMI) && !(*P.hflags2 & HF2_NMI)) ||
+           ((request & CPU_INTERRUPT_HARD) && (*P.eflags & EFLAGS_IF));
+}
