@@ -62,7 +62,7 @@ def mend_instructions() -> Parameters:
     p.at_version, p.at_features = _offset("cpuid_version"), _offset("features")
     p.at_uc, p.at_dr7 = ENV_UC, _offset("dr") + 8 * 7
     tables = _tables(symbols)
-    catch = aborts(symbols, thunks)
+    put_stand_ins = aborts(symbols, thunks)
     changes: list[tuple[int, int]] = []
     for name in REPLACED:
         original = symbols.address_of(f"helper_{name}")
@@ -77,7 +77,7 @@ def mend_instructions() -> Parameters:
         raise UnsupportedEngine(
             f"the host does not let the engine's tables be changed ({error}); allow mprotect"
         ) from error
-    catch()
+    put_stand_ins()
     return p
 
 

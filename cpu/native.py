@@ -72,6 +72,7 @@ _FIELDS = [
     "translation_ns",
     "running",
     "abort",
+    "new_temp",
     "translating",
     "gave_up",
     "read_eflags",
@@ -172,6 +173,7 @@ class Parameters(ctypes.Structure):
     translation_ns: int
     running: int
     abort: int
+    new_temp: int
     translating: int
     gave_up: int
     read_eflags: int

@@ -71,6 +71,8 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "find_memory_mapping_x86_64": (c_void_p, [c_void_p, c_uint64]),
     "memory_region_get_ram_addr_x86_64": (c_uint64, [c_void_p]),
     "tb_gen_code_x86_64": (c_void_p, []),
+    "tcg_temp_new_internal_x86_64": (c_void_p, []),
+    "tcg_emit_op_x86_64": (c_void_p, []),
     # the C library, as the engine finds it
     "abort": (None, []),
 }

@@ -137,9 +137,10 @@ struct params {
     int (*clock_gettime)(int clock, struct timespec *time);
     u64 translations, translation_ns;
 
-    /* giving up, see abort.c; the first two are set in the process's own copy only */
+    /* giving up, see abort.c; the first three are set in the process's own copy only */
     struct params *running;       /* the engine that runs a slice */
     void (*abort)(void);
+    void *(*new_temp)(void *translation, int type, u8 local);
     u64 translating;              /* 0, or the most instructions the block may get */
     u64 gave_up;                  /* 1: the engine cannot go on with this guest */
 

@@ -76,6 +76,25 @@ async def test_faults_without_end_take_time(open_pc: OpenPc) -> None:
         assert pc.backplane.clock.now() == 1_000_000
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "d9c9",  # fxch
+        "ddd8",  # fstp st0
+        "d90500610000 d91d00610000",  # fld dword [6100h] ; fstp dword [6100h]
+    ],
+)
+async def test_any_number_of_x87_instructions_may_stand_in_a_row(pc: BarePc, code: str) -> None:
+    """The engine's translator has room for the temporaries of some 230, and looks not."""
+    rings = Rings(pc)
+    before = pc.processor.instructions
+    rings.start("dbe3" + code * 1000 + "43 fa f4")
+    assert await rings.caught() is None
+    assert pc.register("ebx") == 1
+    parts = len(code.split())
+    assert pc.processor.instructions - before == 1 + 1000 * parts + 3
+
+
 async def test_ltr_leaves_no_way_to_be_without_a_task(pc: BarePc) -> None:
     rings = Rings(pc)
     rings.define(TASK, descriptor(0x5000, 0x67, 0x82))  # an LDT
