@@ -58,11 +58,27 @@ static void watch(u64 found, u64 ra)
     ((volatile u16 *)P.icount_decr)[1] = 0xffff;
 }
 
-static void check_alignment(struct tlb_entry *entry, u64 address, int size, u64 ra)
+/* Look at an access, and at the entry made for it. */
+static void look(struct tlb_entry *entry, u32 address, u32 size, int access, int mmu, u64 ra)
 {
-    see_every_access(entry);
-    if ((size == 2 || size == 4 || size == 8) && (address & (size - 1)))
-        P.raise_exception_at(P.env, EXCP_AC, ra);
+    u64 found;
+
+    if (mmu == MMU_USER) {
+        if (!P.aligned || !(*P.eflags & EFLAGS_AC) || !(*P.cr0 & CR0_AM)) {
+            P.aligned = 0;
+        } else {
+            see_every_access(entry);
+            if (access != FETCH && (size == 2 || size == 4 || size == 8) && (address & (size - 1)))
+                P.raise_exception_at(P.env, EXCP_AC, ra);
+        }
+    }
+    if ((P.dr[7] & DR7_ENABLED) && (found = hits(entry, address, size, access)) && access != FETCH)
+        watch(found, ra);
+}
+
+static struct tlb_entry *entry_of(u64 address, int mmu)
+{
+    return (struct tlb_entry *)(P.tlb[mmu].table + ((address >> 12 << 6) & P.tlb[mmu].mask));
 }
 
 u8 ENTRY(fill)(void *cs, u64 address, int size, int access, int mmu, int probe, u64 ra)
@@ -76,20 +92,10 @@ u8 ENTRY(fill)(void *cs, u64 address, int size, int access, int mmu, int probe, 
     ok = P.tlb_fill(cs, address, size, access, mmu, probe, ra);
     if (!ok)
         return ok;
-    entry = (struct tlb_entry *)(P.tlb[mmu].table + ((address >> 12 << 6) & P.tlb[mmu].mask));
+    entry = entry_of(address, mmu);
     page = entry->physical >> 12;
-    if (access != FETCH && !probe) {
-        u64 found;
-
-        if (mmu == MMU_USER) {
-            if (P.aligned && (*P.eflags & EFLAGS_AC) && (*P.cr0 & CR0_AM))
-                check_alignment(entry, address, size, ra);
-            else
-                P.aligned = 0;
-        }
-        if ((P.dr[7] & DR7_ENABLED) && (found = hits(entry, address, size, access)))
-            watch(found, ra);
-    }
+    if (access != FETCH && !probe)
+        look(entry, address, size, access, mmu, ra);
     if (page >= P.pages)          /* not RAM */
         return ok;
     if (access == FETCH) {
@@ -99,8 +105,11 @@ u8 ENTRY(fill)(void *cs, u64 address, int size, int access, int mmu, int probe, 
         if (!known) {
             P.new_code_pages++;
             P.tlb_flush(cs);
-            return P.tlb_fill(cs, address, size, access, mmu, probe, ra);
+            ok = P.tlb_fill(cs, address, size, access, mmu, probe, ra);
+            entry = entry_of(address, mmu);
         }
+        if (ok)
+            look(entry, address, size, access, mmu, ra);
     } else if (!P.code_pages[page]) {
         entry->code = ~0ul;
     } else if (entry->code == ~0ul) {

@@ -211,15 +211,15 @@ async def test_a_breakpoint_of_a_port(open_pc: OpenPc) -> None:
 
 async def test_rf_lets_one_instruction_pass_and_is_gone(pc: BarePc) -> None:
     rings = Rings(pc)
-    # pushf ; or dword [esp],10000h ; push cs ; push 200Eh... ; iret to the broken loop
-    # L: inc ecx ; jmp L at 200Fh
-    rings.start("9c 810c2400000100 0e 680f200000 cf 41 ebfd")
-    arm(pc, 0, PROGRAM + 15, EXECUTE)
+    # L: inc ecx ; ret, to L, which IRET goes to with RF
+    pc.put(0x4200, "41 c3")
+    # push L ; pushf ; or dword [esp],10000h ; push cs ; push L ; iret
+    rings.start("6800420000 9c 810c2400000100 0e 6800420000 cf")
+    arm(pc, 0, 0x4200, EXECUTE)
     fault = await rings.caught()
     assert fault is not None
-    assert fault[:3] == (1, None, PROGRAM + 15)
+    assert fault[:3] == (1, None, 0x4200)
     assert pc.register("ecx") == 1
-    assert not fault.eflags & RF
 
 
 async def test_a_fault_pushes_rf_and_a_trap_does_not(pc: BarePc) -> None:
