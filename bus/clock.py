@@ -57,12 +57,14 @@ class MachineClock:
         return heap[0][0] if heap else None
 
     def fire(self) -> bool:
-        """Wake every alarm that is due; True when there was one. Called by the CPU loop."""
-        now, fired = self.now(), False
+        """Ring every alarm that is due; True when there was one. Called by the CPU loop."""
+        now, due = self.now(), []
         while (deadline := self.next_deadline()) is not None and deadline <= now:
-            heapq.heappop(self._heap)[3].ring()
-            fired = True
-        return fired
+            due.append(heapq.heappop(self._heap))
+        for _, _, entry, alarm in due:
+            if alarm.entry == entry:  # else one that rang before it has moved it
+                alarm.ring()
+        return bool(due)
 
     def arm(self, alarm: Alarm, deadline: int) -> None:
         """Put `alarm` into the heap; `alarm.entry` is the ticket of its live entry there."""
@@ -82,7 +84,8 @@ class MachineClock:
 
 
 class Alarm:
-    """One timer on machine time: set it from a bus cycle, wait for it in the card's task.
+    """One timer on machine time: set it from a bus cycle, wait for it in the card's task, or have
+    something called (see `Slot.calling`).
 
     Setting it again moves it; an alarm that has rung but was not yet waited for is forgotten then.
     While muted (its card is frozen) it keeps its deadline but never rings; one that has rung before
@@ -93,6 +96,8 @@ class Alarm:
         self.slot = slot
         self.deadline: int | None = None
         self.entry: int | None = None
+        self.call: Callable[[], None] | None = None
+        """Called when it rings, instead of waking who waits; set by the slot."""
         self._clock = clock
         self._muted = False
         self._rung = trio.Event()
@@ -116,7 +121,10 @@ class Alarm:
     def ring(self) -> None:
         """The deadline has passed (called by the clock)."""
         self.deadline = self.entry = None
-        self._rung.set()
+        if self.call is None:
+            self._rung.set()
+        else:
+            self.call()
 
     def mute(self, muted: bool) -> None:
         """Stop ringing, or ring again from the kept deadline (called by the slot)."""

@@ -13,6 +13,7 @@ from enum import IntEnum
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import msgspec
+import trio
 
 from hotswap.bus import FLOATING, Card, Policy, PortRange, Settings, Slot, State, hookimpl
 
@@ -187,10 +188,13 @@ class Cmos(Card[CmosState]):
 
     async def run(self, slot: Slot) -> None:
         """Raise IRQ 8 when the chip asks for it."""
-        while True:
-            self.state.chip.settle(slot.clock.now())
-            self._drive()
-            await slot.alarm.wait()
+        with slot.calling(self._due):
+            self._due()
+            await trio.sleep_forever()
+
+    def _due(self) -> None:
+        self.state.chip.settle(self.slot.clock.now())
+        self._drive()
 
     def _drive(self) -> None:
         """IRQ 8 follows the chip; the alarm is set to when it will next rise."""

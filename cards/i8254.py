@@ -30,6 +30,9 @@ class Access(IntEnum):
     LSB_THEN_MSB = 3
 
 
+_ACCESS = tuple(Access)
+
+
 class Status(IntEnum):
     """The status byte of the read-back command; the low six bits are the control word's."""
 
@@ -82,7 +85,7 @@ class Counter(msgspec.Struct):
     @property
     def access(self) -> Access:
         """Which bytes of the count are moved."""
-        return Access(self.control >> 4 & 3)
+        return _ACCESS[self.control >> 4 & 3]
 
     @property
     def modulus(self) -> int:

@@ -86,8 +86,10 @@ class Pic(Card[PicState]):
 
     def read(self, port: int, width: int) -> int:
         """Poll word, IRR, ISR or IMR."""
-        self._sync()
         chip = self.state.first if port < SECOND else self.state.second
+        if port & 1 and not chip.poll:
+            return chip.imr  # which nothing but the CPU changes
+        self._sync()
         polled = chip.poll
         value = chip.read(port & 1)
         if polled:  # an INTA, but of this chip alone

@@ -16,6 +16,7 @@ from enum import IntEnum
 from typing import Any
 
 import msgspec
+import trio
 
 from hotswap.bus import FLOATING, Card, Policy, PortRange, Slot, State, hookimpl
 
@@ -112,7 +113,7 @@ class Pit(Card[PitState]):
         elif (index := value >> 6) == COUNTER_OF_READ_BACK:
             self._read_back(value, clk)
             return
-        elif Access(value >> 4 & 3) is Access.LATCH:
+        elif value >> 4 & 3 == Access.LATCH:
             self.state.counters[index].latch_count(clk)
             return
         else:
@@ -135,10 +136,13 @@ class Pit(Card[PitState]):
 
     async def run(self, slot: Slot) -> None:
         """Raise IRQ 0 at each deadline."""
-        while True:
-            self._tick(self._clk())
+        with slot.calling(self._due):
+            self._due()
             self._arm()
-            await slot.alarm.wait()
+            await trio.sleep_forever()
+
+    def _due(self) -> None:
+        self._tick(self._clk())
 
     def _tick(self, clk: int) -> None:
         """Bring IRQ 0 up to pulse `clk`: one edge if one is due; the others are owed."""

@@ -85,16 +85,25 @@ class Processor(Chip):
         try:
             with Ticker(self.engine.core) as ticker, Wakeup() as wakeup:
                 task_status.started()
+                turns = False  # the other tasks have had theirs since the last slice
                 while True:
-                    await self._between_slices()
+                    if not turns and not (self._halted and self._counted is None):
+                        await self._give_turns()
+                        turns = True
+                    await self._look_around()
                     if standstill.wanted:
                         ticker.sleep()
                         await standstill.park()
+                        turns = False
                     elif self._halted and not self._interrupts.can_wake:
                         ticker.sleep()
-                        await self._wait_for_interrupt(wakeup)
-                    else:
+                        turns = await self._wait_for_interrupt(wakeup)
+                    elif turns:
                         self._slice(ticker)
+                        turns = False
+                    else:
+                        await self._give_turns()
+                        turns = True
         finally:
             standstill.end()
 
@@ -144,17 +153,15 @@ class Processor(Chip):
         if self._reset_asked:
             self._do_reset()
 
-    async def _between_slices(self) -> None:
-        """Everybody else's turn, until machine time alone can bring something new."""
+    async def _look_around(self) -> None:
+        """Edges, alarms, INTR: until machine time alone can bring something new."""
         clock = self._backplane.clock
-        fired = True
-        while fired:
-            await self._give_turns()
-            self._backplane.settle_order()
-            fired = clock.fire()
-            if fired and self._counted is None:
+        self._backplane.settle_order()
+        while clock.fire():
+            if _others_wait():
                 await self._give_turns()
-                self._backplane.settle_order()
+            self._backplane.settle_order()
+            if self._counted is None:
                 break
         self.sync_interrupts()
         if self._budget is not None and self.instructions >= self._budget[1]:
@@ -168,6 +175,7 @@ class Processor(Chip):
 
     async def _give_turns(self) -> None:
         if self._counted is not None:
+            self._longest = SLICE if _others_wait() else QUIET_SLICE
             await wait_all_tasks_blocked()
             return
         if not _others_wait():
@@ -185,20 +193,21 @@ class Processor(Chip):
 
     # -- HLT, shutdown, pause -----------------------------------------------------------------
 
-    async def _wait_for_interrupt(self, wakeup: Wakeup) -> None:
-        """HLT: no host time until a deadline or a kick."""
+    async def _wait_for_interrupt(self, wakeup: Wakeup) -> bool:
+        """HLT: no host time until a deadline or a kick. True when others had turns meanwhile."""
         if not self.engine.env.eflags & EFLAGS_IF:
             self._shut_down_with("halted with interrupts off")
-            return
+            return False
         deadline = self._backplane.clock.next_deadline()
         if self._counted is not None and deadline is not None:
             self._counted.skip_to(deadline)
-            return
+            return False
         self._ring = wakeup.ring
         try:
             await wakeup.wait(None if deadline is None else deadline - self._clock.now())
         finally:
             self._ring = None
+        return not (wakeup.rung and _others_wait())
 
     def _report_x87_error(self) -> None:
         """FERR#: wait in front of the x87 instruction, as in HLT, for an interrupt."""

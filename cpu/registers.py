@@ -37,7 +37,7 @@ class Hidden(IntFlag):
     VM = 1 << 17
 
 
-class Request(IntFlag):
+class Request(IntEnum):
     """`Common.interrupt_request`."""
 
     HARD = 0x002  # INTR

@@ -121,6 +121,8 @@ class Wakeup:
     """
 
     def __init__(self) -> None:
+        self.rung = False
+        """Whether `ring` ended the last wait."""
         self._timer = TimerFile(blocking=False)
 
     def __enter__(self) -> Self:
@@ -131,13 +133,14 @@ class Wakeup:
 
     async def wait(self, after: int | None) -> None:
         """Until `after` ns have passed (never, if None) or `ring` was called since."""
-        if after is not None:
-            self._timer.set(after)
-        try:
-            await trio.lowlevel.wait_readable(self._timer.file)
-        finally:
-            self._timer.disarm()  # also forgets the expiration
+        self.rung = False
+        if after is None:
+            self._timer.disarm()
+        else:
+            self._timer.set(after)  # either forgets the last expiration
+        await trio.lowlevel.wait_readable(self._timer.file)
 
     def ring(self) -> None:
         """Wake it now."""
+        self.rung = True
         self._timer.set(0)

@@ -317,3 +317,67 @@ async def test_no_flush_holds_up_the_end_of_the_machine(
         await wait_all_tasks_blocked()
         began = trio.current_time()
     assert trio.current_time() == began
+
+
+# -- what an alarm calls --------------------------------------------------------------------------
+
+
+async def call_at_alarm(card: Scripted, slot: Slot) -> None:
+    def due() -> None:
+        card.notes.append(f"due at {slot.clock.now()}")
+        if card.state.latch:
+            raise LookupError("nothing there")
+        slot.alarm.set(slot.clock.now() + 10)
+
+    with slot.calling(due):
+        slot.alarm.set(10)
+        await trio.sleep_forever()
+
+
+async def test_what_an_alarm_calls_has_happened_when_the_clock_has_fired(
+    board: Board, virtual_clock: VirtualClock
+) -> None:
+    card = await board.insert(call_at_alarm)
+    for now in (10, 20, 25, 30):
+        virtual_clock.now = now
+        assert virtual_clock.machine.fire() == (now != 25)
+    assert card.notes == ["due at 10", "due at 20", "due at 30"]
+
+
+async def test_an_alarm_that_is_due_and_moved_by_an_earlier_one_does_not_ring(
+    board: Board, virtual_clock: VirtualClock
+) -> None:
+    card = await board.insert(call_at_alarm)
+    later = card.slot.new_alarm()
+    later.call = lambda: card.notes.append("later")
+    later.set(12)
+
+    def move() -> None:
+        later.set(40)
+
+    card.slot.alarm.call = move
+    virtual_clock.now = 20
+    virtual_clock.machine.fire()
+    assert card.notes == []
+    assert virtual_clock.machine.next_deadline() == 40
+
+
+async def test_a_frozen_card_is_not_called(board: Board, virtual_clock: VirtualClock) -> None:
+    card = await board.insert(call_at_alarm)
+    await board.freeze()
+    await virtual_clock.advance(30)
+    assert card.notes == []
+    await board.thaw()
+    await virtual_clock.advance(1)
+    assert card.notes == ["due at 30"]
+
+
+async def test_a_card_that_raises_when_it_is_called_is_faulted(
+    board: Board, virtual_clock: VirtualClock
+) -> None:
+    card = await board.insert(call_at_alarm)
+    board.ports.write(PORT, 1)
+    await virtual_clock.advance(30)
+    assert card.notes == ["due at 10"]
+    assert card.slot.fault is not None
+    assert card.slot.fault.what == "LookupError: nothing there"
