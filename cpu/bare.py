@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import time
+from collections.abc import Callable
+from ctypes import c_int, c_uint32, c_void_p
 from typing import Any
 
 from unicorn import UC_ARCH_X86, UC_HOOK_INSN, UC_MODE_32, UC_PROT_ALL
@@ -31,6 +33,49 @@ def run_cured(code: bytes, at: int, ram: int) -> float:
         began = time.perf_counter()
         engine.run()
         return time.perf_counter() - began
+    finally:
+        del engine
+        unmap_pages(memory, ram)
+
+
+_IN = ctypes.CFUNCTYPE(c_uint32, c_void_p, c_uint32, c_int, c_void_p)
+_OUT = ctypes.CFUNCTYPE(None, c_void_p, c_uint32, c_int, c_uint32, c_void_p)
+
+
+def run_image(
+    content: bytes,
+    at: int,
+    entry: int,
+    ram: int,
+    read: Callable[[int], int],
+    write: Callable[[int, int], bool],
+) -> None:
+    """Run a flat 32-bit image on the cured engine, in one go: to a HLT, or until `write` is True.
+
+    IN gets `read(port)`, OUT is given to `write(port, value)`; neither may raise.
+    """
+    engine = Engine("486")
+    stop = engine.counter.stop
+    memory = map_pages(ram)
+
+    def port_in(_uc: int, port: int, _width: int, _user: int) -> int:
+        return read(port)
+
+    def port_out(_uc: int, port: int, _width: int, value: int, _user: int) -> None:
+        if write(port, value):
+            stop()
+
+    hooks = (UC_X86_INS_IN, _IN(port_in)), (UC_X86_INS_OUT, _OUT(port_out))
+    try:
+        symbols, core = engine.core.symbols, engine.core
+        symbols.uc_mem_map_ptr(core.handle, 0, ram, UC_PROT_ALL, memory)
+        ctypes.memmove(memory + at, content, len(content))
+        for instruction, hook in hooks:
+            address = ctypes.cast(hook, c_void_p).value
+            assert address is not None
+            core.hook(UC_HOOK_INSN, address, instruction)
+        power_on.flat32(core, entry, at)
+        engine.run()
     finally:
         del engine
         unmap_pages(memory, ram)

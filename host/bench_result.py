@@ -9,14 +9,18 @@ from typing import NamedTuple
 import msgspec
 
 
-class Row(msgspec.Struct):
-    """One figure. `ratio` is value to baseline such that the limit in docs/bench.md applies."""
+class Row(msgspec.Struct, omit_defaults=True):
+    """One figure. `ratio` is value to baseline such that the limit in docs/bench.md applies.
+
+    `bare` is the value of the engine without a board, where that can do the same.
+    """
 
     name: str
     value: float
     unit: str
     baseline: float
     ratio: float
+    bare: float | None = None
 
 
 class Pair(NamedTuple):

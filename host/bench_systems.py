@@ -1,72 +1,53 @@
 """`hotswap-host bench systems`: whole guests on the board beside QEMU, in one run.
 
 The guest of examples/bench says on its serial line where each row begins and ends; the host takes
-the CPU time of the machine in between, so that what else the host does hardly matters.
+the CPU time of the machine in between, so that what else the host does hardly matters. Linux is
+taken as a whole, see `bench_linux`.
 """
 
 from __future__ import annotations
 
-import re
-import shutil
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from math import prod
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import trio
 
-from hotswap.bus import HotswapError
-from hotswap.switchover.image import load_image
+from hotswap.cpu.bare import run_image
+from hotswap.switchover.image import KernelImage, load_image
+from hotswap.switchover.memory import MIB
 
+from .bench_linux import linux_on_board, qemu_options
+from .bench_marks import Marks
+from .bench_qemu import find_qemu, marks_on_qemu, seconds_on_qemu
 from .bench_result import Row
-from .board import open_board
+from .board import BoardConfig, PlugIn, open_board, usual_cards
+from .media import open_medium
+from .network import open_network
+from .prove import ProveError, find_linux
 
-QEMU = "qemu-system-i386"
-QEMU_OPTIONS = (
-    "-M", "isapc", "-cpu", "486", "-accel", "tcg", "-m", "64", "-nodefaults", "-display", "none",
-    "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
-)  # fmt: skip
 COMPUTE = ("sieve", "qsort", "memset", "memcpy", "dhrystone", "x87", "switch")
-BOARD = ("in", "out", "timer")
+BOARD = ("in", "out", "in_card", "out_card", "timer", "sectors", "packets")
 ROUNDS = 5
 LIMIT = 120
-_MARK = re.compile(rb"@@(begin|end) (\w+) (\d+)")
+"""Seconds a guest may take."""
+SECTORS = 2048
+COM1, LINE_STATUS, THR_EMPTY = 0x3F8, 0x3FD, 0x20
+
+Tell = Callable[[str], None]
 
 
-class BenchError(HotswapError):
-    """A comparison cannot be made: what is missing, and where to get it."""
+class Round(NamedTuple):
+    """One round: the guest on the board, under QEMU, and on the engine without a board."""
 
-
-class Marks:
-    """Reads a guest's serial line: CPU seconds between the marks of each row, and its rounds."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self.seconds: dict[str, float] = {}
-        self.rounds: dict[str, int] = {}
-        self.done = False
-        self._clock = clock
-        self._began = 0.0
-        self._line = b""
-
-    def feed(self, data: bytes | bytearray) -> None:
-        """Serial output, as it comes."""
-        now = self._clock()
-        *lines, self._line = (self._line + data).split(b"\n")
-        for line in lines:
-            if (mark := _MARK.match(line)) is None:
-                self.done = self.done or line.startswith(b"@@done")
-                if line.startswith(b"@@wrong"):
-                    raise BenchError(
-                        "the benchmark guest computed a wrong sum; the CPU is at fault"
-                    )
-                continue
-            name = mark[2].decode()
-            if mark[1] == b"begin":
-                self._began, self.rounds[name] = now, int(mark[3])
-            else:
-                self.seconds[name] = now - self._began
+    ours: Marks
+    qemu: Marks
+    bare: Marks
 
 
 def bench_guest() -> Path:
@@ -74,69 +55,119 @@ def bench_guest() -> Path:
     return Path(str(resources.files("hotswap.host").joinpath("guests", "bench.elf")))
 
 
-async def on_board(image: Path) -> Marks:
-    """Run it on a board of this process."""
+def make_disk(path: Path) -> None:
+    """A disk image whose sectors begin with their numbers."""
+    path.write_bytes(b"".join(n.to_bytes(4, "little").ljust(512, b"\0") for n in range(SECTORS)))
+
+
+async def on_board(image: KernelImage, disk: Path, append: str = "") -> Marks:
+    """Run it on a board of this process, with a drive and an NE2000 without a cable.
+
+    `append` may be `quick`: everything is done, but not for long enough to be measured.
+    """
     marks = Marks(time.process_time)
-    async with open_board() as board:
-        output = board.serial.output
-        board.boot(load_image(image))
-        with trio.fail_after(LIMIT):
-            while not marks.done:
-                await output.ready()
-                marks.feed(output.take())
+    config = BoardConfig(switchover=False)
+    cards = [
+        *usual_cards(config, None),
+        PlugIn(20, "ide", {}),
+        PlugIn(21, "ne2000", {}),
+    ]
+    async with open_board(config, cards=cards, frozen=False) as board:
+        network = board.slot("ne2000")
+        board.nursery.start_soon(open_network("none").serve, network.frames_in, network.frames_out)
+        medium = open_medium(disk, read_only=True)
+        try:
+            board.slot("ide").disks[0].change(medium)
+            output = board.serial.output
+            board.boot(image, append=append)
+            with trio.fail_after(LIMIT):
+                while not marks.done:
+                    await output.ready()
+                    marks.feed(output.take())
+        finally:
+            medium.close()
     return marks
 
 
-async def on_qemu(image: Path) -> Marks:
-    """Run it under QEMU's TCG. Raises BenchError when there is no QEMU."""
-    program = shutil.which(QEMU)
-    if program is None:
-        raise BenchError(f"{QEMU} is not here: apt install qemu-system-x86")
-    async with trio.open_nursery() as nursery:
-        with trio.fail_after(LIMIT):
-            process: trio.Process = await nursery.start(_start, program, image)
-            marks = Marks(lambda: _cpu_seconds(process.pid))
-            assert process.stdout is not None
-            async for data in process.stdout:
-                marks.feed(data)
-                if marks.done:
-                    break
-        nursery.cancel_scope.cancel()
+def on_bare_engine(image: KernelImage) -> Marks:
+    """Run what needs no board on the engine alone; it ends where that ends."""
+    marks = Marks(time.process_time)
+
+    def write(port: int, value: int) -> bool:
+        if port == COM1:
+            marks.feed(bytes((value,)))
+        return marks.begun == BOARD[0]
+
+    def read(port: int) -> int:
+        return THR_EMPTY if port == LINE_STATUS else 0
+
+    run_image(image.content, image.load_lo, image.entry, 64 * MIB, read, write)
     return marks
 
 
-async def _start(program: str, image: Path, task_status: trio.TaskStatus[trio.Process]) -> None:
-    await trio.run_process(
-        [program, *QEMU_OPTIONS, "-kernel", str(image)],
-        stdin=b"",
-        stdout=-1,
-        check=False,
-        task_status=task_status,
-    )
+async def bench_systems(rounds: int, tell: Tell) -> list[Row]:
+    """Every system on the board and under QEMU, in turn, `rounds` times; `tell` hears of progress.
+
+    Raises BenchError when there is no QEMU; without a Linux its rows are left out.
+    """
+    find_qemu()
+    guest = load_image(bench_guest())
+    runs = []
+    with tempfile.TemporaryDirectory(prefix="hotswap-host-bench-") as folder:
+        disk = Path(folder, "disk.img")
+        make_disk(disk)
+        for number in range(1, rounds + 1):
+            tell(f"round {number} of {rounds}: benchmark guest")
+            ours = await on_board(guest, disk)
+            qemu = await marks_on_qemu(bench_guest(), disk, LIMIT)
+            runs.append(Round(ours, qemu, on_bare_engine(guest)))
+    return [*await _linux_rows(rounds, tell), *rows(runs)]
 
 
-def _cpu_seconds(pid: int) -> float:
-    """CPU time of all threads of a process so far, from the kernel's scheduler."""
-    tasks = Path("/proc", str(pid), "task").glob("*/schedstat")
-    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
-
-
-async def bench_systems() -> list[Row]:
-    """The guest on the board and under QEMU, in turn; ratios are ours of QEMU's speed."""
-    image = bench_guest()
-    runs = [(await on_board(image), await on_qemu(image)) for _ in range(ROUNDS)]
-    return list(_rows(runs))
-
-
-def _rows(runs: list[tuple[Marks, Marks]]) -> Iterator[Row]:
+def rows(runs: Sequence[Round]) -> Iterator[Row]:
+    """What the rounds say: values are the best, ratios the median, of QEMU's speed."""
     ratios = {}
     for name in (*COMPUTE, *BOARD):
-        rounds = runs[0][0].rounds[name]
-        ours = min(run.seconds[name] for run, _ in runs)
-        theirs = min(run.seconds[name] for _, run in runs)
-        ratios[name] = median(b.seconds[name] / a.seconds[name] for a, b in runs)
+        count = runs[0].ours.rounds[name] / 1e3
+        ours = min(run.ours.seconds[name] for run in runs)
+        theirs = min(run.qemu.seconds[name] for run in runs)
+        bare = [run.bare.seconds[name] for run in runs if name in run.bare.seconds]
+        ratios[name] = median(run.qemu.seconds[name] / run.ours.seconds[name] for run in runs)
         yield Row(
-            f"systems.{name}", rounds / ours / 1e3, "1000/s", rounds / theirs / 1e3, ratios[name]
+            f"systems.{name}",
+            count / ours,
+            "1000/s",
+            count / theirs,
+            ratios[name],
+            bare=count / min(bare) if bare else None,
         )
     mean = prod(ratios[name] for name in COMPUTE) ** (1 / len(COMPUTE))
     yield Row("systems.compute", mean * 100, "%", 100, mean)
+
+
+async def _linux_rows(rounds: int, tell: Tell) -> list[Row]:
+    """Linux in deterministic mode and in real time; ratios are ours of QEMU's CPU time."""
+    try:
+        kernel, initrd = find_linux()
+    except ProveError:
+        tell(
+            "systems.linux is left out, there is no 486 Linux here: "
+            "bring it with `python examples/workloads.py linux-486`"
+        )
+        return []
+    counted, real, qemu = [], [], []
+    for number in range(1, rounds + 1):
+        tell(f"round {number} of {rounds}: Linux")
+        counted.append(await linux_on_board(kernel, initrd, deterministic=True))
+        qemu.append(await seconds_on_qemu(qemu_options(kernel, initrd), LIMIT))
+        real.append(await linux_on_board(kernel, initrd, deterministic=False))
+    return [
+        Row(
+            name,
+            min(ours),
+            "s",
+            min(qemu),
+            median(one / other for one, other in zip(ours, qemu, strict=True)),
+        )
+        for name, ours in (("systems.linux", counted), ("systems.linux_real_time", real))
+    ]

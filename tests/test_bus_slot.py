@@ -381,3 +381,6 @@ async def test_a_card_that_raises_when_it_is_called_is_faulted(
     assert card.notes == ["due at 10"]
     assert card.slot.fault is not None
     assert card.slot.fault.what == "LookupError: nothing there"
+    card.slot.alarm.set(40)
+    await virtual_clock.advance(20)
+    assert card.notes == ["due at 10"]
