@@ -12,8 +12,8 @@ from pathlib import Path
 
 import trio
 
-from .backends import open_backend
 from .bench_marks import BenchError
+from .cables import open_cables
 from .machine import open_machine
 from .prove import LINUX_DONE, LINUX_LINE
 from .run import assembly_of
@@ -24,12 +24,14 @@ LIMIT = 120
 
 async def linux_on_board(kernel: Path, initrd: Path, *, deterministic: bool) -> float:
     """CPU seconds of this process. Raises BenchError when it does not come to the reboot."""
-    serial = await open_backend("memory")
-    options = RunOptions(kernel, initrd, LINUX_LINE, deterministic=deterministic, no_reboot=True)
+    options = RunOptions(
+        kernel, initrd, LINUX_LINE, serial="memory", deterministic=deterministic, no_reboot=True
+    )
+    assembly = assembly_of(options)
     began = time.process_time()
     said = bytearray()
     with trio.move_on_after(LIMIT):
-        async with open_machine(assembly_of(options), serial) as board:
+        async with open_machine(assembly, await open_cables(assembly.cables)) as board:
             await board.ended()
             took = time.process_time() - began
             said += board.serial.output.take()
