@@ -19,6 +19,7 @@ COMMANDS = {
     "continue": ("remote", "Let a paused machine go on."),
     "stop": ("remote", "End a running machine."),
     "keys": ("remote", "Type on a running machine's keyboard."),
+    "screen": ("screen_cli", "Show or save what a running machine's monitor shows."),
     "info": ("remote", "What this host offers, or how a running machine is."),
     "snapshot": ("snapshot_cli", "Save a running machine to a file, and run it from there."),
     "ssm": ("ssm", "Look into Save State Maps."),

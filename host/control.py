@@ -33,7 +33,7 @@ class ControlError(HotswapError):
 class Request(msgspec.Struct, forbid_unknown_fields=True):
     """What a client asks for."""
 
-    op: Literal["info", "pause", "continue", "stop", "keys", "switchover", "snapshot"]
+    op: Literal["info", "pause", "continue", "stop", "keys", "screen", "switchover", "snapshot"]
     image: FileName = ""
     plan: bool = False
     mode: Annotated[int, msgspec.Meta(ge=0, le=2)] = 2

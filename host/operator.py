@@ -20,6 +20,7 @@ from hotswap.switchover.transaction import Options
 from . import keys
 from .board import Board
 from .control import Answer, Replied, Reply, Request, Tell
+from .screen import description, save_png
 from .snapshot import save_snapshot
 
 
@@ -41,6 +42,8 @@ def answer_for(board: Board) -> Answer:
             case "keys":
                 board.slot("kbc").input.feed(keys.text(request.text))
                 return Reply(True)
+            case "screen":
+                return await _screen(board, request.file)
             case "switchover":
                 return await _switchover(board, request, tell)
             case "snapshot":
@@ -89,6 +92,16 @@ async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
         board.lose(str(lost))
         return Reply(False, None, str(lost), "start the machine again")
     return Reply(True, _result(report))
+
+
+async def _screen(board: Board, file: str) -> Reply:
+    """What is shown now; with `file`, a PNG file of it as well. The guest goes on meanwhile."""
+    shown = board.backplane.screen()
+    result = description(shown)
+    if file:
+        picture = await trio.to_thread.run_sync(save_png, Path(file), shown)
+        result |= {"file": file, "width": picture.width, "height": picture.height}
+    return Reply(True, result)
 
 
 async def _snapshot(board: Board, path: Path) -> Reply:
