@@ -145,11 +145,16 @@ class Backplane:
     def screen(self) -> Screen:
         """What the monitor shows: it is plugged into the first card that has a connector for it.
 
-        Raises `BusError` when there is none.
+        Raises `BusError` when there is none, or the card cannot say; that is no fault of its
+        bus side, and the guest goes on.
         """
         for _, slot in sorted(self.slots.items()):
             if isinstance(slot.card, HasScreen) and slot.fault is None:
-                return slot.card.screen()
+                try:
+                    return slot.card.screen()
+                except Exception as error:
+                    what = f"{type(error).__name__}: {error}"
+                    raise BusError(f"card {slot.title}: its screen() raised {what}") from error
         raise BusError("no card with a screen is plugged in; insert card `vga`")
 
     async def _serve(self, slot: Slot, scope: trio.CancelScope) -> None:

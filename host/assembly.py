@@ -13,21 +13,24 @@ from typing import Any
 
 import msgspec
 
+from hotswap.bus import HasScreen
 from hotswap.switchover.image import KernelImage
 from hotswap.switchover.memory import MIB, RAM_MIN, plan_memory
 
 from .board import BoardConfig, PlugIn
 from .cables import Cable
+from .discovery import make_card
 from .drives import drives
 from .loader import Loaded, Module, load_kernel, load_multiboot
 from .loader_flat import flat_mode, jump_rom, load_flat
 from .loader_image import read_image, recognise
 from .loader_linux import LinuxImage, load_linux
 from .machine_fault import Fault, MachineError, blamed, fault
-from .machine_file import Checked, MachineFile
+from .machine_file import Checked, MachineFile, SerialTable
 from .pc import Found, plug_ins, wanted_cards
 from .rom import (
     BIOS,
+    VBE_BIOS,
     VGA_BIOS,
     PoweredOn,
     find_rom,
@@ -79,6 +82,10 @@ def assemble(checked: Checked, source: str = "") -> Assembly:
     return assembly
 
 
+def _has_screen(plug: PlugIn) -> bool:
+    return isinstance(make_card(plug.card, plug.settings), HasScreen)
+
+
 class _Assembler:
     def __init__(self, file: MachineFile, broken: Sequence[str]) -> None:
         self.file = file
@@ -112,12 +119,26 @@ class _Assembler:
         pc = machine.cards == "pc" or (machine.cards is None and not cold)
         if not pc and (geometries or diskettes):
             self.faults.append(fault("machine.cards", "has no drives; choose pc", "plain"))
-        if self.file.display.to != "none":
-            what = "is not there yet; choose none"
-            self.faults.append(fault("display.to", what, self.file.display.to))
+        if self.file.display.to == "terminal":
+            self.file = self._without_stdio()
         self._check_cables()
         cards = plug_ins(wanted_cards(self.file, config, plan, pc, found), self.faults)
+        if self.file.display.to == "terminal" and not any(map(_has_screen, cards)):
+            what = "no card has a screen; add card vga, or choose the cards of a pc"
+            self.faults.append(fault("display.to", what, "terminal"))
         return None if start is None else Assembly(self.file, config, cards, start)
+
+    def _without_stdio(self) -> MachineFile:
+        """The terminal is the screen's: a port leads there by mistake, or only by default."""
+        ports: list[SerialTable] = []
+        for table in self.file.serial:
+            by_default = "to" not in table.model_fields_set
+            ports.append(table.model_copy(update={"to": "none"}) if by_default else table)
+        named = [(f"serial[{number}].to", port.to) for number, port in enumerate(ports)]
+        named += [(f"parallel[{n}].to", port.to) for n, port in enumerate(self.file.parallel)]
+        what = "the screen is shown in the terminal; send it elsewhere, e.g. to pty or a file"
+        self.faults += [fault(path, what, to) for path, to in named if to == "stdio"]
+        return self.file.model_copy(update={"serial": ports})
 
     def _given(self, path: str) -> bool:
         """Whether something stands there, be it wrong."""
@@ -190,7 +211,9 @@ class _Assembler:
         boot = self.file.boot
         options: list[bytes] = []
         with blamed(self.faults, "boot.roms"):
-            paths = [find_rom(VGA_BIOS, "boot.roms")] if boot.roms is None else boot.roms
+            has_vbe = any(card.name == "framebuffer" for card in self.file.card)
+            usual = VBE_BIOS if has_vbe else VGA_BIOS
+            paths = [find_rom(usual, "boot.roms")] if boot.roms is None else boot.roms
             for number, path in enumerate(paths):
                 option = read_option_rom(path)
                 options.append(option)

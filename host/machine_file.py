@@ -196,7 +196,7 @@ class NetworkTable(Table):
 
 
 class DisplayTable(Table):
-    """`[display]`: where the screen is shown."""
+    """`[display]`: where the screen is shown; in the terminal, COM1 leads nowhere by default."""
 
     to: Literal["none", "terminal"] = "none"
 

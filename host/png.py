@@ -1,4 +1,4 @@
-"""PNG files: ISO/IEC 15948 (W3C, "Portable Network Graphics"), colour type 2, 8 bits, unfiltered."""
+"""PNG files: ISO/IEC 15948 (W3C, "Portable Network Graphics"), truecolour, unfiltered."""
 
 from __future__ import annotations
 

@@ -17,7 +17,9 @@ from .loader_image import read_image
 FOLDERS = (Path("/usr/share/seabios"), Path("/usr/share/qemu"), Path("/usr/share/vgabios"))
 WORKLOADS = "HOTSWAP_HOST_WORKLOADS"
 """Where examples/workloads.py puts what it brings, by default the user's cache."""
-BIOS, VGA_BIOS = "bios.bin", "vgabios-isavga.bin"
+BIOS = "bios.bin"
+VGA_BIOS, VBE_BIOS = "vgabios-isavga.bin", "vgabios-stdvga.bin"
+"""Of card `vga`, and of card `framebuffer`."""
 BIOS_MAX = 1 << 20
 OPTIONS_PA, OPTIONS_END = 0xC0000, 0xE0000
 OPTION_STEP = 2048

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,12 +18,14 @@ from .assembly import Assembly, assemble
 from .board import Board
 from .cables import OpenCable, open_cables
 from .control import serve_control
+from .display import serve_display
 from .exits import Exit
 from .machine import open_machine
 from .machine_fault import MachineError
 from .machine_file import check, json_schema, read_document
 from .operator import answer_for, replied_for
 from .run_options import RunOptions, apply, as_options
+from .terminal import Terminal, open_terminal
 
 file_path = click.Path(path_type=Path)
 
@@ -57,16 +60,17 @@ def _print_schema(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
 @click.option("--net", "networks", multiple=True, metavar="hub:NAME|peer|passt|tap:IFACE",
               help="NE2000 connected there; repeatable.")  # fmt: skip
 @click.option("--display", type=click.Choice(["none", "terminal"]),
-              help="Where the screen is shown.")  # fmt: skip
+              help="Where the screen is shown; Ctrl-] and x end a terminal's.")  # fmt: skip
 @click.option("--memory", type=click.IntRange(1, 3072), metavar="MIB",
               help="RAM.  [default: 64]")  # fmt: skip
 @click.option("--cpu", type=click.Choice(get_args(Model)), help="[default: 486]")
 @click.option("--serial", metavar="stdio|FILE|pty|tcp:HOST:PORT|none",
-              help="Where the first serial port goes.  [default: stdio]")  # fmt: skip
+              help="Where the first serial port goes.  "
+                   "[default: stdio; none with --display terminal]")  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S",
               help="End the run after S seconds with status 3.")  # fmt: skip
 @click.option("--control", type=file_path, metavar="SOCKET",
-              help="Listen here for switchover, pause, continue, stop and info.")  # fmt: skip
+              help="Listen here for switchover, stop, screen and others.")  # fmt: skip
 @click.option(
     "--deterministic",
     is_flag=True,
@@ -83,7 +87,8 @@ def run_command(timeout: float | None, control: Path | None, **given: Any) -> in
     Multiboot 1 kernel, a Linux bzImage or vmlinux, a disk or diskette that a BIOS boots. The
     options are shorthand for what a machine file says, and win over it.
 
-    The guest ends the run by the debug-exit port, or by crashing; you do by Ctrl-C.
+    The guest ends the run by the debug-exit port, or by crashing; you do by Ctrl-C, or, with the
+    screen in the terminal, where that is a key like any other, by Ctrl-] and then x.
     """
     options = RunOptions(**given)
     if not options.starts_something():
@@ -91,10 +96,12 @@ def run_command(timeout: float | None, control: Path | None, **given: Any) -> in
     assembly = assembly_of(options)
 
     async def session() -> int:
-        cables = await open_cables(assembly.cables)
-        announce(cables)
-        async with open_machine(assembly, cables) as board:
-            return await attend(board, timeout, control)
+        in_terminal = assembly.file.display.to == "terminal"
+        async with open_terminal() if in_terminal else nullcontext() as terminal:
+            cables = await open_cables(assembly.cables)
+            announce(cables)
+            async with open_machine(assembly, cables) as board:
+                return await attend(board, timeout, control, terminal)
 
     return trio.run(session, restrict_keyboard_interrupt_to_checkpoints=True)
 
@@ -119,22 +126,27 @@ def announce(cables: Mapping[int, OpenCable]) -> None:
             click.echo(f"{cable.port} port: {back_end.name}", err=True)
 
 
-async def attend(board: Board, seconds: float | None, control: Path | None) -> int:
-    """Until the guest ends, the time is over, or a signal comes."""
+async def attend(
+    board: Board, seconds: float | None, control: Path | None, terminal: Terminal | None = None
+) -> int:
+    """Until the guest ends, the time is over, or a signal comes; the screen is on `terminal`."""
     status: int = Exit.TIMEOUT
     with trio.move_on_after(float("inf") if seconds is None else seconds):
         async with trio.open_nursery() as nursery:
 
-            async def end_on_signal() -> None:
+            async def end_on_signal(*, task_status: trio.TaskStatus[None]) -> None:
                 nonlocal status
                 with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                    task_status.started()
                     async for _ in signals:
                         status = Exit.INTERRUPTED
                         nursery.cancel_scope.cancel()
 
-            nursery.start_soon(end_on_signal)
+            await nursery.start(end_on_signal)  # before the terminal is another
             if control is not None:
                 await nursery.start(serve_control, control, answer_for(board), replied_for(board))
+            if terminal is not None:
+                await nursery.start(serve_display, board, terminal)
             ended = await board.ended()
             if ended.message:
                 click.echo(f"hotswap-host: {ended.message}", err=True)

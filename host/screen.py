@@ -28,7 +28,7 @@ class ScreenError(HotswapError):
 
 
 def lines(screen: TextScreen) -> list[str]:
-    """The rows of a text screen, all of them `columns` long; the font is taken for code page 437."""
+    """The rows of a text screen, `columns` long each; the font is taken for code page 437."""
     text = "".join(CP437[code] for code in screen.cells[0::2])
     return [text[at : at + screen.columns] for at in range(0, len(text), screen.columns)]
 

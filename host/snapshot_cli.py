@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,11 @@ def save(file: Path, control: Path, in_json: bool) -> int:
 
 @snapshot_command.command("load")
 @file_argument
-@click.option("--serial", default="stdio", metavar="stdio|FILE|pty|tcp:HOST:PORT|none",
-              show_default=True, help="Where the first serial port goes.")  # fmt: skip
+@click.option("--serial", metavar="stdio|FILE|pty|tcp:HOST:PORT|none",
+              help="Where the first serial port goes.  "
+                   "[default: stdio; none with --display terminal]")  # fmt: skip
+@click.option("--display", type=click.Choice(["none", "terminal"]), default="none",
+              help="Where the screen is shown; Ctrl-] and x end a terminal's.")  # fmt: skip
 @click.option("--moved", multiple=True, callback=_moved, metavar="OLD=NEW",
               help="Image or overlay OLD of a disk is file NEW now; repeatable.")  # fmt: skip
 @click.option("--disconnect", is_flag=True,
@@ -63,7 +67,8 @@ def save(file: Path, control: Path, in_json: bool) -> int:
               help="Listen here, as `run` does.")  # fmt: skip
 def load(
     file: Path,
-    serial: str,
+    serial: str | None,
+    display: str,
     moved: dict[Path, Path],
     disconnect: bool,
     timeout: float | None,
@@ -77,14 +82,21 @@ def load(
     from .run import announce, attend
     from .snapshot import go_on, open_restored, read_snapshot
     from .snapshot_state import cables_of
+    from .terminal import open_terminal
+
+    in_terminal = display == "terminal"
+    to = serial or ("none" if in_terminal else "stdio")
+    if in_terminal and to == "stdio":
+        raise click.UsageError("the terminal is the screen's; send --serial elsewhere")
 
     async def session() -> int:
         snapshot = await trio.to_thread.run_sync(read_snapshot, file)
-        cables = await open_cables(cables_of(snapshot.machine, serial, only_serial=disconnect))
-        announce(cables)
-        async with open_restored(snapshot, moved=moved, cables=cables) as board:
-            go_on(board, snapshot)
-            return await attend(board, timeout, control)
+        async with open_terminal() if in_terminal else nullcontext() as terminal:
+            cables = await open_cables(cables_of(snapshot.machine, to, only_serial=disconnect))
+            announce(cables)
+            async with open_restored(snapshot, moved=moved, cables=cables) as board:
+                go_on(board, snapshot)
+                return await attend(board, timeout, control, terminal)
 
     return trio.run(session, restrict_keyboard_interrupt_to_checkpoints=True)
 
