@@ -114,12 +114,15 @@ def snapshots(
 
 def _with_progress(workload: Workload, count: int, seed: int, folder: Path, jobs: int) -> Proof:
     columns = (*Progress.get_default_columns(), TextColumn("{task.fields[last]}"))
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console) as progress:
         task = progress.add_task(workload.name, total=count, last="control run")
 
         def tell(moment: Moment) -> None:
             last = f"at {moment.time_ns / 1e9:.3f} s: {', '.join(moment.different) or 'equal'}"
             progress.update(task, advance=1, last=last)
+            if not console.is_terminal:
+                click.echo(last, err=True)
 
         async def session() -> Proof:
             return await prove(workload, count, seed, folder, jobs=jobs, tell=tell)
