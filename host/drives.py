@@ -5,13 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from hotswap.bus import SECTOR
+from hotswap.cards.diskette import FORMATS, MODELS, Kind
 
 from .machine_fault import Fault, blamed, fault
 from .machine_file import DiskTable, FloppyTable, MachineFile
-from .media import DISKETTES, guess_geometry, open_medium
+from .media import guess_geometry, open_medium
 from .pc import Geometry
 
 HEADS_MAX, TRACK_MAX = 16, 63
+MADE_FOR: dict[str, Kind] = {
+    "DD5": "360K", "HD5": "1.2M", "DD3": "720K", "HD3": "1.44M", "ED3": "2.88M",
+}  # fmt: skip
+DISKETTES = {sectors: MADE_FOR[form.density] for sectors, form in FORMATS.items()}
+"""Drives by the sectors of their diskettes."""
 DISK_MAX = 1 << 28
 """Sectors: as many as LBA has numbers for."""
 
@@ -56,12 +62,17 @@ def _diskette(number: int, table: FloppyTable, faults: list[Fault]) -> str:
         return usual
     path = f"floppy[{number}]"
     with blamed(faults, path), open_medium(table.image, read_only=True) as medium:
-        kind = DISKETTES.get(medium.sectors)
-        if kind is None:
-            sizes = ", ".join(f"{sectors // 2}K" for sectors in sorted(DISKETTES))
-            what = f"{table.image}: {medium.sectors * SECTOR:,} bytes are the size of no "
-            faults.append(Fault(f"{path}.image", what + f"diskette; there are {sizes}"))
-        return table.kind or kind or usual
+        form = FORMATS.get(medium.sectors)
+        if form is None:
+            sizes = ", ".join(f"{sectors // 2}K" for sectors in sorted(FORMATS))
+            what = f"{table.image}: {medium.sectors * SECTOR:,} bytes are the size of no diskette"
+            faults.append(Fault(f"{path}.image", f"{what}; there are {sizes}"))
+            return usual
+        kind = table.kind or MADE_FOR[form.density]
+        if form.density not in MODELS[kind].rates:
+            what = f"such a drive cannot read {table.image}; it fits {MADE_FOR[form.density]}"
+            faults.append(fault(f"{path}.kind", what, kind))
+        return kind
     return usual
 
 

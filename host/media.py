@@ -9,10 +9,6 @@ from .media_file import ImageFile
 from .media_overlay import Overlay, create_overlay
 from .media_raw import RawImage
 
-DISKETTES = {320: "360K", 360: "360K", 640: "360K", 720: "360K", 1440: "720K",
-             2400: "1.2M", 2880: "1.44M", 5760: "2.88M"}  # fmt: skip
-"""Drives by the sectors of their diskettes."""
-
 
 def open_medium(
     path: str | os.PathLike[str],

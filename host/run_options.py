@@ -12,9 +12,9 @@ import msgspec
 from hotswap.bus import SECTOR
 
 from .backends import is_file
+from .drives import DISKETTES
 from .loader_image import is_boot_disk
 from .machine_fault import Fault
-from .media import DISKETTES
 
 OPTIONS = {
     "machine.memory": "--memory", "machine.cpu": "--cpu", "machine.clock": "--deterministic",

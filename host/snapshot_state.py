@@ -44,7 +44,7 @@ class SavedDisk(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         files = " + ".join(filter(None, (self.image, self.overlay)))
-        return f"{self.identity} ({files})" if files else self.identity or "empty"
+        return files or self.identity or "empty"
 
 
 class SavedCard(msgspec.Struct, frozen=True, kw_only=True):

@@ -222,13 +222,24 @@ def test_a_plain_machine_has_no_drives(folder: Path) -> None:
     assert found == 'machine.cards = "plain": has no drives; choose pc'
 
 
+def test_diskette_drives_are_on_one_controller_and_in_the_cmos(folder: Path) -> None:
+    text = FLAT + '[[floppy]]\nimage = "a144"\n[[floppy]]\nkind = "1.2M"'
+    settings = {plug.card: plug.settings for plug in assembled(text, folder).cards}
+    assert settings["fdc"]["drives"] == settings["cmos"]["diskettes"] == ["1.44M", "1.2M"]
+
+
 @pytest.mark.parametrize(("image", "size"), [("disk", "516,096"), ("disk2", "1,032,192")])
 def test_a_diskette_has_the_size_of_one(image: str, size: str, folder: Path) -> None:
-    found = complaints(f'{FLAT}[[floppy]]\nimage = "{image}"', folder)
-    assert any(
-        line.startswith(f"floppy[0].image: {image}: {size} bytes are the size of no diskette")
-        for line in found
+    (found,) = complaints(f'{FLAT}[[floppy]]\nimage = "{image}"', folder)
+    assert found.startswith(
+        f"floppy[0].image: {image}: {size} bytes are the size of no diskette; there are 160K, "
     )
+
+
+def test_a_drive_has_to_be_able_to_read_its_diskette(folder: Path) -> None:
+    (found,) = complaints(f'{FLAT}[[floppy]]\nimage = "a144"\nkind = "720K"', folder)
+    assert found == 'floppy[0].kind = "720K": such a drive cannot read a144; it fits 1.44M'
+    assembled(f'{FLAT}[[floppy]]\nimage = "a144"\nkind = "2.88M"', folder)
 
 
 # -- connectors -----------------------------------------------------------------------------------

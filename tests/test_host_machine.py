@@ -178,12 +178,34 @@ async def test_a_bios_boots_the_first_disk_and_knows_memory_and_geometry(
     assert (cylinder, sector & 0x3F, head) == (40 - 2, 63, 15)  # the last one is the BIOS's own
 
 
+@pytest.mark.parametrize(
+    ("order", "drive"), [("floppy", "00"), ("disk", "80"), ('disk", "floppy', "80")]
+)
+async def test_a_bios_boots_in_the_order_given(
+    order: str, drive: str, seabios: Path, tmp_path: Path
+) -> None:
+    boot_disk(tmp_path, "diskette", 1440 * 1024)
+    boot_disk(tmp_path, "disk", 1008 * 512)
+    text = f"""
+        [[floppy]]
+        image = "diskette"
+        [[disk]]
+        image = "disk"
+        {OUT}[boot]
+        bios = "{seabios}"
+        order = ["{order}"]
+    """
+    status, said = await play(text, tmp_path)
+    assert (status, said.split()[0]) == (Exit.OK, drive)
+
+
 async def test_the_complete_example_of_the_documents_runs(seabios: Path, tmp_path: Path) -> None:
     pattern = r"<!-- example: machine\.toml -->\n```toml\n(.*?)```"
     found = re.search(pattern, DOCUMENT.read_text(), re.DOTALL)
     assert found is not None
     boot_disk(tmp_path, "disk.img", 8 * MIB)
     (tmp_path / "scratch.img").write_bytes(bytes(10 * 16 * 63 * 512))
+    (tmp_path / "diskette.img").write_bytes(bytes(1440 * 1024))
     async with machine(found[1], tmp_path) as board:
         with trio.fail_after(100):
             ended = await board.ended()
@@ -193,7 +215,7 @@ async def test_the_complete_example_of_the_documents_runs(seabios: Path, tmp_pat
     assert ended.status == Exit.OK
     assert (tmp_path / "com1.log").read_text().startswith("80\n")
     assert names(tmp_path) == {
-        *("m.toml", "disk.img", "scratch.img"),
+        *("m.toml", "disk.img", "scratch.img", "diskette.img"),
         *("com1.log", "printed", "disk.overlay", "lab.pcapng"),
     }
 
