@@ -26,13 +26,13 @@ LOOK_NS = 100_000_000
 """Machine time between two looks at the screen."""
 LONGEST = 4096
 """Characters that a match on the serial line may have."""
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 T = TypeVar("T")
 
 
 class Console:
-    """The serial line and the screen of `board`; `text` is all that came over the line."""
+    """The serial line and the screen of `board`; `text` is what came over the line, less CR."""
 
     def __init__(self, board: Board) -> None:
         self.board = board
@@ -45,7 +45,7 @@ class Console:
         output = self.board.serial.output
         while True:
             await output.ready()
-            self.text += output.take().decode("latin-1")
+            self.text += output.take().decode("latin-1").replace("\r", "")
             self._more.set()
             self._more = trio.Event()
 

@@ -26,7 +26,8 @@ def medium(path: Path, sectors: int, heads: int, track: int) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("kind", "drive", "sectors", "heads", "track"), [("disk", 0x80, 4 * 16 * 63, 16, 63)]
+    ("kind", "drive", "sectors", "heads", "track"),
+    [("disk", 0x80, 4 * 16 * 63, 16, 63), ("floppy", 0x00, 80 * 2 * 18, 2, 18)],
 )
 async def test_seabios_boots_a_sector_that_reads_writes_and_is_typed_to(
     workload: FindWorkload,
@@ -50,11 +51,11 @@ async def test_seabios_boots_a_sector_that_reads_writes_and_is_typed_to(
     async with running(machine) as console:
         await console.see("SeaBIOS", 5)
         await console.expect(
-            f"boot sector of drive {drive:#04x}, heads {heads:#04x}, sectors {track:#04x}\r\n", 10
+            f"boot sector of drive {drive:#04x}, heads {heads:#04x}, sectors {track:#04x}\n", 10
         )
-        await console.expect(f"{TEXT.decode()}\r\n{TEXT.decode()}\r\ntype: ", 10)
+        await console.expect(f"{TEXT.decode()}\n{TEXT.decode()}\ntype: ", 10)
         console.press("Hello, 8042!<enter>")
-        await console.expect("Hello, 8042!\r\ndone\r\n", 10)
+        await console.expect("Hello, 8042!\ndone\n", 10)
         await console.see("^done$", 1)
         assert f"{TEXT.decode()}\n{TEXT.decode()}\ntype: Hello, 8042!\n" in console.screen
     assert image.read_bytes()[SECTOR : SECTOR + len(TEXT)] == TEXT
