@@ -69,6 +69,8 @@ class Processor(Chip):
         """Host time spent in guest code, ns: executing, translating, and its bus cycles."""
         self._budget: tuple[int, int] | None = None  # first instruction, last instruction
         self._longest = SLICE
+        self._alone_since = 0
+        """Host time at which every other task was last seen to wait, ns; 0: some may not."""
         self._aged = time.monotonic_ns()
         self._log = structlog.get_logger().bind(cpu=model)
         backplane.cpu = self
@@ -82,6 +84,7 @@ class Processor(Chip):
         self._log.info("processor runs", **self.capabilities.summary())
         standstill = self._standstill
         standstill.begin()
+        self._alone_since = 0
         try:
             with Ticker(self.engine.core) as ticker, Wakeup() as wakeup:
                 task_status.started()
@@ -94,10 +97,10 @@ class Processor(Chip):
                     if standstill.wanted:
                         ticker.sleep()
                         await standstill.park()
+                        self._alone_since = 0
                         turns = False
                     elif self._halted and not self._interrupts.can_wake:
-                        ticker.sleep()
-                        turns = await self._wait_for_interrupt(wakeup)
+                        turns = await self._wait_for_interrupt(ticker, wakeup)
                     elif turns:
                         self._slice(ticker)
                         turns = False
@@ -175,8 +178,12 @@ class Processor(Chip):
 
     async def _give_turns(self) -> None:
         if self._counted is not None:
-            self._longest = SLICE if _others_wait() else QUIET_SLICE
-            await wait_all_tasks_blocked()
+            waiting = _others_wait()
+            now = time.monotonic_ns()
+            if waiting or now - self._alone_since > SLICE:  # else the slice has woken nobody
+                self._longest = SLICE if waiting else QUIET_SLICE
+                await wait_all_tasks_blocked()
+                self._alone_since = time.monotonic_ns()
             return
         if not _others_wait():
             await trio.lowlevel.checkpoint()  # host I/O that is ready wakes its task,
@@ -193,7 +200,7 @@ class Processor(Chip):
 
     # -- HLT, shutdown, pause -----------------------------------------------------------------
 
-    async def _wait_for_interrupt(self, wakeup: Wakeup) -> bool:
+    async def _wait_for_interrupt(self, ticker: Ticker, wakeup: Wakeup) -> bool:
         """HLT: no host time until a deadline or a kick. True when others had turns meanwhile."""
         if not self.engine.env.eflags & EFLAGS_IF:
             self._shut_down_with("halted with interrupts off")
@@ -202,6 +209,8 @@ class Processor(Chip):
         if self._counted is not None and deadline is not None:
             self._counted.skip_to(deadline)
             return False
+        ticker.sleep()
+        self._alone_since = 0
         self._ring = wakeup.ring
         try:
             await wakeup.wait(None if deadline is None else deadline - self._clock.now())

@@ -29,15 +29,15 @@ async def linux_on_board(kernel: Path, initrd: Path, *, deterministic: bool) -> 
     )
     assembly = assembly_of(options)
     began = time.process_time()
-    said = bytearray()
     with trio.move_on_after(LIMIT):
         async with open_machine(assembly, await open_cables(assembly.cables)) as board:
             await board.ended()
             took = time.process_time() - began
-            said += board.serial.output.take()
-    if LINUX_DONE.encode() not in said:
-        raise BenchError(f"Linux did not come to its reboot: {bytes(said[-200:])!r}")
-    return took
+            said = board.serial.output.take()
+            if LINUX_DONE.encode() not in said:
+                raise BenchError(f"Linux ended before its reboot: {said[-200:]!r}")
+            return took
+    raise BenchError(f"Linux did not come to its reboot within {LIMIT} s")
 
 
 def qemu_options(kernel: Path, initrd: Path) -> list[str]:
