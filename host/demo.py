@@ -147,15 +147,20 @@ def _switch_entry(report: Report) -> dict[str, Any]:
     return {key: entry[key] for key in keys}
 
 
+def _version(kernel: str) -> str:
+    """1.0.0 of 1.0.0-refkernel, so that a row fits into 80 columns."""
+    return kernel.partition("-")[0]
+
+
 def _show(console: Console, result: DemoResult, ended: Ended | None) -> None:
     table = Table(title="Kernels replaced under running programs", title_justify="left")
-    for column in ("from", "to", "what happened", "programs stood still", "outputs held"):
-        table.add_column(column)
+    for column in ("kernel", "replaced by", "outcome", "programs stood still", "outputs held"):
+        table.add_column(column, justify="right" if column.endswith(("still", "held")) else "left")
     for switch in result.switches:
         back = switch["outcome"] == "rolled back"
         table.add_row(
-            switch["from"],
-            switch["to"],
+            _version(switch["from"]),
+            _version(switch["to"]),
             f"{switch['outcome']}: {switch['reason']}" if back else switch["outcome"],
             f"{MS.format(switch['rollback_ms'] if back else switch['blackout_ms'])} ms",
             f"{switch['outside_pause_ms']:.1f} ms",

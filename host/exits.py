@@ -6,7 +6,10 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit statuses. A guest that writes n to the debug-exit port gives 0 for 0, else 10 + n."""
+    """Exit statuses. A guest that writes n to the debug-exit port gives 0 for 0, else 10 + n.
+
+    A process has no status above 255, so from 245 on it is that: a failure never looks like 0.
+    """
 
     OK = 0
     FAILED = 1
@@ -19,4 +22,4 @@ class Exit(IntEnum):
 
 def debug_exit_status(value: int) -> int:
     """The exit status for `value`, a byte written to the debug-exit port."""
-    return Exit.OK if value == 0 else (Exit.DEBUG_EXIT + value) & 0xFF
+    return Exit.OK if value == 0 else min(Exit.DEBUG_EXIT + value, 255)

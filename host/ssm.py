@@ -26,5 +26,5 @@ def show(file: Path, in_json: bool) -> int:
     except OSError as error:
         click.echo(f"hotswap-host: {file}: {error.strerror}; give the file of a map", err=True)
         return Exit.FAILED
-    click.echo(show_json(content) if in_json else show_text(content))
+    click.echo(show_json(content) if in_json else show_text(content).rstrip())
     return Exit.FAILED if decode(content).faults else Exit.OK

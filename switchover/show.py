@@ -16,7 +16,7 @@ from .memory import MemoryPlan
 from .records import File, Pipe
 from .references import reference_faults
 from .savemap import read, read_records
-from .schema import Header, SectionEntry, SectionKind, SectionType
+from .schema import MAGIC, Header, SectionEntry, SectionKind, SectionType
 
 
 class Shown(msgspec.Struct):
@@ -43,7 +43,7 @@ def decode(data: bytes, plan: MemoryPlan | None = None) -> Shown:
 
 def show_text(data: bytes, plan: MemoryPlan | None = None) -> str:
     """Header, section table, every section as a table, then what is wrong."""
-    return "\n".join(_text(decode(data, plan))) + "\n"
+    return "\n".join(_text(decode(data, plan))).lstrip("\n") + "\n"
 
 
 def show_json(data: bytes, plan: MemoryPlan | None = None) -> str:
@@ -108,7 +108,7 @@ def _whole(kind: SectionKind, entry: SectionEntry, content: memoryview) -> int:
 
 def _text(shown: Shown) -> Iterator[str]:
     header = shown.container.header
-    if header is not None:
+    if header is not None and header.magic == MAGIC:
         yield f"Save State Map {header.major}.{header.minor}"
         yield from _pairs(header)
     if shown.container.entries:

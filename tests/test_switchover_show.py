@@ -59,6 +59,11 @@ def test_a_map_cut_off_shows_its_header_and_says_so(fit_map: SaveStateMap) -> No
     assert json.loads(show_json(data[:50]))["faults"][0]["code"] == "SHORT"
 
 
+def test_what_is_no_map_is_not_taken_for_one() -> None:
+    text = show_text(b"root:x:0:0:root:/root:/bin/bash\n" * 10)
+    assert text == "wrong: 1\n  L0 MAGIC: header: magic 0x746f6f72; this is no map\n"
+
+
 def test_wrong_references_are_shown_with_the_map(fit_map: SaveStateMap) -> None:
     fit_map.fd[0].file_id = 99
     text = show_text(write(fit_map))
