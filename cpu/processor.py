@@ -110,6 +110,11 @@ class Processor(Chip):
         finally:
             standstill.end()
 
+    @property
+    def running(self) -> bool:
+        """True while `run` is under way, also when the guest stands still."""
+        return self._standstill.running
+
     def _slice(self, ticker: Ticker) -> None:
         deadline = self._backplane.clock.next_deadline()
         longest = self._longest

@@ -21,8 +21,12 @@ import msgspec
 import trio
 
 from hotswap.bus import HotswapError
+from hotswap.switchover.errors import Refused
 
 LINE_MAX = 1 << 20
+PROBATION_MAX = 30_000
+"""ms: a guest whose outputs are held for long fills memory with them."""
+PATIENCE_MAX = 100
 FileName: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
 
 
@@ -37,10 +41,11 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
     image: FileName = ""
     plan: bool = False
     mode: Annotated[int, msgspec.Meta(ge=0, le=2)] = 2
-    probation_ms: Annotated[float, msgspec.Meta(ge=0)] = 50
+    probation_ms: Annotated[float, msgspec.Meta(ge=0, le=PROBATION_MAX)] = 50
     save_map: FileName = ""
     text: str = ""
     file: FileName = ""
+    patience: Annotated[float, msgspec.Meta(ge=1, le=PATIENCE_MAX)] = 1
 
 
 class Reply(msgspec.Struct, omit_defaults=True):
@@ -159,6 +164,8 @@ async def _answer_line(lines: _Lines, line: bytes, answer: Answer) -> tuple[Requ
         with send:
             try:
                 reply = await answer(request, tell)
+            except Refused as refusal:
+                reply = Reply(False, error=str(refusal), todo=refusal.todo)
             except HotswapError as error:
                 reply = Reply(False, error=str(error))
     return request, reply

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import trio
 
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import Lost, Refused, RolledBack
-from hotswap.switchover.image import load_image, switchable
+from hotswap.switchover.image import load_image
 from hotswap.switchover.machine import kernel_name
 from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.report import Report
@@ -32,6 +33,7 @@ def answer_for(board: Board) -> Answer:
             case "info":
                 return Reply(True, board.info())
             case "pause":
+                _check_settled(board)
                 await board.pause()
                 return Reply(True, board.info())
             case "continue":
@@ -62,36 +64,52 @@ def replied_for(board: Board) -> Replied:
     return replied
 
 
+def _check_settled(board: Board) -> None:
+    """A machine that is paused cannot answer in time, and would be taken for one that hangs."""
+    if board.backplane.locked_by is not None:
+        raise Refused(f"{board.backplane.locked_by} is under way", "pause when it has ended")
+
+
 async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
+    not_kept = ""
     try:
         machine = board.machine
-        if board.paused:
-            raise Refused("the machine is paused", "`hotswap-host continue` first")
         image = await trio.to_thread.run_sync(
             lambda: load_image(Path(request.image), ram=board.processor.ram.size)
         )
-        options = Options(mode=BootMode(request.mode), probation_ms=request.probation_ms)
+        options = Options(
+            mode=BootMode(request.mode),
+            probation_ms=request.probation_ms,
+            patience=request.patience,
+        )
         transaction = Switchover(machine, image, options, tell)
+        kept = _place_for_map(request.save_map)
+
+        async def carry_out() -> Report:
+            if board.paused:
+                raise Refused("the machine is paused", "`hotswap-host continue` first")
+            return await transaction.run()
+
         if request.plan:
             transaction.plan()
-            switchable(image, ram=board.processor.ram.size)
-            return Reply(True, _result(transaction.report, planned=True))
+            transaction.report.outcome = "planned"
+            return Reply(True, _result(transaction.report))
         try:
-            report = await board.in_background(transaction.run)
+            report = await board.in_background(carry_out)
         finally:
-            if request.save_map and transaction.map:
-                _write_map(Path(request.save_map), transaction.map)
+            if kept is not None and transaction.map:
+                not_kept = _write_map(kept, transaction.map)
     except Refused as refusal:
-        running = kernel_name(board.machine.kernel) if board.plan else ""
+        running = kernel_name(board.machine.kernel) if board.replaceable else ""
         report = Report(0, running, request.image, request.mode)
         report.reason, report.todo = refusal.what, refusal.todo
         return Reply(False, _result(report), str(refusal), refusal.todo)
     except RolledBack as back:
-        return Reply(False, _result(back.report), str(back))
+        return Reply(False, _result(back.report, not_kept), str(back))
     except Lost as lost:
         board.lose(str(lost))
         return Reply(False, None, str(lost), "start the machine again")
-    return Reply(True, _result(report))
+    return Reply(True, _result(report, not_kept))
 
 
 async def _screen(board: Board, file: str) -> Reply:
@@ -112,15 +130,29 @@ async def _snapshot(board: Board, path: Path) -> Reply:
     return await board.in_background(save)
 
 
-def _write_map(path: Path, content: bytes) -> None:
+def _place_for_map(name: str) -> Path | None:
+    """Where the map is to be kept. Raises Refused when it is known that it cannot be."""
+    if not name:
+        return None
+    path = Path(name)
+    writable = os.access(path if path.exists() else path.parent, os.W_OK)
+    if path.is_dir() or not path.parent.is_dir() or not writable:
+        raise Refused(f"no map can be kept at {path}", "give another --save-map FILE")
+    return path
+
+
+def _write_map(path: Path, content: bytes) -> str:
+    """Keep the map; what is wrong, and what to do, when that fails."""
     try:
         path.write_bytes(content)
     except OSError as error:
         structlog.get_logger().error("map not saved", file=str(path), why=error.strerror)
+        return f"{path}: {error.strerror}, so the map is not kept; make room there"
+    return ""
 
 
-def _result(report: Report, *, planned: bool = False) -> dict[str, Any]:
+def _result(report: Report, map_error: str = "") -> dict[str, Any]:
     result: dict[str, Any] = msgspec.to_builtins(report)
-    if planned:
-        result["outcome"] = "planned"
+    if map_error:
+        result["map_error"] = map_error
     return result

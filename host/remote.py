@@ -11,7 +11,7 @@ import trio
 from rich.console import Console
 from rich.table import Table
 
-from .control import Request, connect
+from .control import PATIENCE_MAX, PROBATION_MAX, Request, connect
 from .exits import Exit
 
 control_option = click.option(
@@ -52,11 +52,19 @@ def say(reply: dict[str, Any], *, in_json: bool) -> int:
                    "1 the guest copies it, 2 the card copies it.")  # fmt: skip
 @click.option(
     "--probation",
-    type=click.FloatRange(min=0),
+    type=click.FloatRange(0, PROBATION_MAX),
     default=50,
     metavar="MS",
     show_default=True,
     help="How long outputs stay held and the way back open.",
+)
+@click.option(
+    "--patience",
+    type=click.FloatRange(1, PATIENCE_MAX),
+    default=1,
+    metavar="FACTOR",
+    show_default=True,
+    help="Multiply every limit of time, on a slow or busy host.",
 )
 @click.option(
     "--save-map",
@@ -71,6 +79,7 @@ def switchover_command(
     plan: bool,
     mode: int,
     probation: float,
+    patience: float,
     save_map: Path | None,
     in_json: bool,
 ) -> int:
@@ -90,12 +99,14 @@ def switchover_command(
             console.print(f"  [red]failed[/] {event['phase']:<10} {event['why']}", highlight=False)
 
     kept = str(save_map.absolute()) if save_map else ""
-    request = Request("switchover", str(image.absolute()), plan, mode, probation, kept)
+    path = str(image.absolute())
+    request = Request("switchover", path, plan, mode, probation, kept, patience=patience)
     reply = ask(control, request, show)
+    result = reply.get("result") or {}
+    not_kept = result.get("map_error")
     if in_json:
         click.echo(msgspec.json.encode(reply).decode())
-        return Exit.OK if reply["ok"] else Exit.FAILED
-    result = reply.get("result") or {}
+        return Exit.OK if reply["ok"] and not not_kept else Exit.FAILED
     if reply["ok"]:
         words = "could be replaced by" if plan else "was replaced by"
         console.print(f"{result['from']} {words} {result['to']}")
@@ -106,7 +117,11 @@ def switchover_command(
                 f"{result['outside_pause_ms']:.1f} ms, "
                 f"{count} {'process' if count == 1 else 'processes'} went on"
             )
-    return say(reply, in_json=False)
+    status = say(reply, in_json=False)
+    if not_kept:
+        click.echo(f"hotswap-host: {not_kept}", err=True)
+        return Exit.FAILED
+    return status
 
 
 def _simple(op: Any, control: Path, in_json: bool, text: str = "") -> int:
@@ -187,4 +202,10 @@ def print_facts(facts: dict[str, Any]) -> None:
                 table.add_row(*(str(value) for value in row.values()))
             console.print(table)
         else:
-            console.print(f"{name:<16} {fact}", highlight=False)
+            console.print(f"{name:<16} {_line(fact)}", highlight=False, soft_wrap=True)
+
+
+def _line(fact: Any) -> str:
+    if isinstance(fact, dict):
+        return ", ".join(f"{key} {value}" for key, value in fact.items())
+    return str(fact)

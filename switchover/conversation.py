@@ -6,6 +6,8 @@ CPU that stopped, an instruction budget that is spent.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import trio
 
 from hotswap.bus import BudgetSpent, CardFault, CpuReset, CpuShutdown, MachineClock
@@ -40,17 +42,19 @@ class Conversation:
         self._marks = 0
 
     async def begin(self, order: Begin) -> None:
-        """Open the mailbox for a transaction."""
+        """Open the mailbox for a transaction; signals of an earlier one are dropped."""
         self.card.slot.post(order)
-        await self.forget()
-
-    async def forget(self) -> None:
-        """Drop every signal that is there already: of an earlier transaction, or undone."""
         self._marks += 1
         self.card.slot.post(Mark(self._marks))
         async for signal in self.card.signals:
             if signal == Marked(self._marks):
                 return
+
+    def forget(self) -> None:
+        """Drop every signal that is there: what has been undone. The guest must stand still."""
+        with suppress(trio.WouldBlock):
+            while True:
+                self.card.signals.receive_nowait()
 
     def issue(self, command: Command, *, interrupt: bool = False) -> None:
         """Put `command` into CMD; a kernel that is not polling needs the interrupt."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import stat
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,6 +132,9 @@ def switchable(image: KernelImage, *, ram: int = 64 * MIB) -> Note:
 
 def _file(path: Path) -> bytes:
     try:
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # reading a pipe may take for ever
+            raise ImageError("is no regular file", str(path), "give a kernel image")
         with path.open("rb") as file:
             content = file.read(IMAGE_MAX + 1)
     except OSError as error:

@@ -8,7 +8,7 @@ import msgspec
 
 from .phases import Phase
 
-Outcome = Literal["committed", "rolled back", "refused"]
+Outcome = Literal["committed", "rolled back", "refused", "planned"]
 
 
 class PhaseEvent(msgspec.Struct, frozen=True, tag="phase"):
@@ -32,6 +32,7 @@ class PhaseTime(msgspec.Struct):
 class Report(msgspec.Struct, rename={"old": "from", "new": "to"}):
     """One switchover. Times are host milliseconds; `instructions` those of the whole blackout.
 
+    `phase`: where it ended, with the `reason` and what `todo` next when it was not committed.
     `blackout_ms`: no user instruction ran. `outside_pause_ms`: how long outputs were held, which is
     the pause a peer sees. `engine_ms`: the part of the blackout spent in guest code.
     `pages_committed` were written back for R1 within the blackout.

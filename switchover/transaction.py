@@ -37,6 +37,7 @@ class Options(msgspec.Struct, frozen=True):
 
 
 DEFAULT = Options()
+BUSY = " (a host that is slow or busy needs more patience)"
 
 
 class Transaction:
@@ -118,7 +119,7 @@ class Transaction:
             spent = took()
             slow = isinstance(error, trio.TooSlowError)
             allowed = limit.seconds * self.options.patience
-            why = f"no end within {allowed:g} s" if slow else str(error)
+            why = f"no end within {allowed:g} s{BUSY}" if slow else str(error)
             self.tell(PhaseEvent(txn, name, "failed", spent.ms, spent.instructions, why))
             if slow:
                 raise PhaseFailed(why) from None
@@ -149,8 +150,8 @@ class Transaction:
             await self._backplane.quiesce(each=QUIESCE_CARD, total=QUIESCE_ALL)
             point.restore(self._processor, self._backplane)
             self._backplane.thaw()
-            await self._talk.forget()
-        if self._is_r1:
+            self._talk.forget()
+        if self._is_r1 and self._processor.running:  # else the whole machine is ending
             await self._resume_old()
 
     async def _resume_old(self) -> None:

@@ -49,7 +49,8 @@ class Running:
         self.lines.extend(line.rstrip() for line in self.process.stdout)
 
     def ask(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
-        return hotswap(*words, "--control", self.control)
+        patience = ["--patience", "20"] if words[0] == "switchover" else []
+        return hotswap(*words, "--control", self.control, *patience)
 
     def info(self) -> dict[str, Any]:
         result: dict[str, Any] = json.loads(self.ask("info", "--json").stdout)["result"]
@@ -83,6 +84,11 @@ def test_a_value_written_to_the_debug_exit_port_is_added_to_10() -> None:
     assert boot("init nosuchprogram").returncode == debug_exit_status(1) == 11
 
 
+def test_no_value_of_the_guest_s_looks_like_a_good_end() -> None:
+    statuses = [debug_exit_status(value) for value in range(256)]
+    assert statuses == [0, *range(11, 255), *[255] * 11]
+
+
 def test_a_guest_that_does_not_end_gives_3() -> None:
     done = boot("spin", "--timeout", "1.5")
     assert done.returncode == Exit.TIMEOUT
@@ -93,15 +99,22 @@ def test_a_panic_is_the_guest_s_own_exit_value() -> None:
     assert boot("nothing-there").returncode == debug_exit_status(0x70)
 
 
-def test_a_triple_fault_gives_4(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (b"\x0f\x01\x1d" + (0x9F000).to_bytes(4, "little") + b"\x0f\x0b", "triple fault at 0010"),
+        (b"\xfa\xf4", "halted with interrupts off at 0010"),
+    ],
+    ids=["lidt of zeros far away, ud2", "cli, hlt"],
+)
+def test_a_guest_that_crashes_gives_4(tmp_path: Path, code: bytes, words: str) -> None:
     image = bytearray(V1.read_bytes())
     entry = _entry_offset(bytes(image))
-    # lidt of six zero bytes far away; ud2
-    image[entry : entry + 9] = b"\x0f\x01\x1d" + (0x9F000).to_bytes(4, "little") + b"\x0f\x0b"
+    image[entry : entry + len(code)] = code
     (tmp_path / "bad.elf").write_bytes(image)
     done = hotswap("run", tmp_path / "bad.elf")
     assert done.returncode == Exit.GUEST, done.stderr
-    assert "triple fault" in done.stderr
+    assert words in done.stderr
 
 
 def _entry_offset(elf: bytes) -> int:
@@ -231,6 +244,46 @@ def test_ctrl_c_ends_with_130(machine: Running) -> None:
     assert not machine.control.exists()
 
 
+def test_a_signal_in_the_middle_of_a_switchover_ends_the_machine_and_tells_the_client(
+    machine: Running, tmp_path: Path
+) -> None:
+    words = [*COMMAND, "switchover", str(V2), "--control", str(machine.control)]
+    with subprocess.Popen(
+        [*words, "--probation", "30000", "--patience", "100", "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as client:  # fmt: skip
+        assert client.stdout is not None
+        for line in client.stdout:
+            if json.loads(line).get("phase") == "PROBATION":
+                break
+        machine.process.send_signal(signal.SIGTERM)
+        _, said = client.communicate(timeout=60)
+    assert client.returncode == Exit.FAILED
+    assert "ended before it answered" in said
+    assert machine.wait() == Exit.INTERRUPTED
+    assert not machine.control.exists()
+    ticks = [line for line in machine.lines if line.startswith("tick ")]
+    assert [int(tick.split()[1]) for tick in ticks] == list(range(1, len(ticks) + 1))
+    assert not any("2.0.0" in line for line in machine.lines)
+
+
+def test_a_client_that_is_interrupted_undoes_nothing(machine: Running) -> None:
+    words = [*COMMAND, "switchover", str(V2), "--control", str(machine.control)]
+    with subprocess.Popen(
+        [*words, "--probation", "500", "--patience", "100", "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as client:  # fmt: skip
+        assert client.stdout is not None
+        assert "PLAN" in client.stdout.readline()
+        client.send_signal(signal.SIGINT)
+        _, said = client.communicate(timeout=60)
+    assert client.returncode == Exit.INTERRUPTED
+    assert "Traceback" not in said
+    while machine.info()["under_way"]:
+        pass
+    assert machine.info()["kernel"].startswith("2.")
+
+
 def test_a_running_machine_is_switched_over_with_progress(machine: Running) -> None:
     done = machine.ask("switchover", V2)
     assert done.returncode == Exit.OK, done.stderr
@@ -253,7 +306,11 @@ def test_the_map_of_a_switchover_can_be_kept_and_looked_into(
     machine: Running, tmp_path: Path
 ) -> None:
     kept = tmp_path / "map"
-    assert machine.ask("switchover", V2, "--save-map", kept).returncode == Exit.OK
+    full = machine.ask("switchover", V2, "--save-map", "/dev/full")
+    assert full.returncode == Exit.FAILED
+    assert "was replaced by 2." in full.stdout
+    assert "/dev/full: No space left on device, so the map is not kept" in full.stderr
+    assert machine.ask("switchover", V1, "--save-map", kept).returncode == Exit.OK
     shown = hotswap("ssm", "show", kept)
     assert shown.returncode == Exit.OK, shown.stdout
     for word in ("PROC", "registers", "FRAME", "DEV", "uart"):

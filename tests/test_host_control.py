@@ -27,6 +27,7 @@ from hotswap.host.control import (
 )
 from hotswap.host.guest import Guest
 from hotswap.host.operator import answer_for
+from hotswap.switchover.errors import Refused
 
 SECONDS = 20  # of patience
 
@@ -50,6 +51,8 @@ class Asked:
                 return Reply(True, "done")
             case "pause":
                 raise HotswapError("no brake")
+            case "stop":
+                raise Refused("busy", "wait")
         return Reply(True, len(self.requests))
 
     def note(self, request: Request) -> None:
@@ -145,6 +148,12 @@ async def test_an_error_is_a_reply(path: Path) -> None:
         assert await ask(path, Request("pause")) == [{"ok": False, "error": "no brake"}]
 
 
+async def test_a_refusal_says_what_to_do_next(path: Path) -> None:
+    async with served(path):
+        [reply] = await ask(path, Request("stop"))
+        assert reply == {"ok": False, "error": "busy; wait", "todo": "wait"}
+
+
 @pytest.mark.parametrize(
     ("line", "error"),
     [
@@ -159,6 +168,8 @@ async def test_an_error_is_a_reply(path: Path) -> None:
         (b'{"op": "switchover", "mode": 3}', "<= 2 - at `$.mode`"),
         (b'{"op": "switchover", "mode": -1}', ">= 0 - at `$.mode`"),
         (b'{"op": "switchover", "probation_ms": -1}', ">= 0.0 - at `$.probation_ms`"),
+        (b'{"op": "switchover", "probation_ms": 30001}', "<= 30000.0 - at `$.probation_ms`"),
+        (b'{"op": "switchover", "patience": 0.5}', ">= 1.0 - at `$.patience`"),
         (b'{"op": "switchover", "image": "a\\u0000b"}', "at `$.image`"),
         (b"[" * 100_000, "Expected `object`"),
     ],

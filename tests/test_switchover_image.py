@@ -1,5 +1,6 @@
 """Only a sound kernel image is loaded; whatever else is given is refused by name."""
 
+import os
 import random
 import struct
 import tracemalloc
@@ -175,6 +176,9 @@ def test_a_path_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
         load_image(tmp_path / "v9.elf")
     with pytest.raises(ImageError, match="Is a directory"):
         load_image(tmp_path)
+    os.mkfifo(tmp_path / "pipe")  # nobody will ever write to it
+    with pytest.raises(ImageError, match="is no regular file"):
+        load_image(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize(
