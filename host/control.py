@@ -77,6 +77,7 @@ async def serve_control(
     """
     with socket.socket(socket.AF_UNIX) as listening:
         _bind(listening, path)
+        own = path.stat()
         listening.listen(16)
         try:
             async with trio.open_nursery() as nursery:
@@ -87,7 +88,7 @@ async def serve_control(
                     handler_nursery=nursery,
                 )
         finally:
-            _remove(path)
+            _remove(path, own)
 
 
 def _bind(listening: socket.socket, path: Path) -> None:
@@ -104,8 +105,11 @@ def _bind(listening: socket.socket, path: Path) -> None:
         ) from error
 
 
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
+def _remove(path: Path, own: os.stat_result) -> None:
+    """Unless somebody has removed it and another machine listens there now."""
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(path.stat(), own):
+            path.unlink()
 
 
 def _clear_stale(path: Path) -> None:

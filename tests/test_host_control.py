@@ -6,7 +6,7 @@ import json
 import socket
 import stat
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +277,14 @@ async def test_a_stale_socket_is_replaced(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as crashed:
         crashed.bind(str(path))
     async with served(path):
+        assert (await ask(path, Request("info")))[0]["ok"]
+
+
+async def test_a_machine_that_ends_leaves_the_socket_of_another_one(path: Path) -> None:
+    async with AsyncExitStack() as second:
+        async with served(path):
+            await trio.Path(path).unlink()
+            await second.enter_async_context(served(path))
         assert (await ask(path, Request("info")))[0]["ok"]
 
 

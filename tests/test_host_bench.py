@@ -1,0 +1,51 @@
+"""The benchmark's rows: named, held against a limit, comparable; what is quick is measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hotswap.host.bench import LIMITS
+from hotswap.host.bench_result import Row, alternate
+from hotswap.host.bench_switch import bench_control, bench_quiesce
+
+
+def test_a_row_is_told_by_these_names() -> None:
+    assert msgspec.to_builtins(Row("bus.in", 3.0, "us", 2.0, 1.5)) == {
+        "name": "bus.in", "value": 3.0, "unit": "us", "baseline": 2.0, "ratio": 1.5
+    }  # fmt: skip
+
+
+async def test_both_ways_are_measured_in_turn_and_compared_round_by_round() -> None:
+    order: list[str] = []
+    ours_took, base_took = iter([2.0, 40.0, 3.0]), iter([1.0, 10.0, 2.0])
+
+    async def ours() -> float:
+        order.append("ours")
+        return next(ours_took)
+
+    async def base() -> float:
+        order.append("base")
+        return next(base_took)
+
+    pair = await alternate(ours, base, 3)
+    assert order == ["ours", "base"] * 3
+    assert (pair.ours, pair.base) == (2.0, 1.0)
+    assert pair.factor == 2.0  # of 2, 4 and 1.5
+
+
+@pytest.mark.parametrize("measure", [bench_control, bench_quiesce])
+async def test_a_row_has_a_limit_and_its_ratio(measure: object) -> None:
+    assert callable(measure)
+    row = await measure()
+    assert isinstance(row, Row)
+    assert row.name in LIMITS
+    assert row.ratio == pytest.approx(row.value / row.baseline)
+    assert row.value > 0
+
+
+@pytest.mark.parametrize("name", [name for name in LIMITS if not name.startswith("systems.")])
+def test_a_row_is_explained_in_the_documents(name: str) -> None:
+    assert f"`{name}`" in (Path(__file__).parents[1] / "docs" / "bench.md").read_text()
