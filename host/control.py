@@ -76,8 +76,7 @@ async def serve_control(
     Raises `ControlError` when the path is taken by a running machine or cannot be made.
     """
     with socket.socket(socket.AF_UNIX) as listening:
-        _bind(listening, path)
-        own = path.stat()
+        own = _bind(listening, path)
         listening.listen(16)
         try:
             async with trio.open_nursery() as nursery:
@@ -91,7 +90,7 @@ async def serve_control(
             _remove(path, own)
 
 
-def _bind(listening: socket.socket, path: Path) -> None:
+def _bind(listening: socket.socket, path: Path) -> os.stat_result:
     try:
         _clear_stale(path)
         mask = os.umask(0o177)
@@ -99,6 +98,7 @@ def _bind(listening: socket.socket, path: Path) -> None:
             listening.bind(str(path))
         finally:
             os.umask(mask)
+        return path.stat()
     except OSError as error:
         raise ControlError(
             f"control socket {path}: {error.strerror or error}; give another --control path"

@@ -6,7 +6,7 @@ import json
 import socket
 import stat
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -281,11 +281,19 @@ async def test_a_stale_socket_is_replaced(path: Path) -> None:
 
 
 async def test_a_machine_that_ends_leaves_the_socket_of_another_one(path: Path) -> None:
-    async with AsyncExitStack() as second:
+    machine = trio.CancelScope()
+
+    async def serve(*, task_status: trio.TaskStatus[None]) -> None:
+        with machine:
+            await serve_control(path, Asked().answer, task_status=task_status)
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve)
+        await trio.Path(path).unlink()
         async with served(path):
-            await trio.Path(path).unlink()
-            await second.enter_async_context(served(path))
-        assert (await ask(path, Request("info")))[0]["ok"]
+            machine.cancel()
+            await wait_all_tasks_blocked()
+            assert (await ask(path, Request("info")))[0]["ok"]
 
 
 async def refused(path: Path) -> str:
