@@ -11,7 +11,7 @@ import trio
 
 from hotswap.bus import BackplaneState
 from hotswap.cpu import CpuState
-from hotswap.host.board import Board
+from hotswap.host.board import Board, BoardConfig, open_board
 from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import crashing, refkernel
 from hotswap.host.pytest_plugin import SwitchKernel
@@ -125,6 +125,28 @@ async def test_cancelling_the_coordinator_rolls_back_and_is_cancelled(
     assert outside.cancelled_caught
     assert transaction.report.outcome == "rolled back"
     await goes_on(guest, switchover)
+
+
+@pytest.mark.parametrize(
+    "phase",
+    [Phase.PREPARE, Phase.SAVE, Phase.NEWINIT, Phase.PROBATION],
+    ids=lambda phase: phase.name,
+)
+async def test_a_machine_that_ends_in_the_middle_waits_for_no_kernel(phase: Phase) -> None:
+    ending = trio.CancelScope()
+
+    def tell(event: PhaseEvent) -> None:
+        if event.phase == phase.name and event.state == "begun":
+            ending.cancel()
+
+    with ending:
+        async with open_board(BoardConfig(deterministic=True)) as board:
+            guest = Guest(board)
+            guest.boot(PROGRAMS)
+            await guest.pass_time(20 * MS)
+            options = Options(patience=1000)  # whoever waits, waits for long
+            await board.in_background(Switchover(board.machine, refkernel(2), options, tell).run)
+    assert ending.cancelled_caught
 
 
 async def test_an_old_kernel_that_does_not_come_back_is_told_and_nothing_stays_held(
