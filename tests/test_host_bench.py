@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -37,10 +38,8 @@ async def test_both_ways_are_measured_in_turn_and_compared_round_by_round() -> N
 
 
 @pytest.mark.parametrize("measure", [bench_control, bench_quiesce])
-async def test_a_row_has_a_limit_and_its_ratio(measure: object) -> None:
-    assert callable(measure)
+async def test_a_row_has_a_limit_and_its_ratio(measure: Callable[[], Awaitable[Row]]) -> None:
     row = await measure()
-    assert isinstance(row, Row)
     assert row.name in LIMITS
     assert row.ratio == pytest.approx(row.value / row.baseline)
     assert row.value > 0
