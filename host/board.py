@@ -227,6 +227,7 @@ class Board:
         """What happens on the board while no switchover listens."""
         match event:
             case CpuShutdown():
+                self._end_by_debug_exit()  # written in the same slice, and first
                 self.end(Ended(Exit.GUEST, f"the guest ended: {event}"))
             case CpuReset():
                 self._start_again()
@@ -250,9 +251,15 @@ class Board:
 
     async def obey_debug_exit(self) -> None:
         """End the run when a byte written to the debug-exit port has been let out."""
-        output = self.slot("debugexit").output
-        await output.ready()
-        self.end(Ended(debug_exit_status(output.take(1)[0])))
+        await self.slot("debugexit").output.ready()
+        self._end_by_debug_exit()
+
+    def _end_by_debug_exit(self) -> None:
+        """End the run if a byte for the debug-exit port is out."""
+        slots = self.backplane.slots.values()
+        for output in (slot.output for slot in slots if slot.title == "debugexit"):
+            if byte := output.take(1):
+                self.end(Ended(debug_exit_status(byte[0])))
 
     async def drain(self, seconds: float) -> None:
         """Let the serial and parallel back ends take what the guest has sent."""
