@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from trio.testing import wait_all_tasks_blocked as settle
 
 from hotswap.bus import SECTOR, Backplane, BusError, MediaError, Policy, PortRange, Slot
