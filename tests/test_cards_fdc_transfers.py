@@ -27,6 +27,8 @@ SPECIFY, RECALIBRATE, SENSE, SEEK, READ, WRITE = 0x03, 0x07, 0x08, 0x0F, 0xE6, 0
 TRACK, CYLINDER = 9, 18  # 720K
 SIZE = 1440
 FEW = 3
+BURST = 16
+"""Bytes moved for one look at the MSR."""
 BUFFER, ELSEWHERE = 0x20000, 0x30000
 FREEZE, ROLL_BACK = "freeze", "roll back"
 
@@ -160,12 +162,11 @@ class Host:
             if step == when:
                 await self.happen(transfer.what)
             while self.ports.read(MSR) & (RQM | NON_DMA) == RQM | NON_DMA:
-                if transfer.write:
-                    self.ports.write(FIFO, content[len(moved)])
-                    moved.append(content[len(moved)])
-                else:
-                    moved.append(self.ports.read(FIFO))
-                if len(moved) == 100 * when:
+                for byte in content[len(moved) : len(moved) + BURST]:
+                    if transfer.write:
+                        self.ports.write(FIFO, byte)
+                    moved.append(byte if transfer.write else self.ports.read(FIFO))
+                if len(moved) == 3 * BURST * when:
                     await self.happen(transfer.what)
             await self.pass_time()
             if self.fdc.slot.irq.level and not self.ports.read(MSR) & NON_DMA:
