@@ -90,6 +90,8 @@ class Driver:
                 first_write = code in (WRITE, WRITE_MULTIPLE) and word == 0
                 assert self.board.slot("ide").irq.level != first_write
                 assert await self.status() == 0x58
+            if word + 1 in MOVES:  # what this word gives the drive to do is saved undone
+                await self.board.backplane.quiesce(each=1, total=1)
             if code in (WRITE, WRITE_MULTIPLE):
                 value = int.from_bytes(content[2 * word : 2 * word + 2], "little")
                 self.ports.write(0x1F0, value, width=2)

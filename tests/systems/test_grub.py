@@ -14,7 +14,9 @@ from .grub_disk import make_disk
 from .test_linux import LINE
 
 SHIPPED = Path(__file__).parents[2] / "switchover" / "guest"
-SERIAL = "serial --unit=0 --speed=115200\nterminal_output serial\necho GRUB reads its configuration\n"
+SERIAL = (
+    "serial --unit=0 --speed=115200\nterminal_output serial\necho GRUB reads its configuration\n"
+)
 
 
 def machine(
