@@ -65,6 +65,7 @@ class BusUnit:
         core.hook(UC_HOOK_INSN, thunks.entry("port_out"), UC_X86_INS_OUT)
         if time_stamp is not None:
             rdtsc = self._keep(_RDTSC(self._make_rdtsc(time_stamp)))
+            core.parameters.rdtsc = rdtsc
             core.hook(UC_HOOK_INSN, rdtsc, UC_X86_INS_RDTSC)
 
     def take_failure(self) -> CycleFailure | None:

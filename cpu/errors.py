@@ -28,4 +28,4 @@ class WildFetch(HotswapError):
 
 
 class GaveUp(HotswapError):
-    """The guest is in a state the engine has no way out of, where a chip would shut down or hang."""
+    """The guest is in a state the engine has no way out of; a chip would shut down or hang."""

@@ -26,7 +26,9 @@ def linkage_slots(symbols: Symbols, *names: str) -> list[ctypes.c_uint64]:
         table = elf.get_section_by_name(".dynsym")
         calls = elf.get_section_by_name(".rela.plt")
         if table is None or calls is None:
-            raise UnsupportedEngine("the engine has no linkage table whose functions can be changed")
+            raise UnsupportedEngine(
+                "the engine has no linkage table whose functions can be changed"
+            )
         index = {symbol.name: i for i, symbol in enumerate(table.iter_symbols())}
         slots = {call["r_info_sym"]: int(call["r_offset"]) for call in calls.iter_relocations()}
         sealed = [

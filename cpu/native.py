@@ -60,6 +60,7 @@ _FIELDS = [
     "read_port",
     "write_port",
     "latches",
+    "rdtsc",
     "code_pages",
     "pages",
     "new_code_pages",
@@ -161,6 +162,7 @@ class Parameters(ctypes.Structure):
     read_port: int
     write_port: int
     latches: int
+    rdtsc: int
     code_pages: int
     pages: int
     new_code_pages: int

@@ -21,6 +21,7 @@ enum {
     FEATURE_MSR = 1 << 5,
     FEATURE_CMOV = 1 << 15,
     CR4_PCE = 1 << 8,
+    MSR_TSC = 0x10,
 };
 
 /* Bits of CR4, each with the feature it comes with. */
@@ -170,7 +171,10 @@ void ENTRY(rdmsr)(void *env)
 
     if (vector)
         FAULT(vector);
-    P.rdmsr(env);
+    if (FIELD(u32, at_ecx) == MSR_TSC && P.running && P.running->rdtsc)
+        P.running->rdtsc();
+    else
+        P.rdmsr(env);
 }
 
 void ENTRY(wrmsr)(void *env)

@@ -121,6 +121,7 @@ struct params {
     u32 (*read_port)(u64 stores, u32 port, int width);
     void (*write_port)(u64 stores, u32 port, int width, u32 value);
     u64 *latches;                 /* see ports.c */
+    int (*rdtsc)(void);           /* the time-stamp counter into EDX:EAX, or 0 */
 
     /* fast stores */
     u8 *code_pages;               /* by physical page: 0 data, else code; 1 fetched since aging */

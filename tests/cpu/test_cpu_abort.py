@@ -6,7 +6,7 @@ import pytest
 
 from hotswap.bus import CpuShutdown
 
-from .conftest import OpenPc, BarePc
+from .conftest import BarePc, OpenPc
 from .rings import CODE_0, CODE_3, PROGRAM, TASK, Rings, descriptor
 
 GAVE_UP = "the engine cannot go on: one of its assertions failed"
@@ -65,7 +65,7 @@ async def test_other_machines_go_on_and_so_does_this_one_after_reset(open_pc: Op
 
 
 async def test_faults_without_end_take_time(open_pc: OpenPc) -> None:
-    """The gate of #UD leads to an invalid opcode: nothing ever retires, yet the machine is alive."""
+    """The gate of #UD leads to a UD2: nothing ever retires, yet the machine is alive."""
     async with open_pc(rate=1_000_000) as pc:
         rings = Rings(pc)
         pc.put(0x3000 + 32 * 6, "0f0b")

@@ -23,8 +23,8 @@ TRACE = 0x7000
 # Notes EIP and DR6 of every #DB at [7000h], clears DR6, goes on.
 NOTE = (
     # push eax ; push ecx ; inc dword ss:[6FFCh] ; mov ecx,ss:[6FFCh] ; mov eax,[esp+8] ;
-    # mov ss:[ecx*8+6FF8h],eax ; mov eax,dr6 ; mov ss:[ecx*8+6FFCh],eax ; xor eax,eax ; mov dr6,eax ;
-    # or dword [esp+16],10000h ; pop ecx ; pop eax ; iret
+    # mov ss:[ecx*8+6FF8h],eax ; mov eax,dr6 ; mov ss:[ecx*8+6FFCh],eax ; xor eax,eax ;
+    # mov dr6,eax ; or dword [esp+16],10000h ; pop ecx ; pop eax ; iret
     "50 51 36ff05fc6f0000 368b0dfc6f0000 8b442408 368904cdf86f0000 0f21f0 368904cdfc6f0000 31c0 "
     "0f23f0 814c241000000100 59 58 cf"
 )

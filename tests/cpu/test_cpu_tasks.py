@@ -223,3 +223,14 @@ async def test_a_switch_loads_cr3_from_the_new_task(pc: BarePc) -> None:
     assert fault[:3] == (14, 0, OTHER)
     state = pc.processor.take_state()
     assert (state.cr3, state.cr2) == (0x30000, 0xC0006100)
+
+
+async def test_a_stack_of_a_16_bit_tss_is_words(pc: BarePc) -> None:
+    rings = Rings(pc)
+    rings.define(TASK, descriptor(TSS, 0x2B, 0x81))
+    pc.put(TSS, struct.pack("<3H", 0, STACK - 0x100, DATA_0))
+    rings.start_ring_3("0f0b")  # ud2
+    fault = await rings.caught()
+    assert fault is not None
+    assert fault[:2] == (6, None)
+    assert rings.esp == STACK - 0x100 - 20

@@ -1,0 +1,74 @@
+"""The buffer for translations fills up, and all is translated anew: nothing is lost or repeated.
+
+It has 1 GiB, so that it takes an hour; here it has 256 KiB.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hotswap.cpu import core as core_module
+from hotswap.cpu.symbols import open_engine
+
+from .conftest import BarePc, OpenPc
+
+SIZE = 256 << 10
+CODE, BLOCKS = 0x200000, 3000
+# 3000 times inc ecx ; jmp N, then dec ebx ; jnz CODE ; cli ; hlt
+PROGRAM = bytes.fromhex("41 eb00") * BLOCKS + bytes.fromhex("4b 0f85")
+ROUNDS = 3
+PER_ROUND = 2 * BLOCKS + 2
+
+
+@pytest.fixture(autouse=True)
+def _small_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_small(architecture: int, mode: int) -> Any:
+        engine = open_engine(architecture, mode)
+        engine.ctl_set_tcg_buffer_size(SIZE)
+        return engine
+
+    monkeypatch.setattr(core_module, "open_engine", open_small)
+
+
+def load(pc: BarePc) -> None:
+    back = -(len(PROGRAM) + 4)
+    pc.put(CODE, PROGRAM + back.to_bytes(4, "little", signed=True) + b"\xfa\xf4")
+    pc.start(CODE, ebx=ROUNDS)
+
+
+async def test_it_fills_in_every_round_and_the_count_is_exact(pc: BarePc) -> None:
+    load(pc)
+    before = pc.processor.instructions
+    with pc.processor.translations() as meter:
+        await pc.run_to_halt()
+        assert meter.blocks > ROUNDS * BLOCKS  # none was found again
+    assert pc.register("ecx") == ROUNDS * BLOCKS
+    assert pc.processor.instructions - before == ROUNDS * PER_ROUND + 2
+
+
+async def test_steps_are_exact_when_it_fills(open_pc: OpenPc) -> None:
+    async with open_pc(rate=100_000_000) as pc:
+        load(pc)
+        async with pc.processor.paused():
+            for n in range(2000):
+                assert await pc.processor.step(3) == 3
+                assert pc.register("ecx") == (3 * (n + 1) + 1) // 2
+
+
+async def test_it_fills_between_a_patch_and_a_rollback(pc: BarePc) -> None:
+    load(pc)
+    pc.processor.ram.commit()
+    point = pc.processor.checkpoint()
+    for n in range(4):
+        async with pc.processor.paused():
+            await pc.processor.step(1000 * n + 1)
+            pc.put(CODE + 3 * 500, "42 eb00")  # inc edx
+        await pc.run_to_halt()
+        ran = 1 if 1000 * n + 1 > 2 * 500 else 0  # the first round had the INC ECX already
+        assert (pc.register("ecx"), pc.register("edx")) == (
+            ROUNDS * BLOCKS - ROUNDS + ran,
+            ROUNDS - ran,
+        )
+        pc.processor.rollback(point)
