@@ -55,6 +55,7 @@ _FIELDS = [
     "ferr",
     "no_flags",
     "delivered_at",
+    "access",
     "watched",
     "aligned",
     "read_port",
@@ -157,6 +158,7 @@ class Parameters(ctypes.Structure):
     ferr: int
     no_flags: int
     delivered_at: int
+    access: int
     watched: int
     aligned: int
     read_port: int

@@ -103,6 +103,12 @@ def test_links_lead_somewhere(document: Path) -> None:
         assert not anchor or anchor in headings(target), link
 
 
+def test_every_test_that_is_named_as_a_proof_exists() -> None:
+    named = set(re.findall(r"`(tests/[\w/]+\.py)`", (ROOT / "docs/conformance.md").read_text()))
+    assert len(named) > 15
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
 def test_every_document_is_reached_from_the_index() -> None:
     reached, todo = set(), [ROOT / "README.md"]
     while todo:

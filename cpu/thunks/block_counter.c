@@ -194,6 +194,9 @@ u8 ENTRY(main_loop)(void *uc, int exception)
         P.count--;
     else if (P.delivering == EXTERNAL && exception >= EXCP_TS && exception < EXCP_PF)
         *P.error_code |= 1;       /* EXT: no instruction of the program is to blame */
+    else if (P.delivering == NOTHING && exception == EXCP_PF && !*P.exception_is_int &&
+             P.tlb && P.access == LOAD && modifies_memory())
+        *P.error_code |= PF_W;
     P.delivering = NOTHING;
     if (exception == EXCP_DEBUG) {
         /* A breakpoint. The engine would compare DR0-3 with EIP whatever CS's base is and, finding

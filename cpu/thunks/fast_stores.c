@@ -87,6 +87,7 @@ u8 ENTRY(fill)(void *cs, u64 address, int size, int access, int mmu, int probe, 
     u64 page;
     u8 ok;
 
+    P.access = access;
     if (access == FETCH)
         P.last = 0;               /* the block before it has ended */
     ok = P.tlb_fill(cs, address, size, access, mmu, probe, ra);

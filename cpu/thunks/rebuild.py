@@ -21,6 +21,7 @@ SOURCES = (
     "delivery.c",
     "fast_stores.c",
     "instructions.c",
+    "modifies.c",
     "ports.c",
     "ticker.c",
     "translate.c",

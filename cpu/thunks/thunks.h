@@ -41,6 +41,7 @@ enum {
     EXCP_TS = 10,
     EXCP_GP = 13,
     EXCP_PF = 14,
+    PF_W = 2,                     /* of its error code */
     EXCP_MF = 16,
     EXCP_AC = 17,
     EXCP_INTERRUPT = 0x10000,     /* a stop was asked for */
@@ -114,6 +115,7 @@ struct params {
     u64 ferr;                     /* 1: it stands in front of an x87 instruction, with FERR# active */
     u64 no_flags;                 /* EFLAGS this model does not have */
     u64 delivered_at;             /* count when an exception was delivered last */
+    u64 access;                   /* enum access of the TLB's last miss */
     u64 watched;                  /* data breakpoints that were hit and not yet reported, as in DR6 */
     u64 aligned;                  /* 1: the TLB has no entry that would let #AC slip through */
 
@@ -162,6 +164,8 @@ struct params {
     void (*wrmsr)(void *env);
     u64 at_ecx, at_cr0, at_fpus, at_hflags2, at_version, at_features, at_uc, at_dr7;
 };
+
+int modifies_memory(void);        /* see modifies.c */
 
 extern struct params P __attribute__((visibility("hidden")));
 

@@ -59,10 +59,9 @@ RING_0 = [
     Case("a1feff1f00", 0, 0x200000),  # over the edge of a page
     # mov ebx,[200000h]
     Case("8b1d00002000", 0, 0x200000),
-    # lock inc dword [200000h]: a chip says 2, the engine has only begun to read (docs/cpu.md)
-    Case("f0ff0500002000", 0, 0x200000),
-    # xchg [200000h],eax: likewise
-    Case("870500002000", 0, 0x200000),
+    # lock inc dword [200000h] ; xchg, which look at once whether they may write
+    Case("f0ff0500002000", 2, 0x200000),
+    Case("870500002000", 2, 0x200000),
     # lgdt [200000h]
     Case("0f011500002000", 0, 0x200000),
     # fld qword [200000h]
@@ -109,6 +108,55 @@ async def test_a_page_fault_in_ring_3(pc: BarePc, case: Case) -> None:
     assert fault is not None
     assert fault[:4] == (14, case.error, PROGRAM + case.at, CODE_3)
     assert pc.processor.take_state().cr2 == case.cr2
+
+
+MODIFY = {  # instructions with the operand [200123h], and whether they write it
+    "add": ("000523012000", True),
+    "add ecx": ("030d23012000", False),
+    "cmp": ("390523012000", False),
+    "xor word": ("66310523012000", True),
+    "sub imm": ("832d2301200001", True),
+    "cmp imm": ("833d2301200001", False),
+    "test": ("850523012000", False),
+    "not": ("f71523012000", True),
+    "mul": ("f72523012000", False),
+    "dec": ("fe0d23012000", True),
+    "jmp": ("ff2523012000", False),
+    "push": ("ff3523012000", False),
+    "rol": ("d10523012000", True),
+    "shl cl": ("d32523012000", True),
+    "sar imm": ("c13d2301200003", True),
+    "shld": ("0fa4052301200003", True),
+    "bts": ("0fab0523012000", True),
+    "bt": ("0fa30523012000", False),
+    "btc imm": ("0fba3d2301200003", True),
+    "bt imm": ("0fba252301200003", False),
+    "lock cmpxchg": ("f00fb10d23012000", True),
+    "xadd": ("0fc10523012000", True),
+    "bswap": ("0fc8 8b0523012000", False),
+    "movzx": ("0fb60523012000", False),
+    "arpl": ("630523012000", True),
+    "through fs": ("64870523012000", True),
+    "pop": ("5a 8f0523012000", True),
+}
+
+
+@pytest.mark.parametrize("name", MODIFY)
+async def test_what_modifies_memory_wants_to_write_it(pc: BarePc, name: str) -> None:
+    code, writes = MODIFY[name]
+    rings = Rings(pc)
+    build_tables(pc)
+    rings.start(PROTECTED + code, esp=0x7000)
+    fault = await rings.caught()
+    assert fault is not None
+    assert fault[:2] == (14, W if writes else 0)
+    rings.start_ring_3(code.split()[-1].replace("23012000", "00102000"))  # [201000h], ring 0's
+    core = pc.processor.engine.core
+    core.symbols.cpu_x86_update_cr3(core.env_address, DIRECTORY)
+    core.symbols.cpu_x86_update_cr0(core.env_address, 0x80000011)
+    fault = await rings.caught()
+    assert fault is not None
+    assert fault[:3] == (14, P | U | (W if writes else 0), PROGRAM)
 
 
 @pytest.mark.parametrize("model", ["386", "486"])
