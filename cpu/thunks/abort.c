@@ -19,7 +19,7 @@ void *ENTRY(translating)(void *cs, u64 pc, u64 cs_base, u32 flags, int cflags)
     struct params *engine = P.running;
     void *block;
 
-    if (!engine)
+    if (!engine || engine->cs != cs)
         return P.translate(cs, pc, cs_base, flags, cflags);
     engine->translating = cflags & CF_COUNT_MASK ? cflags & CF_COUNT_MASK : CF_COUNT_MASK;
     block = P.translate(cs, pc, cs_base, flags, cflags);

@@ -127,6 +127,7 @@ void ENTRY(ltr)(void *env, int selector)
 }
 
 /* MOV to and from DRn: guarded by DR7.GD; the TLB knows which pages are watched (fast_stores.c). */
+#define RUNNING (P.running && P.running->env == env ? P.running : 0)
 #define CHECK_GUARD do { if (FIELD(u64, at_dr7) & DR7_GD) FAULT(EXCP_DEBUG); } while (0)
 
 u64 ENTRY(get_dr)(void *env, int number)
@@ -138,8 +139,8 @@ u64 ENTRY(get_dr)(void *env, int number)
 void ENTRY(set_dr)(void *env, int number, u64 value)
 {
     CHECK_GUARD;
-    if (P.running)
-        P.running->tlb_flush(P.running->cs);
+    if (RUNNING)
+        RUNNING->tlb_flush(RUNNING->cs);
     if (number == DR7)
         P.stop(FIELD(void *, at_uc));
     P.set_dr(env, number, value);
@@ -171,8 +172,8 @@ void ENTRY(rdmsr)(void *env)
 
     if (vector)
         FAULT(vector);
-    if (FIELD(u32, at_ecx) == MSR_TSC && P.running && P.running->rdtsc)
-        P.running->rdtsc();
+    if (FIELD(u32, at_ecx) == MSR_TSC && RUNNING && RUNNING->rdtsc)
+        RUNNING->rdtsc();
     else
         P.rdmsr(env);
 }
