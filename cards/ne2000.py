@@ -8,8 +8,9 @@ In the core's local address space lies the PROM at 0 (the station address with e
 then "W" for a 16-bit card) and 16 KiB of RAM at 0x4000 (RTL8019AS data sheet, 5.1).
 
 Frames sent leave at once on `slot.frames_out`; when that is full the transmitter is busy until it
-is not. Frames received wait in `slot.frames_in` while the ring has no room, unless the jumper says
-that they come when they come, as on a real wire: then the ring overflows.
+is not. Frames received wait in `slot.frames_in` while the ring has no room or the driver has not
+acknowledged the interrupt for the one before, unless the jumper says that they come when they come,
+as on a real wire: then the ring overflows.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from hotswap.bus import (
 
 from .dp8390 import Dp8390
 from .dp8390_pages import read_register, write_register
-from .dp8390_registers import DCR, R3, W0
+from .dp8390_registers import DCR, ISR, R3, W0
 
 IRQS = {9: 0, 3: 1, 4: 2, 5: 3, 10: 4, 11: 5, 12: 6, 15: 7}
 """Lines the RTL8019AS can drive, and how CONFIG1 says so (IRQ 9 is the bus's IRQ 2)."""
@@ -184,9 +185,15 @@ class Ne2000(Card[Ne2000State]):
             self.slot.backplane.kick()  # its turn for whoever is on the wire
 
     def _takes(self, size: int) -> bool:
-        """Whether a frame may come in now, be it to be thrown away."""
+        """Whether a frame may come in now, be it to be thrown away.
+
+        Drivers acknowledge PRX after their last look at the ring, and forget what came in between.
+        On a wire the next frame reminds them; here it would wait for room in a ring nobody reads.
+        """
         chip = self.state.chip
-        return not self.settings.wait_for_room or not chip.on_line or chip.has_room(size)
+        if not self.settings.wait_for_room or not chip.on_line:
+            return True
+        return not chip.isr & chip.imr & ISR.PRX and chip.has_room(size)
 
     async def run(self, slot: Slot) -> None:
         """Receive, and wait for the back end when it is behind."""

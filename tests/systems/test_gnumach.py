@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -45,12 +46,18 @@ def partitioned(path: Path) -> Path:
     return path
 
 
+async def _start(
+    command: Sequence[str], task_status: trio.TaskStatus[trio.Process] = trio.TASK_STATUS_IGNORED
+) -> None:
+    await trio.run_process(command, stdin=b"", stdout=-1, check=False, task_status=task_status)
+
+
 async def test_gnu_mach_finds_its_devices_and_asks_for_its_first_program(
     workload: FindWorkload, tmp_path: Path
 ) -> None:
     machine = {
         "machine": {"clock": "instructions", "memory": 32, "cpu": "686"},
-        "boot": {"kernel": str(workload("gnumach", "gnumach")), "append": "console=com0"},
+        "boot": {"kernel": str(workload("gnumach", "gnumach-1.8-486")), "append": "console=com0"},
         "disk": [{"image": str(partitioned(tmp_path / "disk"))}],
         "floppy": [{}],
     }
@@ -66,12 +73,14 @@ async def test_qemu_gets_gnu_mach_no_further(workload: FindWorkload, tmp_path: P
     drives = ("-drive", disk, "-drive", "if=floppy")
     said = b""
     async with trio.open_nursery() as nursery:
-        command = [QEMU, *QEMU_OPTIONS, *drives, "-kernel", str(workload("gnumach", "gnumach"))]
-        process: trio.Process = await nursery.start(
-            lambda task_status: trio.run_process(
-                command, stdin=b"", stdout=-1, check=False, task_status=task_status
-            )
-        )
+        command = [
+            QEMU,
+            *QEMU_OPTIONS,
+            *drives,
+            "-kernel",
+            str(workload("gnumach", "gnumach-1.8-486")),
+        ]
+        process: trio.Process = await nursery.start(_start, command)
         assert process.stdout is not None
         with trio.move_on_after(60):
             async for data in process.stdout:
