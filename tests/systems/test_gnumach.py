@@ -1,6 +1,6 @@
 """GNU Mach comes as far as it does under QEMU: it misses the programs the Hurd would give it.
 
-Its package for "486" has CMOV in it, so that on a 486 it ends before its first line, here and there.
+Its package for "486" has CMOV in it: on a 486 it ends before its first line, here and there.
 """
 
 from __future__ import annotations
