@@ -84,6 +84,17 @@ def campaign(session: nox.Session) -> None:
 
 
 @nox.session
+def systems(session: nox.Session) -> None:
+    """Real systems, all rungs of docs/systems.md; the last takes minutes and runs only here."""
+    install(session, "-e", ".[test]")
+    session.run("python", "examples/workloads.py")
+    session.run("python", "examples/workloads.py", "linux-686")
+    env = {"HOTSWAP_HOST_WORKLOADS_REQUIRED": "1"}
+    tests = ["tests/systems", "tests/systems/rung_8.py", *session.posargs]
+    session.run("python", "-P", "-m", "pytest", *tests, env=env)
+
+
+@nox.session
 def dist(session: nox.Session) -> None:
     """An sdist, the wheel built from it, and a look at what is in them."""
     install(session, *DEV)
