@@ -85,7 +85,7 @@ def campaign(session: nox.Session) -> None:
 
 @nox.session
 def systems(session: nox.Session) -> None:
-    """Real systems, all rungs of docs/systems.md; the last takes minutes and runs only here."""
+    """Real systems, all rungs of docs/systems.md; the last, 50 MB to fetch, runs only here."""
     install(session, "-e", ".[test]")
     session.run("python", "examples/workloads.py")
     session.run("python", "examples/workloads.py", "linux-686")

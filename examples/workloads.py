@@ -83,7 +83,7 @@ LINUX = "linux-486"
 LINUX_FILES = ("bzImage", "vmlinux", "initrd-klibc.gz", "initrd-busybox-i486.gz")
 NAMES = (*PACKAGES, LINUX)
 ON_REQUEST = frozenset({"linux-686"})
-"""What is brought only when named: 50 MB for a test that takes minutes."""
+"""What is brought only when named: 50 MB for a test that runs by command."""
 MIRROR = "http://deb.debian.org/debian"
 HELPER = "/usr/lib/apt/apt-helper"
 

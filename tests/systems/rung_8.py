@@ -1,4 +1,4 @@
-"""Debian's stock kernel for a 686: minutes, so it runs by command only: `nox -s systems`."""
+"""Debian's stock kernel for a 686: 50 MB to fetch, so it runs by command only: `nox -s systems`."""
 
 from __future__ import annotations
 
