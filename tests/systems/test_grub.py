@@ -29,7 +29,7 @@ def machine(
     tools = workload("grub-tools", "grub-mkimage").parent
     make_disk(disk, workload("grub", "i386-pc"), tools, files, SERIAL + config)
     return {
-        "machine": {"clock": "instructions", "memory": 32, "cpu": "586"},
+        "machine": {"clock": "instructions", "rate": 20_000_000, "memory": 32, "cpu": "586"},
         "boot": {
             "bios": str(workload("seabios", "bios.bin")),
             "roms": [str(workload("seabios", "vgabios-isavga.bin"))],
