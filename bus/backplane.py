@@ -104,10 +104,11 @@ class Backplane:
         self.slots[number] = slot
         try:
             self.replug_ports(slot)
-            card.plugged(slot)
         except BusError:
             self._unplug(slot)
             raise
+        try:
+            card.plugged(slot)
         except Exception as error:
             self._unplug(slot)
             raise CardError(card.name, f"it could not be plugged in: {error}") from error

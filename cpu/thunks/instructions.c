@@ -17,7 +17,6 @@ enum {
     FPUS_ES = 1 << 7,             /* an unmasked x87 error is pending */
     HF2_IGNNE = 1 << 7,
     DR7 = 7,
-    FEATURE_FPU = 1 << 0,
     FEATURE_MSR = 1 << 5,
     FEATURE_CMOV = 1 << 15,
     CR4_PCE = 1 << 8,
@@ -84,13 +83,10 @@ void ENTRY(fldenv)(void *env, u64 address, int data32)
     P.fldenv(env, address, data32);
 }
 
-/* MOV to and from CRn: combinations that fault; the 386 has less in CR0, and a processor without
-   any feature of CR4's has none. */
-#define HAS_CR4 (FIELD(u32, at_features) & ~FEATURE_FPU)
-
+/* MOV to and from CRn: combinations that fault; the 386 has less in CR0, and no CR4. */
 u64 ENTRY(read_crn)(void *env, int number)
 {
-    if (number == 4 && !HAS_CR4)
+    if (number == 4 && IS_386)
         FAULT(EXCP_UD);
     return P.read_crn(env, number);
 }
@@ -101,7 +97,7 @@ void ENTRY(write_crn)(void *env, int number, u64 value)
         u64 reserved = value;
         u32 i;
 
-        if (!HAS_CR4)
+        if (IS_386)
             FAULT(EXCP_UD);
         for (i = 0; i < sizeof CR4 / sizeof *CR4; i++)
             if (FIELD(u32, at_features) & CR4[i].feature)

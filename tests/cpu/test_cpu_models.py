@@ -21,8 +21,8 @@ SINCE = {
     "rdtsc": ("0f31", "586"),
     "rdmsr 10h": ("b910000000 0f32", "586"),
     "wrmsr 10h": ("b910000000 31c0 31d2 0f30", "586"),
-    "mov eax,cr4": ("0f20e0", "586"),
-    "mov cr4,eax": ("31c0 0f22e0", "586"),
+    "mov eax,cr4": ("0f20e0", "486"),
+    "mov cr4,eax": ("31c0 0f22e0", "486"),
     "cmpxchg8b [6100h]": ("0fc70d00610000", "586"),
     "cmovz eax,eax": ("0f44c0", "686"),
     "fcomi st0,st1": ("dbe3 dbf1", "686"),
@@ -102,10 +102,10 @@ async def test_ac_and_id_can_be_toggled_from_the_486_on(open_pc: OpenPc, model: 
 
 
 TSD, DE, PSE, PAE, MCE, PGE, PCE, OSFXSR = (1 << bit for bit in range(2, 10))
-CR4 = {"586": TSD | DE | PSE | MCE, "686": TSD | DE | PSE | PAE | PGE | PCE | OSFXSR}
+CR4 = {"486": 0, "586": TSD | DE | PSE | MCE, "686": TSD | DE | PSE | PAE | PGE | PCE | OSFXSR}
 
 
-@pytest.mark.parametrize("model", ["586", "686"])
+@pytest.mark.parametrize("model", ["486", "586", "686"])
 async def test_bits_of_cr4_a_model_has_not_are_reserved(open_pc: OpenPc, model: Model) -> None:
     async with open_pc(model=model) as pc:
         for bit in range(32):

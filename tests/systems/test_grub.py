@@ -1,7 +1,4 @@
-"""GRUB, started by SeaBIOS from a disk, loads kernels from an ext2 partition.
-
-On a 586: what jumps into a kernel switches PAE off in CR4, which the 486 here does not have.
-"""
+"""GRUB, started by SeaBIOS from a disk, loads kernels from an ext2 partition."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ def machine(
     tools = workload("grub-tools", "grub-mkimage").parent
     make_disk(disk, workload("grub", "i386-pc"), tools, files, SERIAL + config)
     return {
-        "machine": {"clock": "instructions", "rate": 20_000_000, "memory": 32, "cpu": "586"},
+        "machine": {"clock": "instructions", "rate": 20_000_000, "memory": 32},
         "boot": {
             "bios": str(workload("seabios", "bios.bin")),
             "roms": [str(workload("seabios", "vgabios-isavga.bin"))],
