@@ -11,12 +11,14 @@ import trio
 from rich.console import Console
 from rich.table import Table
 
+from hotswap.bus import Inbox, Outbox
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
 from hotswap.switchover.image import KernelImage
 from hotswap.switchover.report import Report
 from hotswap.switchover.transaction import Options
 
+from .backends import SerialBackEnd
 from .board import Board, Ended, open_board
 from .exits import Exit
 from .images import crashing, refkernel, shipped
@@ -56,9 +58,8 @@ class Serial:
         self.lines: list[str] = []
         self._partial = ""
 
-    async def listen(self, board: Board) -> None:
-        """Collect until cancelled."""
-        output = board.serial.output
+    async def serve(self, _inbox: Inbox, output: Outbox) -> None:
+        """Collect until cancelled, as a back end."""
         while True:
             await output.ready()
             *lines, self._partial = (self._partial + output.take().decode("latin-1")).split("\n")
@@ -93,8 +94,7 @@ async def demo(console: Console) -> DemoResult:
     """Run it; show progress on `console`."""
     v1, v2 = refkernel(1), refkernel(2)
     serial, reports, ended = Serial(), [], None
-    async with open_board() as board, trio.open_nursery() as nursery:
-        nursery.start_soon(serial.listen, board)
+    async with open_board(serial=SerialBackEnd("demo", serial.serve)) as board:
         board.boot(v1, initrd=shipped("initrd.cpio"), append=f"init=/bin/init {' '.join(PROGRAMS)}")
         console.print(f"[bold]{v1.name}[/] boots with {len(PROGRAMS)} programs")
         clock = board.backplane.clock
@@ -109,8 +109,7 @@ async def demo(console: Console) -> DemoResult:
                 reports.append(await _switch(board, image, console))
             console.print("[bold]waiting for the programs[/]")
             ended = await board.ended()
-            await board.drain(seconds=1)
-        nursery.cancel_scope.cancel()
+            await board.drain(seconds=10)
     result = judge(reports, serial, ended)
     _show(console, result, ended)
     return result
