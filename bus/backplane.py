@@ -206,6 +206,7 @@ class Backplane:
 
     def unplug_ports(self, slot: Slot) -> None:
         """Let the card's ports and windows float."""
+        self.io.settle()
         self.io.latches.remove(slot.card)
         self.io.release(slot)
         self.windows.release(slot)

@@ -110,6 +110,12 @@ class Card(Generic[S]):
     def write(self, port: int, width: int, value: int) -> None:
         """OUT to one of the card's ports."""
 
+    def burst_read(self, port: int, size: int) -> None:
+        """INs have taken `size` bytes of what was given to `slot.burst_in`: go on behind them."""
+
+    def burst_written(self, port: int, content: bytes) -> None:
+        """OUTs have brought `content` after `slot.burst_out`; it is no more than was asked for."""
+
     def memory_read(self, address: int, width: int) -> int:
         """Load from one of the card's memory windows."""
         return FLOATING[width]

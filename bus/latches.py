@@ -27,13 +27,17 @@ ERA = PORTS
 STORES = PORTS + 1
 """The cell with the number of ports stored to; the ports are in those behind it."""
 MOST_STORES = 16
+PENDING = STORES + 1 + MOST_STORES
+"""The cell that is not 0 while the native code has done what a state does not have yet."""
+CELLS = PENDING + 5 + 512
+"""With those of a burst and its 4 KiB, see `burst`."""
 
 
 class Latches:
     """The latches of every card on the bus."""
 
     def __init__(self) -> None:
-        self.cells = memoryview(bytearray(8 * (STORES + 1 + MOST_STORES))).cast("Q")
+        self.cells = memoryview(bytearray(8 * CELLS)).cast("Q")
         self.cells[ERA] = 1
         self._fields: dict[int, tuple[Card[Any], str]] = {}
         self._on = True

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
+from .burst import Burst
 from .cycle import FLOATING, PORTS, PortRange, Space
 from .errors import BusError
-from .latches import Latches
+from .latches import PENDING, Latches
 from .trace import BusTrace
 
 Read: TypeAlias = Callable[[int, int], int]
@@ -55,6 +56,7 @@ class IoSpace:
         self._leases: dict[int, _Lease] = {}
         self._trace = trace
         self.latches = Latches()
+        self.burst = Burst(self.latches.cells)
         self._read: dict[int, list[Read]] = {w: [_float] * PORTS for w in (1, 2, 4)}
         self._write: dict[int, list[Write]] = {w: [_ignore] * PORTS for w in (1, 2, 4)}
         self.reads = {w: list(table) for w, table in self._read.items()}
@@ -141,10 +143,18 @@ class IoSpace:
         self._trace.cycle(Space.PORT, True, port, width, value)
         self._write[width][port](port, width, value)
 
+    def settle(self) -> None:
+        """Let the cards' states have what the processor's native code did without them."""
+        self.latches.cells[PENDING] = 0
+        self.latches.settle()
+        self.burst.settle()
+
     def trace(self, on: bool) -> None:
         """Route every cycle through the trace, or straight to the cards again."""
+        self.settle()
         self._trace.on = on
         self.latches.enable(not on)
+        self.burst.on = not on
         for w in (1, 2, 4):
             self.reads[w][:] = [self._traced_read] * PORTS if on else self._read[w]
             self.writes[w][:] = [self._traced_write] * PORTS if on else self._write[w]

@@ -116,6 +116,18 @@ class Slot:
         self.commands.post(command)
         self.backplane.kick()
 
+    def burst_in(self, port: int, width: int, content: bytes) -> None:
+        """For `read`: what the next INs of `port`, `width` bytes each, would give.
+
+        Whole words, each of which would do nothing but go on to the next; the processor takes of
+        them as long as nothing else happens, then the card's `burst_read` says how much it was.
+        """
+        self.backplane.io.burst.offer_in(self, port, width, content)
+
+    def burst_out(self, port: int, width: int, size: int) -> None:
+        """For `write`: room for `size` bytes, as `burst_in`; then comes `burst_written`."""
+        self.backplane.io.burst.offer_out(self, port, width, size)
+
     def map_ram(self, start: int, size: int) -> memoryview:
         """Memory of the card's own in one of its windows, e.g. video RAM, at the speed of RAM.
 
@@ -239,6 +251,20 @@ class Slot:
         self._drop_lines()
         self._end_run()
         self.backplane.report(self.fault)
+
+    def burst_read(self, port: int, size: int) -> None:
+        """The end of a burst; the card's fault when it raises."""
+        try:
+            self.card.burst_read(port, size)
+        except Exception as error:  # this may be another card's cycle
+            self.set_fault(error)
+
+    def burst_written(self, port: int, content: bytes) -> None:
+        """As `burst_read`."""
+        try:
+            self.card.burst_written(port, content)
+        except Exception as error:
+            self.set_fault(error)
 
     # -- snapshot -----------------------------------------------------------------------------
 

@@ -179,6 +179,22 @@ class Drive(msgspec.Struct):
         self.phase = Phase.RECEIVED
         return True
 
+    def next_words(self, width: int) -> bytes:
+        """What `read_data` will give before the last word of this block, once one was read."""
+        if self.phase is not Phase.DATA_IN or self.at == self.begin:
+            return b""
+        return bytes(self.buffer[self.at : self.at + _before_last(self.end - self.at, width)])
+
+    def skip(self, size: int) -> None:
+        """So many bytes of `next_words` were read."""
+        self.at += size
+
+    def room(self, width: int) -> int:
+        """Bytes `write_data` will take before the last word of this block."""
+        if self.phase is not Phase.DATA_OUT:
+            return 0
+        return _before_last(self.end - len(self.buffer), width)
+
     # -- what the mechanism does --------------------------------------------------------------
 
     def tested(self) -> None:
@@ -290,3 +306,8 @@ class Drive(msgspec.Struct):
         """Another `count` sectors, up to sector `end`: the registers show the last of them."""
         self.task_file[Reg.SECTOR_COUNT] = self.task_file[Reg.SECTOR_COUNT] - count & 0xFF
         self.point_to(end - 1)
+
+
+def _before_last(left: int, width: int) -> int:
+    """Of `left` bytes those in words of `width` that do not end the block."""
+    return (left - 1) // width * width

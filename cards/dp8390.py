@@ -157,6 +157,26 @@ class Dp8390(msgspec.Struct):
             value >>= 8
         self._advance(size)
 
+    def read_run(self, size: int) -> bytes:
+        """What a remote read gives in transfers of `size` that end neither it nor the ring."""
+        if self.cr & CR.RD not in (RD.READ, RD.SEND):
+            return b""
+        return bytes(self.memory[self.crda : self.crda + self._run(size)])
+
+    def write_run(self, size: int) -> int:
+        """Bytes a remote write takes in such transfers."""
+        return self._run(size) if self.cr & CR.RD == RD.WRITE and self.crda in RAM else 0
+
+    def _run(self, size: int) -> int:
+        stop = self.pstop * PAGE
+        end = stop if self.crda < stop < RAM.stop else RAM.stop
+        return max(min(end - self.crda, self.rbcr) - 1, 0) // size * size
+
+    def skip(self, size: int) -> None:
+        """So many bytes of a run were moved."""
+        self.crda += size
+        self.rbcr -= size
+
     def _advance(self, size: int) -> None:
         crda = self.crda + size & 0xFFFF
         self.crda = self.pstart * PAGE if crda == self.pstop * PAGE else crda

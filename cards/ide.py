@@ -127,7 +127,7 @@ class Ide(Card[IdeState]):
         """The data port, or one register."""
         reg = port - self._base
         if reg == Reg.DATA:
-            return self._read_data(width)
+            return self._read_data(port, width)
         if width > 1:  # no IOCS16 here: the bus makes 8-bit cycles of it
             return sum(self.read(port + n, 1) << 8 * n for n in range(width))
         state = self.state
@@ -158,7 +158,7 @@ class Ide(Card[IdeState]):
         """The data port, or one register."""
         reg = port - self._base
         if reg == Reg.DATA:
-            self._write_data(width, value)
+            self._write_data(port, width, value)
         elif width > 1:
             for n in range(width):
                 self.write(port + n, 1, value >> 8 * n & 0xFF)
@@ -170,7 +170,7 @@ class Ide(Card[IdeState]):
             else:
                 self._write_register(reg, value)
 
-    def _read_data(self, width: int) -> int:
+    def _read_data(self, port: int, width: int) -> int:
         state = self.state
         drive = state.drives[state.selected]
         if drive.phase is not Phase.DATA_IN:
@@ -179,12 +179,26 @@ class Ide(Card[IdeState]):
         value = drive.read_data(width)
         if drive.intrq:  # for the next block
             self._interrupt()
+        if words := drive.next_words(width):
+            self.slot.burst_in(port, width, words)
         return value
 
-    def _write_data(self, width: int, value: int) -> None:
+    def _write_data(self, port: int, width: int, value: int) -> None:
         drive = self.state.drives[self.state.selected]
-        if drive.phase is Phase.DATA_OUT and drive.write_data(width, value):
+        if drive.phase is not Phase.DATA_OUT:
+            return
+        if drive.write_data(width, value):
             self._wake()
+        elif room := drive.room(width):
+            self.slot.burst_out(port, width, room)
+
+    def burst_read(self, port: int, size: int) -> None:
+        """Words that did not end the block."""
+        self.state.drives[self.state.selected].skip(size)
+
+    def burst_written(self, port: int, content: bytes) -> None:
+        """As `burst_read`."""
+        self.state.drives[self.state.selected].buffer += content
 
     def _write_register(self, reg: int, value: int) -> None:
         """Both drives hear it."""

@@ -110,6 +110,8 @@ class Ne2000(Card[Ne2000State]):
                 value = value & 0xFF | (chip.remote_read() & 0xFF) << 8
             if not chip.rbcr:
                 self._settle()
+            elif self._runs(width) and (content := chip.read_run(width)):
+                self.slot.burst_in(port, width, content)
             return value if width == 2 else value & 0xFF
         if width == 2:
             return self.read(port, 1) | self.read(port + 1, 1) << 8
@@ -129,6 +131,8 @@ class Ne2000(Card[Ne2000State]):
                 chip.remote_write(value >> 8)
             if not chip.rbcr:
                 self._settle()
+            elif self._runs(width) and (size := chip.write_run(width)):
+                self.slot.burst_out(port, width, size)
             return
         if width == 2:
             self.write(port, 1, value & 0xFF)
@@ -140,6 +144,20 @@ class Ne2000(Card[Ne2000State]):
         else:
             write_register(chip, offset, value)
             self._settle()
+
+    def _runs(self, width: int) -> bool:
+        """Whether cycles of `width` leave no byte of the memory out."""
+        return width == 2 or not self.state.chip.dcr & DCR.WTS
+
+    def burst_read(self, port: int, size: int) -> None:
+        """Remote DMA has gone on in its run."""
+        self.state.chip.skip(size)
+
+    def burst_written(self, port: int, content: bytes) -> None:
+        """As `burst_read`."""
+        chip = self.state.chip
+        chip.memory[chip.crda : chip.crda + len(content)] = content
+        chip.skip(len(content))
 
     # -- registers ----------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from unicorn import UC_HOOK_INSN
 from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT, UC_X86_INS_RDTSC
 
 from hotswap.bus import FLOATING, Backplane, Cycle, Space
-from hotswap.bus.latches import STORES
+from hotswap.bus.latches import PENDING
 
 from .core import Core
 from .errors import UnsupportedEngine
@@ -57,8 +57,9 @@ class BusUnit:
         self._failure: CycleFailure | None = None
         self._callbacks: list[Any] = []  # the engine holds bare pointers to them
         thunks = core.thunks
-        self._latches = latches = backplane.io.latches
-        core.parameters.latches = ctypes.addressof(c_uint64.from_buffer(latches.cells))
+        self._io = io = backplane.io
+        self._cells = io.latches.cells
+        core.parameters.latches = ctypes.addressof(c_uint64.from_buffer(self._cells))
         core.parameters.read_port = self._keep(_IN(self._make_in()))
         core.parameters.write_port = self._keep(_OUT(self._make_out()))
         core.hook(UC_HOOK_INSN, thunks.entry("port_in"), UC_X86_INS_IN)
@@ -74,8 +75,8 @@ class BusUnit:
         return failure
 
     def settle(self) -> None:
-        """The slice has ended: let the cards' states have what their latches hold."""
-        self._latches.settle()
+        """The slice has ended: let the cards' states have what was done without them."""
+        self._io.settle()
 
     def map(self, start: int, end: int) -> None:
         """Let loads and stores from `start` up to `end` reach the backplane's windows."""
@@ -99,6 +100,7 @@ class BusUnit:
     ) -> None:
         if self._failure is None:
             self._failure = CycleFailure(Cycle(space, write, address, width, value), error)
+        self._io.burst.withdraw()
         self._end_slice()
 
     # The callbacks must let nothing through, be it a KeyboardInterrupt: ctypes would drop it.
@@ -106,11 +108,11 @@ class BusUnit:
     def _make_in(self) -> Callable[[int, int, int], int]:
         reads = cast("tuple[list[_Read], ...]", self._backplane.port_reads)
         lines = FLOATING  # data lines there are: what is no number, or too wide, is found here
-        settle = self._latches.settle
+        settle = self._io.settle
 
-        def port_in(stores: int, port: int, width: int) -> int:
+        def port_in(pending: int, port: int, width: int) -> int:
             try:
-                if stores:
+                if pending:
                     settle()
                 return reads[width][port](port, width) & lines[width]
             except BaseException as error:
@@ -121,11 +123,11 @@ class BusUnit:
 
     def _make_out(self) -> Callable[[int, int, int, int], None]:
         writes = cast("tuple[list[_Write], ...]", self._backplane.port_writes)
-        settle = self._latches.settle
+        settle = self._io.settle
 
-        def port_out(stores: int, port: int, width: int, value: int) -> None:
+        def port_out(pending: int, port: int, width: int, value: int) -> None:
             try:
-                if stores:
+                if pending:
                     settle()
                 writes[width][port](port, width, value)
             except BaseException as error:
@@ -149,12 +151,12 @@ class BusUnit:
 
     def _make_load(self, start: int) -> Callable[[int, int, int], int]:
         read = self._backplane.memory_read
-        cells, settle = self._latches.cells, self._latches.settle
+        cells, settle = self._cells, self._io.settle
 
         def load(_uc: int, offset: int, width: int) -> int:
             address = start + offset
             try:
-                if cells[STORES]:
+                if cells[PENDING]:
                     settle()
                 if width <= 4:
                     return read(address, width) & FLOATING[width]
@@ -168,12 +170,12 @@ class BusUnit:
 
     def _make_store(self, start: int) -> Callable[[int, int, int, int], None]:
         write = self._backplane.memory_write
-        cells, settle = self._latches.cells, self._latches.settle
+        cells, settle = self._cells, self._io.settle
 
         def store(_uc: int, offset: int, width: int, value: int) -> None:
             address = start + offset
             try:
-                if cells[STORES]:
+                if cells[PENDING]:
                     settle()
                 if width <= 4:
                     write(address, width, value)

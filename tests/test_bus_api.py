@@ -80,6 +80,8 @@ def test_what_a_card_overrides_is_what_is_promised() -> None:
         "plugged": "(self, slot: 'Slot') -> 'None'",
         "read": "(self, port: 'int', width: 'int') -> 'int'",
         "write": "(self, port: 'int', width: 'int', value: 'int') -> 'None'",
+        "burst_read": "(self, port: 'int', size: 'int') -> 'None'",
+        "burst_written": "(self, port: 'int', content: 'bytes') -> 'None'",
         "memory_read": "(self, address: 'int', width: 'int') -> 'int'",
         "memory_write": "(self, address: 'int', width: 'int', value: 'int') -> 'None'",
         "dma_read": "(self, line: 'int', size: 'int') -> 'bytes'",

@@ -362,6 +362,47 @@ def test_remote_dma_wraps_at_the_end_of_the_ring(chip: Dp8390) -> None:
     assert chip.crda == (PSTART << 8) + 2
 
 
+def remote(cr: int, crda: int, rbcr: int) -> Dp8390:
+    """In the middle of a remote DMA; the ring ends at page 0x60."""
+    chip = Dp8390(cr=cr, crda=crda, rbcr=rbcr, pstart=PSTART, pstop=PSTOP)
+    chip.memory[0x4000:] = bytes(n * 7 & 0xFF for n in range(0x4000))
+    return chip
+
+
+@pytest.mark.parametrize(
+    ("crda", "rbcr", "words"),
+    [
+        (0x4600, 10, 4),  # the fifth completes it
+        (0x4600, 1, 0),
+        (0x4600, 0, 0),
+        (0x5FF8, 100, 3),  # the fourth goes back to the beginning of the ring
+        (0x5FFE, 100, 0),
+        (0x7FFA, 100, 2),  # the third may end the memory
+        (0x8000, 100, 0),
+        (0xFFF0, 100, 0),
+    ],
+)
+def test_a_run_ends_before_a_transfer_that_does_more(crda: int, rbcr: int, words: int) -> None:
+    for rd in (0x0A, 0x1A):
+        chip = remote(rd, crda, rbcr)
+        content = chip.read_run(2)
+        assert content == chip.memory[crda : crda + 2 * words]
+        assert len(content) == 2 * words
+    assert remote(0x12, crda, rbcr).write_run(2) == 2 * words
+
+
+def test_there_is_no_run_in_the_wrong_direction_or_without_a_remote_dma() -> None:
+    assert [len(remote(cr, 0x4600, 10).read_run(1)) for cr in (0x0A, 0x12, 0x1A, 0x22)] == [
+        9, 0, 9, 0,
+    ]  # fmt: skip
+    assert [remote(cr, 0x4600, 10).write_run(1) for cr in (0x0A, 0x12, 0x1A, 0x22)] == [0, 9, 0, 0]
+
+
+def test_a_run_of_writes_is_in_ram() -> None:
+    assert remote(0x12, 0x3FFF, 10).write_run(1) == 0
+    assert remote(0x12, 0x4000, 10).write_run(1) == 9
+
+
 def test_remote_dma_writes_only_ram(chip: Dp8390) -> None:
     chip.dcr, chip.pstop = 0x01, 0
     for at, written in ((0x0000, False), (0x3FFE, False), (0x4000, True), (0x8000, False)):

@@ -120,8 +120,8 @@ struct params {
     u64 aligned;                  /* 1: the TLB has no entry that would let #AC slip through */
 
     /* bus unit: callbacks into Python, and what needs none */
-    u32 (*read_port)(u64 stores, u32 port, int width);
-    void (*write_port)(u64 stores, u32 port, int width, u32 value);
+    u32 (*read_port)(u64 pending, u32 port, int width);
+    void (*write_port)(u64 pending, u32 port, int width, u32 value);
     u64 *latches;                 /* see ports.c */
     int (*rdtsc)(void);           /* the time-stamp counter into EDX:EAX, or 0 */
 
