@@ -16,7 +16,7 @@ from unicorn import UC_HOOK_INSN
 from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT, UC_X86_INS_RDTSC
 
 from hotswap.bus import FLOATING, Backplane, Cycle, Space
-from hotswap.bus.latches import PENDING
+from hotswap.bus.latches import ERA, PENDING
 
 from .core import Core
 from .errors import UnsupportedEngine
@@ -156,6 +156,7 @@ class BusUnit:
         def load(_uc: int, offset: int, width: int) -> int:
             address = start + offset
             try:
+                cells[ERA] += 1
                 if cells[PENDING]:
                     settle()
                 if width <= 4:
@@ -175,6 +176,7 @@ class BusUnit:
         def store(_uc: int, offset: int, width: int, value: int) -> None:
             address = start + offset
             try:
+                cells[ERA] += 1
                 if cells[PENDING]:
                     settle()
                 if width <= 4:
