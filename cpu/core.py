@@ -18,6 +18,9 @@ from .symbols import Symbols, open_engine
 
 _MAGIC = (0x1BADB002, 0x5CA1AB1E)
 _CPU_SIZE = 1 << 17
+CLASS_FUNCTIONS = 21
+"""Pointers to functions that CPUClass begins with. It ends a block of the heap: what is behind it is
+somebody else's, and may well be the remains of another engine."""
 
 
 class Core:
@@ -155,5 +158,5 @@ class Core:
 
     def class_slots(self, function: int) -> list[int]:
         """Where in CPUClass, the engine's table of functions, the address `function` stands."""
-        table = (ctypes.c_uint64 * 64).from_address(self.common.cc)
+        table = (ctypes.c_uint64 * CLASS_FUNCTIONS).from_address(self.common.cc)
         return [self.common.cc + 8 * i for i, value in enumerate(table) if value == function]

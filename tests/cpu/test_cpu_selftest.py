@@ -13,7 +13,7 @@ import pytest
 
 from hotswap.cpu import UnsupportedEngine, machine_code, probe, selftest, symbols
 from hotswap.cpu.block_exits import install_block_exits
-from hotswap.cpu.core import Core
+from hotswap.cpu.core import CLASS_FUNCTIONS, Core
 from hotswap.cpu.native import Parameters
 from hotswap.cpu.registers import Env
 
@@ -60,6 +60,17 @@ def test_another_layout_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hotswap.cpu.core.Env", Shifted)
     with pytest.raises(UnsupportedEngine, match="CPUX86State"):
         Core("486")
+
+
+def test_the_engine_s_class_is_read_no_further_than_its_memory_goes() -> None:
+    core = Core("486")
+    usable_size = ctypes.CDLL(None).malloc_usable_size
+    usable_size.restype = ctypes.c_size_t
+    end = core.cs + usable_size(ctypes.c_void_p(core.cs))
+    assert core.common.cc + 8 * CLASS_FUNCTIONS <= end
+    slots = core.class_slots(core.parameters.tlb_fill)
+    assert len(slots) == 2
+    assert all(core.common.cc <= slot < end for slot in slots)
 
 
 def test_other_code_where_the_exit_flag_is_tested_is_refused() -> None:
