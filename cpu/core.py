@@ -19,8 +19,8 @@ from .symbols import Symbols, open_engine
 _MAGIC = (0x1BADB002, 0x5CA1AB1E)
 _CPU_SIZE = 1 << 17
 CLASS_FUNCTIONS = 21
-"""Pointers to functions that CPUClass begins with. It ends a block of the heap: what is behind it is
-somebody else's, and may well be the remains of another engine."""
+"""Pointers to functions that CPUClass begins with. It ends a block of the heap: what is behind that
+is somebody else's, and may well be the remains of another engine."""
 
 
 class Core:
