@@ -56,6 +56,8 @@ class Serial:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.ticking = trio.Event()
+        """Set when the programs run: the ticker has printed a line."""
         self._partial = ""
 
     async def serve(self, _inbox: Inbox, output: Outbox) -> None:
@@ -64,6 +66,8 @@ class Serial:
             await output.ready()
             *lines, self._partial = (self._partial + output.take().decode("latin-1")).split("\n")
             self.lines.extend(line.rstrip("\r") for line in lines)
+            if any(line.startswith("tick ") for line in lines):
+                self.ticking.set()
 
     def programs(self) -> list[ProgramResult]:
         """Who has reported, by name."""
@@ -99,6 +103,7 @@ async def demo(console: Console) -> DemoResult:
         console.print(f"[bold]{v1.name}[/] boots with {len(PROGRAMS)} programs")
         clock = board.backplane.clock
         with trio.move_on_after(LIMIT):
+            await serial.ticking.wait()
             for title, image in (
                 (f"{v2.name} replaces {v1.name}", v2),
                 (f"{v1.name} replaces {v2.name}", v1),
