@@ -27,8 +27,8 @@ async def linux_on_board(kernel: Path, initrd: Path, *, deterministic: bool) -> 
     options = RunOptions(
         kernel, initrd, LINUX_LINE, serial="memory", deterministic=deterministic, no_reboot=True
     )
-    assembly = assembly_of(options)
     began = time.process_time()
+    assembly = assembly_of(options)
     with trio.move_on_after(LIMIT):
         async with open_machine(assembly, await open_cables(assembly.cables)) as board:
             await board.ended()

@@ -7,9 +7,12 @@ that raises or exits at import harms nobody and is reported by name.
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -31,7 +34,20 @@ class Offer(msgspec.Struct, frozen=True):
 
 
 def _entry_points() -> dict[str, EntryPoint]:
+    """As they are installed now: looked for again, for 10 ms, when a folder has changed."""
+    return _scan(tuple((folder, _changed(folder)) for folder in sys.path))
+
+
+@lru_cache(maxsize=1)
+def _scan(_folders: tuple[tuple[str, int], ...]) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+
+
+def _changed(folder: str) -> int:
+    try:
+        return Path(folder).stat().st_mtime_ns
+    except OSError:
+        return 0  # nothing is there, and nothing can be found there
 
 
 def offers() -> list[Offer]:

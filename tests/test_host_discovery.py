@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import shutil
 import sys
 import tomllib
 from collections.abc import Callable
@@ -75,6 +78,23 @@ def test_listing_imports_nothing(install: Install) -> None:
     assert listed["harp"].distribution == "their-harp"
     assert "harp" not in sys.modules
     assert list(listed) == sorted(listed)
+
+
+def test_cards_installed_and_removed_meanwhile_are_noticed(
+    install: Install, tmp_path: Path
+) -> None:
+    def names() -> set[str]:
+        tick = next(ticks)  # of a clock that is fine enough
+        os.utime(tmp_path, ns=(tick, tick))
+        return {offer.name for offer in offers()} & {"harp", "lute"}
+
+    ticks = itertools.count(1)
+    install("harp", HARP)
+    assert names() == {"harp"}
+    install("lute", HARP)
+    assert names() == {"harp", "lute"}
+    shutil.rmtree(tmp_path / "harp-1.0.dist-info")
+    assert names() == {"lute"}
 
 
 def test_a_foreign_card_is_made_with_its_settings(install: Install) -> None:
