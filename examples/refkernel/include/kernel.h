@@ -1,4 +1,4 @@
-/* What each file offers the others, by file; struct.h is v1's or v2's own. */
+/* What each file offers the others, by file; struct.h gathers v1's or v2's structures. */
 #ifndef KERNEL_H
 #define KERNEL_H
 #include <stdbool.h>

@@ -1,0 +1,7 @@
+/* v1: objects of one size. */
+#ifndef POOL_H
+#define POOL_H
+#include <stdint.h>
+
+struct pool { uint32_t size; void *free; };
+#endif

@@ -1,0 +1,13 @@
+/* v2: the time. */
+#ifndef CLOCK_H
+#define CLOCK_H
+#include <stdint.h>
+
+struct clock {
+    uint64_t generation;  /* maps written */
+    int64_t real_offset;  /* wall clock = now() + this */
+    uint64_t boot_ns;     /* now() at boot */
+    uint32_t switches;
+    uint64_t ticks;
+};
+#endif
