@@ -2,6 +2,7 @@
    pages, and the initrd, stay where they are, and only their places are noted. */
 #include "calls.h"
 #include "fault.h"
+#include "map.h"
 
 /* There is no way but back: the host rolls back to the old kernel. */
 void restore_fail(uint8_t reason, uint32_t value)
@@ -13,97 +14,19 @@ void restore_fail(uint8_t reason, uint32_t value)
     __builtin_unreachable();
 }
 
-static void must(bool ok, uint8_t reason, uint32_t value)
+void must(bool ok, uint8_t reason, uint32_t value)
 {
     if (!ok)
         restore_fail(reason, value);
 }
 
 /* The process of a record; records come in the order of pids, so mostly that of the one before. */
-static struct proc *proc_of(uint32_t pid, struct proc *before)
+struct proc *proc_of(uint32_t pid, struct proc *before)
 {
     struct proc *p = before && before->pid == pid ? before : proc_find(pid);
 
     must(p, SC_REASON_BAD_MAP, pid);
     return p;
-}
-
-static void restore_initrd(const void *map)
-{
-    struct ssm_cursor at = ssm_open(map, SSM_FRAME);
-    struct ssm_frame frame;
-
-    while (ssm_next(&at, &frame, sizeof frame))
-        if (frame.kind == SSM_FRAME_RAMDISK) {
-            memory.initrd = frame.paddr;
-            memory.initrd_len = frame.n_pages * PAGE;
-            frame_claim(frame.paddr, frame.n_pages);
-        }
-    initrd_init();
-}
-
-static void restore_pipes(const void *map)
-{
-    struct ssm_cursor at = ssm_open(map, SSM_PIPE);
-    struct ssm_pipe from;
-
-    while (ssm_next(&at, &from, sizeof from)) {
-        struct pipe *pipe;
-        must(from.len <= PIPE_SIZE, SC_REASON_UNSUPPORTED, from.id);
-        pipe = pipe_new(from.id);
-        must(pipe, SC_REASON_NO_MEMORY, from.id);
-        pipe_set_seq(pipe, from.seq);
-        pipe_put(pipe, at.data, from.len);
-    }
-}
-
-static struct inode *inode_of(const void *map, const struct ssm_file *from)
-{
-    const uint8_t *text = ssm_blob(map, from->path_off, from->path_len);
-    char path[PATH_MAX] = "";
-    struct inode *inode;
-
-    must(text && from->path_len < sizeof path, SC_REASON_BAD_MAP, from->file_id);
-    memcpy(path, text, from->path_len);
-    inode = initrd_find(path);
-    must(inode, SC_REASON_BAD_MAP, from->file_id);
-    return inode;
-}
-
-static void restore_files(const void *map)
-{
-    struct ssm_cursor at = ssm_open(map, SSM_FILE);
-    struct ssm_file from;
-
-    while (ssm_next(&at, &from, sizeof from)) {
-        struct file *file = file_new(from.file_id, from.kind, from.flags);
-        const uint8_t *input = ssm_blob(map, from.path_off, from.path_len);
-        must(file, SC_REASON_NO_MEMORY, from.file_id);
-        file->offset = from.offset;
-        switch (from.kind) {
-        case SSM_FILE_REGULAR:
-        case SSM_FILE_DIRECTORY:
-            file->inode = inode_of(map, &from);
-            break;
-        case SSM_FILE_TTY:
-            for (uint32_t i = 0; input && i < from.path_len; i++)
-                ttybuf_put((char)input[i]);
-            break;
-        case SSM_FILE_PIPE_READ:
-        case SSM_FILE_PIPE_WRITE:
-            file->pipe = pipe_find((uint32_t)from.dev_ino);
-            must(file->pipe, SC_REASON_BAD_MAP, from.file_id);
-            if (from.kind == SSM_FILE_PIPE_READ)
-                file->pipe->readers++;
-            else
-                file->pipe->writers++;
-            break;
-        case SSM_FILE_TIMER:
-            break;
-        default:
-            restore_fail(SC_REASON_UNSUPPORTED, from.file_id);
-        }
-    }
 }
 
 static void restore_regs(struct trapframe *f, const struct ssm_regs *from)
@@ -185,23 +108,6 @@ static void restore_frames(const void *map)
         restore_run(p, (struct run){ from.vaddr, from.paddr, from.n_pages });
         if (n % 256 == 0)
             sc_heartbeat();
-    }
-}
-
-static void restore_fds(const void *map)
-{
-    struct ssm_cursor at = ssm_open(map, SSM_FD);
-    struct ssm_fd from;
-    struct file *file = 0;
-    struct proc *p = 0;
-
-    while (ssm_next(&at, &from, sizeof from)) {
-        p = proc_of(from.pid, p);
-        if (!file || file->id != from.file_id)
-            file = file_find(from.file_id);
-        must(file && from.fd < NOFILE, SC_REASON_BAD_MAP, from.file_id);
-        fd_set(p, from.fd, file, from.flags & FD_CLOEXEC);
-        file->refs++;
     }
 }
 
