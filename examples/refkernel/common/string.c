@@ -1,24 +1,38 @@
 /* Memory and strings: what the compiler expects to find, and the 64-bit division it calls. */
 #include "kernel.h"
 
+/* Word by word, eight at a time: a 486 takes 8 clocks for them, 35 for the same with REP MOVSD
+   (i486 manual, table 10.1), and an emulator looks for interrupts after each REP step. */
 void *memcpy(void *to, const void *from, size_t len)
 {
-    void *at = to;
-    size_t words = len / 4;
+    typedef uint32_t __attribute__((may_alias)) word;
+    word *t = to;
+    const word *f = from;
 
-    __asm__ volatile("rep movsl\n\tmovl %3, %2\n\trep movsb"
-                     : "+D"(at), "+S"(from), "+c"(words) : "r"(len & 3) : "memory");
+    for (; len >= 32; len -= 32, t += 8, f += 8) {
+        uint32_t a = f[0], b = f[1], c = f[2], d = f[3];
+        t[0] = a, t[1] = b, t[2] = c, t[3] = d;
+        a = f[4], b = f[5], c = f[6], d = f[7];
+        t[4] = a, t[5] = b, t[6] = c, t[7] = d;
+    }
+    for (; len >= 4; len -= 4)
+        *t++ = *f++;
+    for (uint32_t i = 0; i < len; i++)
+        ((char *)t)[i] = ((const char *)f)[i];
     return to;
 }
 
 void *memset(void *to, int byte, size_t len)
 {
-    void *at = to;
-    size_t words = len / 4;
+    typedef uint32_t __attribute__((may_alias)) word;
+    word *t = to, all = (byte & 0xFF) * 0x01010101u;
 
-    __asm__ volatile("rep stosl\n\tmovl %3, %1\n\trep stosb"
-                     : "+D"(at), "+c"(words)
-                     : "a"((byte & 0xFF) * 0x01010101u), "r"(len & 3) : "memory");
+    for (; len >= 32; len -= 32, t += 8)
+        t[0] = all, t[1] = all, t[2] = all, t[3] = all, t[4] = all, t[5] = all, t[6] = all, t[7] = all;
+    for (; len >= 4; len -= 4)
+        *t++ = all;
+    for (uint32_t i = 0; i < len; i++)
+        ((char *)t)[i] = (char)byte;
     return to;
 }
 
