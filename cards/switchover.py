@@ -287,6 +287,7 @@ class SwitchoverCard(Card[SwitchoverState]):
         state.txn, state.budget_us = order.txn, order.budget_us
         state.target_minor, state.dest = order.target_minor, order.dest
         state.cmd, state.progress = Command.NONE, 0
+        state.ssm_pa = state.ssm_len = 0
         self._image = order.image
 
     def _argument(self, which: int) -> int:

@@ -47,6 +47,8 @@ class Switchover(Transaction):
 
     map: bytes = b""
     """The Save State Map, complete with the cards' states, once SAVE is done."""
+    _draft: Transcript | None = None
+    """The map as the old kernel wrote it at PREPARE, if it did."""
 
     async def run(self) -> Report:
         """Replace the kernel. Raises Refused (nothing was touched), RolledBack or Lost.
@@ -143,7 +145,10 @@ class Switchover(Transaction):
 
     async def _prepare(self) -> None:
         self._talk.issue(Command.PREPARE, interrupt=True)
-        await self._talk.expect(Ack.PREPARED)
+        ack = await self._talk.expect(Ack.PREPARED)
+        if ack.ssm_len:
+            with _refused("the old kernel's map"):
+                self._draft = read_map(self._processor, ack, self.machine.plan)
 
     async def _quiesce(self) -> None:
         self._talk.issue(Command.QUIESCE, interrupt=True)
@@ -159,11 +164,9 @@ class Switchover(Transaction):
     async def _save(self) -> tuple[Transcript, Span]:
         self._talk.issue(Command.SAVE)
         ack = await self._talk.expect(Ack.SAVED)
-        try:
-            script = read_map(self._processor, ack, self.machine.plan)
+        with _refused("the old kernel's map"):
+            script = read_map(self._processor, ack, self.machine.plan, draft=self._draft)
             content = complete(script, self._backplane)
-        except MapError as error:
-            raise PhaseFailed(f"the old kernel's map: {error}") from error
         room = script.room
         if len(content) > room.size:
             raise PhaseFailed(f"the map with the cards has {len(content)} bytes, room {room.size}")
@@ -205,11 +208,9 @@ class Switchover(Transaction):
         self._put(place.lo, bytes(place.size))
         self._talk.issue(Command.ECHO)
         ack = await self._talk.expect(Ack.ECHOED)
-        try:
+        with _refused("the echo"):
             echo = read_map(self._processor, ack, self.machine.plan, echo_of=script)
             changed = difference(script.map, echo.map)
-        except MapError as error:
-            raise PhaseFailed(f"the echo: {error}") from error
         if changed:
             more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
             raise PhaseFailed(
@@ -244,6 +245,14 @@ class Switchover(Transaction):
                 return
             await self._talk.pass_time(clock, clock.now() + WATCHED // 2)
         raise PhaseFailed("the new kernel's watchdog was not kicked: it takes no timer tick")
+
+
+@contextmanager
+def _refused(which: str) -> Iterator[None]:
+    try:
+        yield
+    except MapError as error:
+        raise PhaseFailed(f"{which}: {error}") from error
 
 
 @contextmanager

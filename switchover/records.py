@@ -47,7 +47,7 @@ class Regs(Record):
     esp: Annotated[X32, ""] = 0
     eip: Annotated[X32, ""] = 0
     eflags: Annotated[X32, ""] = 0
-    cr3: Annotated[X32, "of the writing kernel; means nothing to the reader"] = 0
+    cr3: Annotated[X32, "means nothing to the reader; 0 is best"] = 0
     cs: Annotated[X16, ""] = 0
     ds: Annotated[X16, ""] = 0
     es: Annotated[X16, ""] = 0

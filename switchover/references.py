@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from operator import attrgetter
 
 from .container import record_fault
@@ -23,20 +23,50 @@ from .schema import KINDS, PAGE, SectionType
 _BUG = "the kernel that wrote the map has a bug there"
 
 
-def reference_faults(found: SaveStateMap, plan: MemoryPlan | None = None) -> list[MapError]:
-    """Everything of level 2 that is wrong; without `plan`, memory is not checked against RAM."""
-    return [
-        *_map_frames(found, plan),
-        *_keys_and_choices(found),
-        *_time(found),
-        *_processes(found),
-        *address_space_faults(found),
-        *frame_faults(found, plan),
-        *_files(found),
-        *_pipes(found),
-        *_timers(found),
-        *_devices(found),
-    ]
+def reference_faults(
+    found: SaveStateMap, plan: MemoryPlan | None = None, known: SaveStateMap | None = None
+) -> list[MapError]:
+    """Everything of level 2 that is wrong; without `plan`, memory is not checked against RAM.
+
+    `known` is a map found sound, by the same plan, with which `found` shares records: what neither
+    they nor those they refer to have changed since is not looked at again.
+    """
+    news = _news(found, known)
+    faults = [*_map_frames(found, plan), *_keys_and_choices(found, news)]
+    for check, sections in _CHECKS:
+        if not news.isdisjoint(sections):
+            faults += check(found)
+    if not news.isdisjoint((SectionType.VMA, SectionType.FRAME)):
+        faults += frame_faults(found, plan)
+    return faults
+
+
+def _news(found: SaveStateMap, known: SaveStateMap | None) -> set[SectionType | str]:
+    """The sections that are not the known map's, and PIDS unless the processes are the same."""
+    sections = {kind.section for kind in KINDS.values()}
+    if known is None or _room(known) != _room(found):
+        return {*sections, PIDS}
+    news: set[SectionType | str] = {
+        section for section in sections if not _same(found, known, section)
+    }
+    if SectionType.PROC in news and _pids(found) != _pids(known):
+        news.add(PIDS)
+    return news
+
+
+def _same(found: SaveStateMap, known: SaveStateMap, section: SectionType) -> bool:
+    if section is SectionType.BLOB:
+        return found.blob == known.blob
+    before, now = known.records(section), found.records(section)
+    return now is before or not (now or before)
+
+
+def _room(found: SaveStateMap) -> tuple[int, int]:
+    return found.header.phys_lo, found.header.phys_hi
+
+
+def _pids(found: SaveStateMap) -> list[int]:
+    return [proc.pid for proc in found.proc]
 
 
 def _map_frames(found: SaveStateMap, plan: MemoryPlan | None) -> Iterator[MapError]:
@@ -53,10 +83,12 @@ def _map_frames(found: SaveStateMap, plan: MemoryPlan | None) -> Iterator[MapErr
                 yield MapError(Fault.PHYS, where, f"inside {span}", _BUG)
 
 
-def _keys_and_choices(found: SaveStateMap) -> Iterator[MapError]:
+def _keys_and_choices(
+    found: SaveStateMap, news: Container[SectionType | str]
+) -> Iterator[MapError]:
     """Records sorted by their keys, no key twice; every kind and state one that exists."""
     for kind in KINDS.values():
-        if kind.section is SectionType.BLOB:
+        if kind.section is SectionType.BLOB or kind.section not in news:
             continue
         records: Sequence[Record] = found.records(kind.section)
         if kind.key:
@@ -103,6 +135,10 @@ def _processes(found: SaveStateMap) -> Iterator[MapError]:
             yield record_fault(Fault.NO_FILE, SectionType.PROC, proc, f"waits for {proc.wait_obj}")
         if waits == WaitKind.SLEEP and proc.pid not in asleep:
             yield record_fault(Fault.VALUE, SectionType.PROC, proc, "sleeps, but has no timer")
+
+
+def _actions(found: SaveStateMap) -> Iterator[MapError]:
+    pids = {proc.pid for proc in found.proc}
     for action in found.sigact:
         if action.pid not in pids:
             yield record_fault(Fault.NO_PROC, SectionType.SIGACT, action, "no such process")
@@ -160,3 +196,20 @@ def _devices(found: SaveStateMap) -> Iterator[MapError]:
             yield record_fault(Fault.NO_BLOB, SectionType.DEV, dev, state)
         elif zlib.crc32(found.blob[dev.blob_off : end]) != dev.crc:
             yield record_fault(Fault.BLOB_CRC, SectionType.DEV, dev, "its state has changed")
+
+
+PIDS = "PIDS"
+"""Among sections: which processes there are, whatever else PROC says of them."""
+_CHECKS: tuple[
+    tuple[Callable[[SaveStateMap], Iterable[MapError]], tuple[SectionType | str, ...]], ...
+] = (
+    (_time, (SectionType.TIME,)),
+    (_processes, (SectionType.PROC, SectionType.PIPE, SectionType.FILE, SectionType.TIMER)),
+    (_actions, (PIDS, SectionType.SIGACT)),
+    (address_space_faults, (PIDS, SectionType.VMA, SectionType.FILE)),
+    (_files, (PIDS, SectionType.FILE, SectionType.FD, SectionType.PIPE, SectionType.BLOB)),
+    (_pipes, (SectionType.PIPE, SectionType.FILE)),
+    (_timers, (PIDS, SectionType.TIMER, SectionType.FILE)),
+    (_devices, (SectionType.DEV, SectionType.BLOB)),
+)
+"""Each check with the sections it reads."""

@@ -27,11 +27,17 @@ class Transcript(NamedTuple):
 
 
 def read_map(
-    processor: Processor, ack: Acknowledged, plan: MemoryPlan, *, echo_of: Transcript | None = None
+    processor: Processor,
+    ack: Acknowledged,
+    plan: MemoryPlan,
+    *,
+    draft: Transcript | None = None,
+    echo_of: Transcript | None = None,
 ) -> Transcript:
     """The map a kernel says it has written.
 
-    An echo must be in ECHO, and is compared with a validated map; so only its form is checked.
+    What is as it was in its `draft` is not checked again. An echo must be in ECHO, and is compared
+    with a validated map; so only its form is checked.
     Raises PhaseFailed when it is somewhere it cannot be, MapError when it is no map.
     """
     lo, hi = ack.ssm_pa, ack.ssm_pa + ack.ssm_len
@@ -42,7 +48,7 @@ def read_map(
     content = processor.read_memory(lo, ack.ssm_len)
     if echo_of:
         return Transcript(read(content, (echo_of.map, echo_of.content)), content, plan.echo)
-    saved = validate(content, plan)
+    saved = validate(content, plan, (draft.map, draft.content) if draft else None)
     room = Span("the map", saved.header.phys_lo, saved.header.phys_hi)
     return Transcript(saved, content, room)
 

@@ -31,9 +31,17 @@ def faults(data: bytes | memoryview, plan: MemoryPlan | None = None) -> list[Map
     return [fault for fault in found if fault.code.level == level]
 
 
-def validate(data: bytes | memoryview, plan: MemoryPlan | None = None) -> SaveStateMap:
-    """The decoded map. Raises the first MapError of levels 0 to 2."""
-    decoded = read(data)
-    for fault in reference_faults(decoded, plan):
+def validate(
+    data: bytes | memoryview,
+    plan: MemoryPlan | None = None,
+    like: tuple[SaveStateMap, bytes] | None = None,
+) -> SaveStateMap:
+    """The decoded map. Raises the first MapError of levels 0 to 2.
+
+    `like` is an earlier map validated with this plan, and its bytes: what is the same in both is
+    neither decoded nor checked again.
+    """
+    decoded = read(data, like)
+    for fault in reference_faults(decoded, plan, like[0] if like else None):
         raise fault
     return decoded

@@ -309,8 +309,19 @@ def test_a_wrong_reference_is_found(
     assert [(fault.code, fault.where.split(":")[0]) for fault in found] == [
         (code, where if where == "header" else f"section {where}")
     ]
-    with pytest.raises(MapError):
-        validate(write(broken), PLAN)
+    for like in (None, (validate(write(fit_map), PLAN), write(fit_map))):
+        with pytest.raises(MapError) as caught:
+            validate(write(broken), PLAN, like)
+        assert caught.value.code == code
+
+
+def test_what_refers_to_a_process_is_looked_at_again_when_it_has_gone(
+    fit_map: SaveStateMap,
+) -> None:
+    fit = write(fit_map)
+    gone = fit_map.proc.pop(2)  # it has a descriptor
+    with pytest.raises(MapError, match=f"pid {gone.pid}.*no such process"):
+        validate(write(fit_map), PLAN, (validate(fit, PLAN), fit))
 
 
 def test_every_fault_of_level_2_is_tried() -> None:

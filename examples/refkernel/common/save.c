@@ -61,11 +61,11 @@ static uint32_t state_of(const struct proc *p)
     }
 }
 
-static void save_regs(struct ssm_regs *to, const struct trapframe *f, uint32_t cr3)
+static void save_regs(struct ssm_regs *to, const struct trapframe *f)
 {
     *to = (struct ssm_regs){
         .eax = f->eax, .ebx = f->ebx, .ecx = f->ecx, .edx = f->edx, .esi = f->esi, .edi = f->edi,
-        .ebp = f->ebp, .esp = f->esp, .eip = f->eip, .eflags = f->eflags, .cr3 = cr3,
+        .ebp = f->ebp, .esp = f->esp, .eip = f->eip, .eflags = f->eflags,
         .cs = (uint16_t)f->cs, .ds = (uint16_t)f->ds, .es = (uint16_t)f->es,
         .fs = (uint16_t)f->fs, .gs = (uint16_t)f->gs, .ss = (uint16_t)f->ss,
     };
@@ -85,7 +85,7 @@ static void save_procs(struct ssm_writer *out)
         to->wait_obj = p->wait.obj;
         to->progress = p->wait.progress;
         to->restart_nr = p->wait.restart_nr;
-        save_regs(&to->regs, &p->frame, p->as.pgdir);
+        save_regs(&to->regs, &p->frame);
         memcpy(to->fpu, p->fpu, sizeof to->fpu);
         to->used_fpu = p->used_fpu;
         to->sig_pending = p->sig_pending, to->sig_mask = p->sig_mask;

@@ -68,20 +68,29 @@ static bool make_room(uint32_t len)
     return true;
 }
 
+/* The map is written here for the first time, as a draft: what is the same at SAVE, the host then
+   knows already, and need not check in the blackout. */
 static void prepare(void)
 {
+    uint32_t len;
+
     switchover_txn = (uint16_t)sc_argument(SC_ARG_TXN);
     recorder_start(switchover_txn, SSM_SOURCE_OLD_KERNEL);
     if (sc_argument(SC_ARG_ECHO_PA) >= RAM_MAX) {
         answer(SC_ACK_ERROR, SC_REASON_UNSUPPORTED, RAM_MAX);
         return;
     }
-    if (!make_room(save_size() + SLACK)) {
-        answer(SC_ACK_ERROR, SC_REASON_NO_MEMORY, save_size());
-        return;
+    len = save(map_area.pa, map_area.len, switchover_txn);
+    if (!len || len + SLACK > map_area.len) {
+        if (!make_room(save_size() + SLACK)) {
+            answer(SC_ACK_ERROR, SC_REASON_NO_MEMORY, save_size());
+            return;
+        }
+        len = save(map_area.pa, map_area.len, switchover_txn);
     }
     drivers_switching(true);
     prepared = true;
+    sc_map(map_area.pa, len);
     answer(SC_ACK_PREPARED, 0, map_area.len);
 }
 

@@ -286,7 +286,7 @@ struct SSM_PACKED ssm_regs { /* 56 bytes */
     uint32_t esp;                /* 1c */
     uint32_t eip;                /* 20 */
     uint32_t eflags;             /* 24 */
-    uint32_t cr3;                /* 28 of the writing kernel; means nothing to the reader */
+    uint32_t cr3;                /* 28 means nothing to the reader; 0 is best */
     uint16_t cs;                 /* 2c */
     uint16_t ds;                 /* 2e */
     uint16_t es;                 /* 30 */
