@@ -21,7 +21,7 @@ def shipped() -> dict[str, Path]:
     files: dict[str, Path] = {}
     for package, folder in FOLDERS.items():
         inside = package.replace(".", "/")
-        patterns = ("*.py", "*.bin", "py.typed", "guest/*", "guests/*")
+        patterns = ("**/*.py", "*.bin", "py.typed", "guest/*", "guests/*")
         found = [file for pattern in patterns for file in (ROOT / folder).glob(pattern)]
         files |= {f"{inside}/{file.relative_to(ROOT / folder)}": file for file in found}
     return files

@@ -19,6 +19,7 @@ from hotswap.host import pytest_plugin
 from hotswap.host.__main__ import COMMANDS
 from hotswap.host.exits import Exit
 from hotswap.host.machine_file import MachineFile, Table, json_schema
+from hotswap.host.prove.command import CAMPAIGNS
 from hotswap.switchover.phases import LIMITS, Phase
 from hotswap.switchover.protocol import Reason
 
@@ -69,6 +70,11 @@ def commands() -> str:
     """The commands of `hotswap-host`."""
     lines = ([f"`hotswap-host {name}`", text] for name, (_, text) in COMMANDS.items())
     return rows(["command", "what it does"], lines)
+
+
+def campaigns() -> str:
+    """The campaigns of `hotswap-host prove`."""
+    return rows(["campaign", "what is tried"], ([f"`{n}`", text] for n, text in CAMPAIGNS.items()))
 
 
 def exits() -> str:
@@ -142,6 +148,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "reasons": lambda: choices(Reason),
     "phases": phases,
     "commands": commands,
+    "campaigns": campaigns,
     "exit statuses": exits,
     "fixtures": fixtures,
 } | {f"machine {key}": partial(machine_keys, key) for key in MachineFile.model_fields}

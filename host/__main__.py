@@ -24,7 +24,7 @@ COMMANDS = {
     "snapshot": ("snapshot_cli", "Save a running machine to a file, and run it from there."),
     "ssm": ("ssm", "Look into Save State Maps."),
     "demo": ("demo", "Replace a kernel and roll one back, in front of you."),
-    "prove": ("prove", "Put what is promised to the test, at length."),
+    "prove": ("prove.command", "Put what is promised to the test, at length."),
     "bench": ("bench", "Measure this host, side by side with the bare engine."),
 }
 

@@ -15,7 +15,7 @@ import trio
 from .bench_marks import BenchError
 from .cables import open_cables
 from .machine import open_machine
-from .prove import LINUX_DONE, LINUX_LINE
+from .prove.workloads import LINUX_DONE, LINUX_LINE
 from .run import assembly_of
 from .run_options import RunOptions
 

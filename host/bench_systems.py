@@ -29,7 +29,8 @@ from .bench_result import Row
 from .board import BoardConfig, PlugIn, open_board, usual_cards
 from .media import open_medium
 from .network import open_network
-from .prove import ProveError, find_linux
+from .prove.campaign import ProveError
+from .prove.workloads import find_linux
 
 COMPUTE = ("sieve", "qsort", "memset", "memcpy", "dhrystone", "x87", "switch")
 BOARD = ("in", "out", "in_card", "out_card", "timer", "sectors", "packets")

@@ -30,7 +30,7 @@ from hotswap.host.bench_systems import (
     on_board,
     rows,
 )
-from hotswap.host.prove import LINUX_LINE
+from hotswap.host.prove.workloads import LINUX_LINE
 from hotswap.switchover.image import KernelImage, load_image
 
 
@@ -182,7 +182,9 @@ async def test_without_linux_its_rows_are_left_out_and_it_says_how_to_bring_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOTSWAP_HOST_WORKLOADS", str(tmp_path))
-    monkeypatch.setattr("hotswap.host.prove.__file__", str(tmp_path / "a" / "b" / "prove.py"))
+    monkeypatch.setattr(
+        "hotswap.host.prove.workloads.__file__", str(tmp_path / "a/b/c/workloads.py")
+    )
     heard: list[str] = []
     assert await systems._linux_rows(1, heard.append) == []
     assert len(heard) == 1

@@ -12,8 +12,8 @@ import trio
 
 from hotswap.bus import SECTOR
 from hotswap.bus.trace import CycleRecord, EdgeRecord
-from hotswap.host.prove import LINUX, LINUX_DONE, NETWORK_INITRD, NETWORK_LINE, linux
-from hotswap.host.prove_snapshots import Control, Workload, control, play, prove
+from hotswap.host.prove.restores import Control, Workload, control, play, prove
+from hotswap.host.prove.workloads import LINUX, LINUX_DONE, NETWORK_INITRD, NETWORK_LINE, linux
 
 from .conftest import Workload as FindWorkload
 

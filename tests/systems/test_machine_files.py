@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from hotswap.host.exits import Exit
-from hotswap.host.prove import LINUX
+from hotswap.host.prove.workloads import LINUX
 
 from .conftest import Workload as FindWorkload
 

@@ -18,12 +18,11 @@ import msgspec
 import trio
 
 from hotswap.bus.trace import Record
-
-from .backends import SerialBackEnd
-from .board import Board
-from .rerun import Recorder, RerunError, Verdict, digest, judge, run_to
-from .rerun_peer import Role, as_it_is, with_peer
-from .snapshot import take_snapshot, write_snapshot
+from hotswap.host.backends import SerialBackEnd
+from hotswap.host.board import Board
+from hotswap.host.rerun import Recorder, RerunError, Verdict, digest, judge, run_to
+from hotswap.host.rerun_peer import Role, as_it_is, with_peer
+from hotswap.host.snapshot import take_snapshot, write_snapshot
 
 Open: TypeAlias = Callable[[SerialBackEnd], AbstractAsyncContextManager[Board]]
 """Opens a deterministic machine that has just been started."""

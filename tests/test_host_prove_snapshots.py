@@ -10,10 +10,10 @@ import pytest
 import trio
 from click.testing import CliRunner
 
-from hotswap.host import prove_snapshots
 from hotswap.host.__main__ import main_group
-from hotswap.host.prove import refkernel_programs
-from hotswap.host.prove_snapshots import Moment, prove
+from hotswap.host.prove import restores
+from hotswap.host.prove.restores import Moment, prove
+from hotswap.host.prove.workloads import refkernel_programs
 from hotswap.host.rerun import RerunError
 from hotswap.host.snapshot import Snapshot, write_snapshot
 from hotswap.host.snapshot_state import SavedCard
@@ -68,7 +68,7 @@ def test_a_restored_run_that_ends_otherwise_fails_the_command_and_keeps_its_snap
         machine = msgspec.structs.replace(snapshot.machine, cards=cards)
         return write_snapshot(path, snapshot._replace(machine=machine))
 
-    monkeypatch.setattr(prove_snapshots, "write_snapshot", write_another)
+    monkeypatch.setattr(restores, "write_snapshot", write_another)
     arguments = [*ARGUMENTS, "--json", "--keep", str(tmp_path)]
     result = CliRunner().invoke(main_group, arguments, standalone_mode=False)
     assert result.return_value == 1, result.output
@@ -88,7 +88,7 @@ def test_a_restored_run_that_does_not_end_is_a_failure_with_its_reason(
             file.truncate(size - 1)
         return size
 
-    monkeypatch.setattr(prove_snapshots, "write_snapshot", write_damaged)
+    monkeypatch.setattr(restores, "write_snapshot", write_damaged)
     result = CliRunner().invoke(main_group, [*ARGUMENTS, "--json"], standalone_mode=False)
     assert result.return_value == 1, result.output
     (failure,) = json.loads(result.stdout)["failures"]
