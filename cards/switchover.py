@@ -27,6 +27,8 @@ from hotswap.bus import (
 )
 from hotswap.bus.choice import Choice
 
+from .mailbox import Ack, Command, Verdict, due, judge, standstill
+
 CARD_ID = 0x31554B4C  # 'LKU1'
 CARD_BASE, CARD_IRQ = 0x180, 10
 LOG_LINE = 256  # bytes after which a line is handed on without waiting for its end
@@ -50,37 +52,8 @@ class Register(Choice):
     CRC_LEN = 0x30, "w: CRC engine, bytes"
     CRC = 0x34, "r: CRC-32 of these bytes"
     DMA_DST = 0x38, "w: where the card copies the image"
-    DMA_GO = 0x3C, "w: txn; copies before the OUT ends"
+    DMA_GO = 0x3C, "w: txn; copies before the OUT ends, and only between ACK BOOT and DECODED"
     IRQ_ACK = 0x40, "w: takes the interrupt request back"
-
-
-class Command(Choice):
-    """Values of CMD."""
-
-    NONE = 0, ""
-    PREPARE = 1, "allocate the map, stop starting work in the drivers"
-    SAVE = 2, "write the map"
-    SWITCH = 3, "paging off, jump to the bootstrap"
-    COMMIT = 4, "go on running processes"
-    CANCEL = 5, "undo PREPARE and QUIESCE"
-    QUERY_CAPS = 6, "say what the kernel can do"
-    RESUME_OLD = 7, "as CANCEL, after a rollback"
-    ECHO = 8, "write a map of what has been restored"
-    QUIESCE = 9, "stop running processes, interrupts off, poll CMD"
-
-
-class Ack(Choice):
-    """Phases in ACK."""
-
-    PREPARED = 1, ""
-    SAVED = 2, "SSM_PA and SSM_LEN are set"
-    BOOT = 3, "the bootstrap runs"
-    DECODED = 4, "the new kernel is in place"
-    RESTORED = 5, "everything of the map has been taken over"
-    RESUMED = 6, "code 0 after COMMIT, 1 after CANCEL, 2 after RESUME_OLD"
-    ECHOED = 7, "SSM_PA and SSM_LEN are those of the echo"
-    QUIESCED = 8, ""
-    ERROR = 0xFF, "code = reason"
 
 
 class Argument(Choice):
@@ -130,6 +103,7 @@ class Acknowledged(msgspec.Struct, frozen=True):
     code: int
     ssm_pa: int
     ssm_len: int
+    verdict: Verdict = Verdict.ANSWER
 
     def __str__(self) -> str:
         name = Ack(self.phase).name if self.phase in set(Ack) else f"{self.phase:#x}"
@@ -140,6 +114,15 @@ class Heartbeat(msgspec.Struct, frozen=True):
     """From the card: the guest says how far it is, 0 to 65535."""
 
     progress: int
+
+
+class Standstill(msgspec.Struct, frozen=True):
+    """From the card: the guest's heartbeats show that it does not get on."""
+
+    what: str
+
+    def __str__(self) -> str:
+        return self.what
 
 
 class LogLine(msgspec.Struct, frozen=True):
@@ -154,7 +137,7 @@ class Marked(msgspec.Struct, frozen=True):
     number: int
 
 
-Signal = Marked | Acknowledged | Heartbeat | LogLine | BoardEvent
+Signal = Marked | Acknowledged | Heartbeat | Standstill | LogLine | BoardEvent
 
 
 class SwitchoverSettings(Settings, frozen=True, forbid_unknown_fields=True):
@@ -182,7 +165,11 @@ class SwitchoverState(State):
     crc_pa: int = 0
     crc_len: int = 0
     dma_dst: int = 0
+    given: list[int] = msgspec.field(default_factory=list)
+    """Answers of this transaction so far."""
     progress: int = 0
+    beats: int = 0
+    """Heartbeats in a row without progress."""
     line: str = ""
 
 
@@ -274,6 +261,7 @@ class SwitchoverCard(Card[SwitchoverState]):
                     self._begin(order)
                 case Issue():
                     self.state.cmd = order.command
+                    self.state.progress = self.state.beats = 0
                     if order.interrupt:
                         slot.irq.pulse()
                 case Mark(number=number):
@@ -281,12 +269,13 @@ class SwitchoverCard(Card[SwitchoverState]):
                 case End():
                     self.state.cmd, self.state.txn = Command.NONE, 0
                     self._image = b""
+                    slot.irq.set(False)
 
     def _begin(self, order: Begin) -> None:
         state = self.state
         state.txn, state.budget_us = order.txn, order.budget_us
         state.target_minor, state.dest = order.target_minor, order.dest
-        state.cmd, state.progress = Command.NONE, 0
+        state.cmd, state.progress, state.beats, state.given = Command.NONE, 0, 0, []
         state.ssm_pa = state.ssm_len = 0
         self._image = order.image
 
@@ -306,15 +295,38 @@ class SwitchoverCard(Card[SwitchoverState]):
 
     def _acknowledge(self, value: int) -> None:
         state = self.state
-        if state.txn and value & 0xFFFF == state.txn:
-            ack = Acknowledged(value >> 24, value >> 16 & 0xFF, state.ssm_pa, state.ssm_len)
-            self._signal(ack)
-            self.slot.backplane.kick()
+        phase, code, txn = value >> 24, value >> 16 & 0xFF, value & 0xFFFF
+        if not state.txn or txn != state.txn:
+            late = Acknowledged(phase, code, 0, 0, Verdict.LATE)
+            self._remark(f"{late} of transaction {txn} {Verdict.LATE.doc}")
+            return
+        verdict = judge(state.cmd, state.given, phase, code)
+        if verdict is Verdict.ANSWER:
+            state.given.append(phase)
+            state.progress = state.beats = 0
+        self._signal(Acknowledged(phase, code, state.ssm_pa, state.ssm_len, verdict))
+        self.slot.backplane.kick()
 
     def _beat(self, progress: int) -> None:
-        if self.state.txn and progress != self.state.progress:
-            self.state.progress = progress
+        state = self.state
+        if not state.txn:
+            return
+        before, state.progress = state.progress, progress
+        if progress > before:
+            state.beats = 0
             self._signal(Heartbeat(progress))
+            return
+        state.beats += 1
+        if wrong := standstill(before, progress, state.beats):
+            state.beats = 0
+            self._signal(Standstill(wrong))
+            self.slot.backplane.kick()
+
+    def _remark(self, text: str) -> None:
+        """For the log of the card, and for that of the transaction under way."""
+        self.slot.log.warning("mailbox", what=text)
+        if self.state.txn:
+            self._signal(LogLine(text))
 
     def _log(self, character: str) -> None:
         state = self.state
@@ -341,8 +353,12 @@ class SwitchoverCard(Card[SwitchoverState]):
 
     def _copy_image(self, value: int) -> None:
         state, memory = self.state, self.slot.backplane.memory
-        if state.txn and value == state.txn and state.dma_dst == state.dest and memory is not None:
+        if not state.txn or value != state.txn or state.dma_dst != state.dest or memory is None:
+            return
+        if due(state.cmd, state.given) is Ack.DECODED:
             memory.write_memory(state.dest, self._image, by=self.name)
+        else:
+            self._remark(f"DMA_GO came before ACK {Ack.BOOT.name} or after {Ack.DECODED.name}")
 
 
 @hookimpl

@@ -68,6 +68,7 @@ class Processor(Chip):
         self.engine_ns = 0
         """Host time spent in guest code, ns: executing, translating, and its bus cycles."""
         self._budget: tuple[int, int] | None = None  # first instruction, last instruction
+        self._budget_rules: tuple[int, int | None] = 0, None  # last of all, between two renewals
         self._longest = SLICE
         self._alone_since = 0
         """Host time at which every other task was last seen to wait, ns; 0: some may not."""
@@ -295,15 +296,26 @@ class Processor(Chip):
         return self.instructions - first
 
     @contextmanager
-    def budget(self, instructions: int | None) -> Iterator[None]:
-        """Report `BudgetSpent`, once, when more are executed while the block runs."""
+    def budget(self, instructions: int | None, between: int | None = None) -> Iterator[None]:
+        """Report `BudgetSpent`, once, when more are executed while the block runs.
+
+        Also when more than `between` are executed without a `renew_budget`.
+        """
         first = self.instructions
         self._budget = None if instructions is None else (first, first + instructions)
+        self._budget_rules = first + (instructions or 0), between
+        self.renew_budget()
         self.kick()
         try:
             yield
         finally:
             self._budget = None
+
+    def renew_budget(self) -> None:
+        """The guest gets on: from here it may execute `between` instructions again."""
+        last, between = self._budget_rules
+        if self._budget is not None and between is not None:
+            self._budget = self.instructions, min(last, self.instructions + between)
 
     # -- pins (CpuPins) -----------------------------------------------------------------------
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from hotswap.bus import Choice
-from hotswap.cards.switchover import Ack, Argument, Command, Register
+from hotswap.cards.mailbox import Ack, Command
+from hotswap.cards.switchover import Argument, Register
 from hotswap.host import pytest_plugin
 from hotswap.host.__main__ import COMMANDS
 from hotswap.host.exits import Exit

@@ -103,12 +103,13 @@ async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
         running = kernel_name(board.machine.kernel) if board.replaceable else ""
         report = Report(0, running, request.image, request.mode)
         report.reason, report.todo = refusal.what, refusal.todo
+        report.fault_of, report.saved = refusal.fault_of, "nothing was touched"
         return Reply(False, _result(report), str(refusal), refusal.todo)
     except RolledBack as back:
-        return Reply(False, _result(back.report, not_kept), str(back))
+        return Reply(False, _result(back.report, not_kept), str(back), back.report.todo)
     except Lost as lost:
         board.lose(str(lost))
-        return Reply(False, None, str(lost), "start the machine again")
+        return Reply(False, _result(lost.report, not_kept), str(lost), lost.report.todo)
     return Reply(True, _result(report, not_kept))
 
 

@@ -9,6 +9,7 @@ static assertion of their size. The reader and the writer are plain C beside the
 from collections.abc import Iterator
 
 from hotswap.bus.choice import Choice
+from hotswap.cards import mailbox
 from hotswap.cards import switchover as card
 
 from . import protocol, records, schema
@@ -33,8 +34,8 @@ _CHOICES: tuple[tuple[str, type[Choice]], ...] = (
     ("SSM_MODE_", protocol.BootMode),
     ("SSM_SOURCE_", protocol.RecorderSource),
     ("SC_", card.Register),
-    ("SC_CMD_", card.Command),
-    ("SC_ACK_", card.Ack),
+    ("SC_CMD_", mailbox.Command),
+    ("SC_ACK_", mailbox.Ack),
     ("SC_REASON_", protocol.Reason),
     ("SC_ARG_", card.Argument),
 )

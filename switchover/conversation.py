@@ -6,39 +6,50 @@ CPU that stopped, an instruction budget that is spent.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import trio
 
 from hotswap.bus import BudgetSpent, CardFault, CpuReset, CpuShutdown, MachineClock
+from hotswap.cards.mailbox import Ack, Command, Verdict
 from hotswap.cards.switchover import (
-    Ack,
     Acknowledged,
     Begin,
-    Command,
     End,
     Heartbeat,
     Issue,
     LogLine,
     Mark,
     Marked,
+    Standstill,
     SwitchoverCard,
 )
 
+from . import blame
 from .protocol import Reason
 
 
 class PhaseFailed(Exception):
-    """The phase under way cannot be finished; the message says why."""
+    """The phase under way cannot be finished; the message says why.
+
+    `fault_of`: whose fault it is, when it is not that of the kernel that was to answer.
+    """
+
+    def __init__(self, why: str, fault_of: str = "") -> None:
+        super().__init__(why)
+        self.fault_of = fault_of
 
 
 class Conversation:
     """Orders to the switchover card and signals from it, for one transaction."""
 
-    def __init__(self, card: SwitchoverCard) -> None:
+    def __init__(self, card: SwitchoverCard, renew: Callable[[], None] = lambda: None) -> None:
         self.card = card
         self.log: list[str] = []
         self.progress = 0
+        """How far the guest is with its next answer, by its own account."""
+        self._renew = renew  # called when there is progress
         self._marks = 0
 
     async def begin(self, order: Begin) -> None:
@@ -58,6 +69,7 @@ class Conversation:
 
     def issue(self, command: Command, *, interrupt: bool = False) -> None:
         """Put `command` into CMD; a kernel that is not polling needs the interrupt."""
+        self.progress = 0
         self.card.slot.post(Issue(command, interrupt))
 
     def end(self) -> None:
@@ -67,23 +79,21 @@ class Conversation:
     async def expect(self, wanted: Ack) -> Acknowledged:
         """The guest's answer. Raises PhaseFailed when anything else happens first."""
         while True:
-            match await self._next():
-                case Acknowledged(phase=phase) as ack if phase == wanted:
-                    return ack
-                case Acknowledged(phase=Ack.ERROR, code=code):
-                    raise PhaseFailed(f"the guest reports {_reason(code)}")
-                case Acknowledged() as ack:
-                    raise PhaseFailed(f"{ack} came instead of {wanted.name}")
+            ack = await self._next()
+            if ack.phase == wanted and ack.verdict is Verdict.ANSWER:
+                self.progress = 0
+                return ack
+            if ack.verdict is Verdict.ERROR:
+                raise PhaseFailed(f"the guest reports {_reason(ack.code)}")
+            raise PhaseFailed(f"{ack} {ack.verdict.doc}: {wanted.name} was due")
 
     async def trouble(self) -> PhaseFailed:
         """Wait for something that ends a switchover, when no answer is due."""
         try:
-            while True:
-                match await self._next():
-                    case Acknowledged(phase=Ack.ERROR, code=code):
-                        return PhaseFailed(f"the new kernel reports {_reason(code)}")
-                    case Acknowledged() as ack:
-                        return PhaseFailed(f"{ack} came after the switchover")
+            ack = await self._next()
+            if ack.verdict is Verdict.ERROR:
+                return PhaseFailed(f"the new kernel reports {_reason(ack.code)}")
+            return PhaseFailed(f"{ack} {ack.verdict.doc}: none was due")
         except PhaseFailed as failure:
             return failure
 
@@ -110,11 +120,14 @@ class Conversation:
                     return signal
                 case Heartbeat(progress=progress):
                     self.progress = progress
+                    self._renew()
                 case LogLine(text=text):
                     self.log.append(text)
-                case CpuShutdown() | CpuReset() | CardFault() | BudgetSpent():
+                case CardFault(card=name):
+                    raise PhaseFailed(str(signal), blame.card(name))
+                case CpuShutdown() | CpuReset() | BudgetSpent() | Standstill():
                     raise PhaseFailed(str(signal))
-        raise PhaseFailed("the switchover card was removed")
+        raise PhaseFailed("the switchover card was removed", blame.OPERATOR)
 
 
 def _reason(code: int) -> str:

@@ -16,8 +16,10 @@ from contextlib import contextmanager
 import trio
 
 from hotswap.bus import Policy
-from hotswap.cards.switchover import Ack, Begin, Command
+from hotswap.cards.mailbox import Ack, Command
+from hotswap.cards.switchover import Begin
 
+from . import blame
 from .audit import stray_writes
 from .canonical import difference
 from .conversation import PhaseFailed
@@ -32,7 +34,7 @@ from .report import PhaseEvent, Report
 from .rollback import DIRTY_ENOUGH, ROUNDS
 from .schema import MINOR, PAGE
 from .staging import Staged, bootstrap, stage
-from .transaction import BUSY, DEFAULT, Options, Transaction
+from .transaction import DEFAULT, Options, Transaction
 from .transcript import Transcript, complete, read_map
 
 WATCHED = 20_000_000
@@ -71,12 +73,16 @@ class Switchover(Transaction):
             self._take_point()
         async with self._phase(Phase.PREPARE):
             await self._prepare()
-        allowed = self.options.blackout_max_ms * self.options.patience
+        allowed, before = (
+            self.options.blackout_max_ms * self.options.patience,
+            self._processor.instructions,
+        )
         try:
             with trio.fail_after(allowed / 1000), _no_garbage_collection():
                 await self._black_out(staged)
         except trio.TooSlowError:
-            raise PhaseFailed(f"the blackout took longer than {allowed:g} ms{BUSY}") from None
+            spent = self._processor.instructions - before
+            raise self._too_slow(allowed / 1000, spent, "blackout: ") from None
         async with self._phase(Phase.PROBATION):
             await self._prove()
         self._talk.end()
@@ -159,7 +165,9 @@ class Switchover(Transaction):
                 each=QUIESCE_CARD * patience, total=QUIESCE_ALL * patience
             )
         if late:
-            raise PhaseFailed(f"card {', '.join(late)} would not freeze in time")
+            raise PhaseFailed(
+                f"card {', '.join(late)} would not freeze in time", blame.card(late[0])
+            )
 
     async def _save(self) -> tuple[Transcript, Span]:
         self._talk.issue(Command.SAVE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hotswap.bus.errors import HotswapError
 
+from . import blame
 from .faults import Fault
 from .report import Report
 
@@ -15,20 +16,21 @@ class SwitchoverError(HotswapError):
 class Refused(SwitchoverError):
     """The switchover was not begun, or was called off before R1: nothing has changed.
 
-    `what` is wrong, `todo` is what to do next.
+    `what` is wrong, `todo` is what to do next, `fault_of` says whose fault it is.
     """
 
-    def __init__(self, what: str, todo: str) -> None:
+    def __init__(self, what: str, todo: str, fault_of: str = blame.OPERATOR) -> None:
         super().__init__(f"{what}; {todo}")
         self.what = what
         self.todo = todo
+        self.fault_of = fault_of
 
 
 class ImageError(Refused):
     """A kernel image cannot be used: `what` is wrong, `where` in it, `todo` next."""
 
-    def __init__(self, what: str, where: str, todo: str) -> None:
-        super().__init__(f"{where}: {what}", todo)
+    def __init__(self, what: str, where: str, todo: str, fault_of: str = blame.NEW) -> None:
+        super().__init__(f"{where}: {what}", todo, fault_of)
         self.what = what
         self.where = where
 
@@ -41,8 +43,8 @@ class RolledBack(SwitchoverError):
 
     def __init__(self, phase: str, reason: str, report: Report) -> None:
         super().__init__(
-            f"rolled back in {phase}: {reason}; the old kernel runs on, "
-            "see the flight recorder and the card's log for what the new one said"
+            f"rolled back in {phase}: {reason} (fault of: {report.fault_of}); "
+            f"{report.saved}; {report.todo}"
         )
         self.phase = phase
         self.reason = reason
@@ -51,6 +53,10 @@ class RolledBack(SwitchoverError):
 
 class Lost(SwitchoverError):
     """Neither kernel can go on: the rollback itself failed. Power the machine on again."""
+
+    def __init__(self, why: str, report: Report) -> None:
+        super().__init__(f"{why}; start the machine again")
+        self.report = report
 
 
 class MapError(HotswapError):

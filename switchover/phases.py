@@ -30,11 +30,13 @@ class Phase(Choice):
 class Limit(msgspec.Struct, frozen=True):
     """What a phase may take: seconds of host time, and guest instructions where a guest could hang.
 
-    Whichever is reached first ends the phase.
+    `stall`: the instructions it may take without progress, where heartbeats tell it. Whichever is
+    reached first ends the phase.
     """
 
     seconds: float
     instructions: int | None = None
+    stall: int | None = None
 
 
 LIMITS: dict[Phase, Limit] = {
@@ -42,11 +44,11 @@ LIMITS: dict[Phase, Limit] = {
     Phase.STAGE: Limit(2),
     Phase.PREPARE: Limit(1, 200_000_000),
     Phase.QUIESCE: Limit(0.2, 20_000_000),
-    Phase.SAVE: Limit(0.1, 20_000_000),
+    Phase.SAVE: Limit(0.1, 20_000_000, 5_000_000),
     Phase.SWITCH: Limit(0.05, 1_000_000),
-    Phase.DECODE: Limit(0.1, 50_000_000),
-    Phase.NEWINIT: Limit(0.1, 20_000_000),
-    Phase.ECHO: Limit(0.1, 20_000_000),
+    Phase.DECODE: Limit(0.1, 50_000_000, 10_000_000),
+    Phase.NEWINIT: Limit(0.1, 20_000_000, 5_000_000),
+    Phase.ECHO: Limit(0.1, 20_000_000, 5_000_000),
     Phase.COMMIT: Limit(0.05, 2_000_000),
     Phase.PROBATION: Limit(60),
 }

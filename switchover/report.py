@@ -8,7 +8,7 @@ import msgspec
 
 from .phases import Phase
 
-Outcome = Literal["committed", "rolled back", "refused", "planned"]
+Outcome = Literal["committed", "rolled back", "refused", "planned", "lost"]
 
 
 class PhaseEvent(msgspec.Struct, frozen=True, tag="phase"):
@@ -32,7 +32,8 @@ class PhaseTime(msgspec.Struct):
 class Report(msgspec.Struct, rename={"old": "from", "new": "to"}):
     """One switchover. Times are host milliseconds; `instructions` those of the whole blackout.
 
-    `phase`: where it ended, with the `reason` and what `todo` next when it was not committed.
+    `phase`: where it ended. When it was not committed: the `reason`, whose fault it is (`fault_of`:
+    old kernel, new kernel, card NAME, host too slow, operator), what was `saved`, and `todo` next.
     `blackout_ms`: no user instruction ran. `outside_pause_ms`: how long outputs were held, which is
     the pause a peer sees. `engine_ms`: the part of the blackout spent in guest code.
     `pages_committed` were written back for R1 within the blackout.
@@ -45,6 +46,8 @@ class Report(msgspec.Struct, rename={"old": "from", "new": "to"}):
     outcome: Outcome = "refused"
     phase: str = Phase.PLAN.name
     reason: str = ""
+    fault_of: str = ""
+    saved: str = ""
     todo: str = ""
     blackout_ms: float = 0.0
     outside_pause_ms: float = 0.0

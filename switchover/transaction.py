@@ -15,8 +15,9 @@ import msgspec
 import structlog
 import trio
 
-from hotswap.cards.switchover import Ack, Command
+from hotswap.cards.mailbox import Ack, Command
 
+from . import blame
 from .conversation import Conversation, PhaseFailed
 from .errors import Lost, RolledBack
 from .image import KernelImage
@@ -67,16 +68,19 @@ class Transaction:
         self.report.txn = self.machine.next_txn()
         self._log = self._log.bind(txn=self.report.txn)
         card = self.machine.card()
-        self._talk = Conversation(card)
+        self._talk = Conversation(card, self._processor.renew_budget)
         by = f"switchover {self.report.txn}"
         with self._backplane.locked(by), self._backplane.listening(card.relay):
             try:
                 yield
             except PhaseFailed as failure:
-                await self._undo(str(failure))
+                fault_of = failure.fault_of or blame.ANSWERS[self._phase_now]
+                await self._undo(str(failure), fault_of)
                 raise RolledBack(self.report.phase, str(failure), self.report) from failure
             except BaseException as error:  # cancelled, or a defect of ours: back all the same
-                await self._undo(f"{type(error).__name__}: {error}")
+                called_off = not isinstance(error, Exception)
+                why = "it was called off" if called_off else f"{type(error).__name__}: {error}"
+                await self._undo(why, blame.OPERATOR if called_off else blame.OURS)
                 raise
             finally:
                 self.report.log = self._talk.log
@@ -113,27 +117,37 @@ class Transaction:
 
         try:
             with trio.fail_after(limit.seconds * self.options.patience):
-                with self._processor.budget(limit.instructions):
+                with self._processor.budget(limit.instructions, limit.stall):
                     yield
         except BaseException as error:
             spent = took()
-            slow = isinstance(error, trio.TooSlowError)
-            allowed = limit.seconds * self.options.patience
-            why = f"no end within {allowed:g} s{BUSY}" if slow else str(error)
+            failure: BaseException = error
+            if isinstance(error, trio.TooSlowError):
+                failure = self._too_slow(limit.seconds * self.options.patience, spent.instructions)
+            why = str(failure)
             self.tell(PhaseEvent(txn, name, "failed", spent.ms, spent.instructions, why))
-            if slow:
-                raise PhaseFailed(why) from None
+            if failure is not error:
+                raise failure from None
             raise
         spent = self.report.phases[name] = took()
         self._log.debug("phase", phase=name, ms=spent.ms, instructions=spent.instructions)
         self.tell(PhaseEvent(txn, name, "done", spent.ms, spent.instructions))
 
+    def _too_slow(self, seconds: float, instructions: int, what: str = "") -> PhaseFailed:
+        """The failure of what has taken longer than `seconds`, by default the phase."""
+        phase, halted = self._phase_now, self._processor.halted
+        fault_of = blame.of_silence(phase, seconds, instructions, halted=halted)
+        busy = BUSY if fault_of == blame.SLOW else ""
+        return PhaseFailed(f"{what}no end within {seconds:g} s{busy}", fault_of)
+
     # -- the way back ---------------------------------------------------------------------------
 
-    async def _undo(self, why: str) -> None:
+    async def _undo(self, why: str, fault_of: str) -> None:
         """Back to the rollback point, whatever happens outside meanwhile."""
         self.report.outcome, self.report.reason = "rolled back", why
         self.report.phase = self._phase_now.name
+        self.report.fault_of, self.report.todo = fault_of, blame.todo(fault_of)
+        self.report.saved = self._saved()
         began = time.perf_counter_ns()
         with trio.CancelScope(shield=True):
             try:
@@ -143,7 +157,18 @@ class Transaction:
                 self._talk.end()
                 self._release()
         self.report.rollback_ms = (time.perf_counter_ns() - began) / 1e6
-        self._log.info("rolled back", phase=self.report.phase, reason=why)
+        self._log.info("rolled back", phase=self.report.phase, reason=why, fault_of=fault_of)
+
+    def _saved(self) -> str:
+        """What going back to the rollback point saves."""
+        if self._point is None:
+            return "nothing was touched"
+        cards = f"memory, CPU and {len(self._backplane.slots)} cards"
+        if not self._is_r1:
+            return f"{cards} are as they were before PREPARE, and nothing has left the machine"
+        count = self.report.processes
+        processes = "the process goes" if count == 1 else f"{count} processes go"
+        return f"{cards} are as they were at SAVE, nothing has left the machine, {processes} on"
 
     async def _go_back_to(self, point: RollbackPoint) -> None:
         with self._processor.standing():
@@ -160,4 +185,7 @@ class Transaction:
             with trio.fail_after(LIMITS[Phase.PREPARE].seconds * self.options.patience):
                 await self._talk.expect(Ack.RESUMED)
         except (PhaseFailed, trio.TooSlowError) as error:
-            raise Lost(f"the old kernel does not go on after the rollback: {error}") from error
+            self.report.outcome, self.report.fault_of = "lost", blame.OLD
+            self.report.saved, self.report.todo = "", "start the machine again"
+            why = f"the old kernel does not go on after the rollback: {error}"
+            raise Lost(why, self.report) from error

@@ -9,13 +9,12 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from hotswap.bus import Backplane, CpuShutdown, HostWrite, Policy
+from hotswap.cards.mailbox import BEATS_MAX, Ack, Command, Verdict
 from hotswap.cards.switchover import (
     CARD_ID,
-    Ack,
     Acknowledged,
     Argument,
     Begin,
-    Command,
     End,
     Heartbeat,
     Issue,
@@ -23,6 +22,7 @@ from hotswap.cards.switchover import (
     Mark,
     Marked,
     Register,
+    Standstill,
     SwitchoverCard,
 )
 from hotswap.host.board import Board
@@ -99,7 +99,7 @@ async def test_a_command_is_read_and_interrupts_when_it_is_to(
 async def test_an_acknowledgement_is_heard_with_the_map_registers_as_they_are(
     card: SwitchoverCard, ports: Ports
 ) -> None:
-    await order(card, BEGIN)
+    await order(card, BEGIN, Issue(Command.SAVE))
     ports.write(BASE + Register.SSM_PA, 0x300000, 4)
     ports.write(BASE + Register.SSM_LEN, 0x1234, 4)
     assert ports.read(BASE + Register.SSM_PA, 4) == 0x300000
@@ -108,19 +108,43 @@ async def test_an_acknowledgement_is_heard_with_the_map_registers_as_they_are(
     assert signals(card) == [Acknowledged(Ack.SAVED, 3, 0x300000, 0x1234)]
 
 
-async def test_an_acknowledgement_of_another_transaction_or_of_none_is_not_heard(
+async def test_an_acknowledgement_of_another_transaction_or_of_none_answers_nothing(
     card: SwitchoverCard, ports: Ports
 ) -> None:
     ports.write(BASE + Register.ACK, ack(Ack.PREPARED, txn=0), 4)
-    await order(card, BEGIN)
-    ports.write(BASE + Register.ACK, ack(Ack.PREPARED, txn=TXN + 1), 4)
+    await order(card, BEGIN, Issue(Command.PREPARE))
+    ports.write(BASE + Register.ACK, ack(Ack.PREPARED, txn=TXN - 1), 4)
     await order(card, End())
     ports.write(BASE + Register.ACK, ack(Ack.PREPARED), 4)
-    assert signals(card) == []
+    assert signals(card) == [
+        LogLine(
+            "ACK PREPARED code 0x0 of transaction 6 belongs to a switchover that is over, "
+            "and is ignored"
+        )
+    ]
     assert ports.read(BASE + Register.CMD, 4) == Command.NONE
 
 
-async def test_a_heartbeat_is_heard_when_it_is_another_one(
+async def test_double_and_early_acknowledgements_are_heard_as_what_they_are(
+    card: SwitchoverCard, ports: Ports
+) -> None:
+    await order(card, BEGIN, Issue(Command.PREPARE))
+    for phase in (Ack.SAVED, Ack.PREPARED, Ack.PREPARED):
+        ports.write(BASE + Register.ACK, ack(phase), 4)
+    await order(card, Issue(Command.QUIESCE))
+    for phase in (Ack.PREPARED, Ack.QUIESCED):
+        ports.write(BASE + Register.ACK, ack(phase), 4)
+    heard = [(s.phase, s.verdict) for s in signals(card) if isinstance(s, Acknowledged)]
+    assert heard == [
+        (Ack.SAVED, Verdict.EARLY),
+        (Ack.PREPARED, Verdict.ANSWER),
+        (Ack.PREPARED, Verdict.DOUBLE),
+        (Ack.PREPARED, Verdict.DOUBLE),
+        (Ack.QUIESCED, Verdict.ANSWER),
+    ]
+
+
+async def test_a_heartbeat_is_heard_when_it_shows_progress(
     card: SwitchoverCard, ports: Ports
 ) -> None:
     ports.write(BASE + Register.HEARTBEAT, 5, 4)
@@ -128,6 +152,34 @@ async def test_a_heartbeat_is_heard_when_it_is_another_one(
     for progress in (1, 1, 2, 0x1_0002):
         ports.write(BASE + Register.HEARTBEAT, progress, 4)
     assert signals(card) == [Heartbeat(1), Heartbeat(2)]
+
+
+async def test_heartbeats_without_progress_and_progress_that_goes_back_are_told(
+    card: SwitchoverCard, ports: Ports
+) -> None:
+    await order(card, BEGIN)
+    for _ in range(BEATS_MAX + 1):
+        ports.write(BASE + Register.HEARTBEAT, 7, 4)
+    ports.write(BASE + Register.HEARTBEAT, 6, 4)
+    assert signals(card) == [
+        Heartbeat(7),
+        Standstill("1024 heartbeats of the guest showed no progress beyond 7"),
+        Standstill("the guest's progress went back from 7 to 6"),
+    ]
+
+
+async def test_progress_begins_anew_with_each_command_and_each_answer(
+    card: SwitchoverCard, ports: Ports
+) -> None:
+    await order(card, BEGIN, Issue(Command.PREPARE))
+    ports.write(BASE + Register.HEARTBEAT, 9, 4)
+    ports.write(BASE + Register.ACK, ack(Ack.PREPARED), 4)
+    ports.write(BASE + Register.HEARTBEAT, 5, 4)
+    await order(card, Issue(Command.QUIESCE))
+    ports.write(BASE + Register.HEARTBEAT, 3, 4)
+    beats = [s.progress for s in signals(card) if isinstance(s, Heartbeat)]
+    assert beats == [9, 5, 3]
+    assert card.state.progress == 3
 
 
 async def test_the_log_is_handed_on_in_lines_and_never_without_bound(
@@ -189,7 +241,8 @@ async def test_the_crc_engine_reads_ram_and_nothing_else(
 async def test_the_image_is_copied_for_this_transaction_to_where_it_belongs(
     board: Board, card: SwitchoverCard, ports: Ports, txn: int, dest: int, copied: bool
 ) -> None:
-    await order(card, BEGIN)
+    await order(card, BEGIN, Issue(Command.SWITCH))
+    ports.write(BASE + Register.ACK, ack(Ack.BOOT), 4)
     board.backplane.io.trace(True)
     ports.write(BASE + Register.DMA_DST, dest, 4)
     ports.write(BASE + Register.DMA_GO, txn, 4)
@@ -198,6 +251,19 @@ async def test_the_image_is_copied_for_this_transaction_to_where_it_belongs(
         [(DEST, len(IMAGE), "switchover")] if copied else []
     )
     assert (board.processor.read_memory(DEST, len(IMAGE)) == IMAGE) is copied
+
+
+@pytest.mark.parametrize("answers", [[], [Ack.BOOT, Ack.DECODED]], ids=["before", "after"])
+async def test_nothing_is_copied_outside_the_phase_it_belongs_to(
+    board: Board, card: SwitchoverCard, ports: Ports, answers: list[Ack]
+) -> None:
+    await order(card, BEGIN, Issue(Command.SWITCH))
+    for answer in answers:
+        ports.write(BASE + Register.ACK, ack(answer), 4)
+    ports.write(BASE + Register.DMA_DST, DEST, 4)
+    ports.write(BASE + Register.DMA_GO, TXN, 4)
+    assert board.processor.read_memory(DEST, len(IMAGE)) == bytes(len(IMAGE))
+    assert signals(card)[-1] == LogLine("DMA_GO came before ACK BOOT or after DECODED")
 
 
 async def test_nothing_is_copied_once_the_transaction_is_over(

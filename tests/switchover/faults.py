@@ -53,6 +53,32 @@ def answer_nonsense(board: Board) -> None:
     _run(board, _acknowledge(0x55, 0, board.machine.switchovers))
 
 
+def answer_twice(board: Board) -> None:
+    """ACK RESUMED again."""
+    _run(board, _acknowledge(6, 0, board.machine.switchovers))
+
+
+def answer_early(board: Board) -> None:
+    """ACK RESTORED before anything has been saved."""
+    _run(board, _acknowledge(5, 0, board.machine.switchovers))
+
+
+def _writing(first: int, step: int) -> bytes:
+    """mov edx,HEARTBEAT; mov eax,first; again: out dx,eax; add eax,step; jmp again."""
+    load = b"\xba" + struct.pack("<I", CARD + 0x14) + b"\xb8" + struct.pack("<I", first)
+    return load + b"\xef\x05" + struct.pack("<i", step) + b"\xeb\xf8"
+
+
+def beat_without_progress(board: Board) -> None:
+    """Heartbeats for ever, all of them the same."""
+    _run(board, _writing(500, 0))
+
+
+def go_backwards(board: Board) -> None:
+    """Heartbeats whose progress goes down."""
+    _run(board, _writing(500, -1))
+
+
 def reset_itself(board: Board) -> None:
     """mov al,1; out 92h,al; jmp ."""
     _run(board, b"\xb0\x01\xe6\x92\xeb\xfe")

@@ -159,7 +159,7 @@
 #define SC_CRC_LEN               48      /* w: CRC engine, bytes */
 #define SC_CRC                   52      /* r: CRC-32 of these bytes */
 #define SC_DMA_DST               56      /* w: where the card copies the image */
-#define SC_DMA_GO                60      /* w: txn; copies before the OUT ends */
+#define SC_DMA_GO                60      /* w: txn; copies before the OUT ends, and only between ACK BOOT and DECODED */
 #define SC_IRQ_ACK               64      /* w: takes the interrupt request back */
 
 /* Values of CMD. */
@@ -183,6 +183,7 @@
 #define SC_ACK_RESUMED           6       /* code 0 after COMMIT, 1 after CANCEL, 2 after RESUME_OLD */
 #define SC_ACK_ECHOED            7       /* SSM_PA and SSM_LEN are those of the echo */
 #define SC_ACK_QUIESCED          8
+#define SC_ACK_CAPS              9       /* SSM_PA and SSM_LEN are those of the capabilities */
 #define SC_ACK_ERROR             255     /* code = reason */
 
 /* Codes of ACK ERROR. */

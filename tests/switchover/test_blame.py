@@ -1,0 +1,93 @@
+"""A switchover that is undone says whose fault it was, what was saved and what to do next."""
+
+from collections.abc import Callable
+
+import pytest
+import trio
+
+from hotswap.host.board import Board
+from hotswap.host.guest import Guest
+from hotswap.host.images import refkernel
+from hotswap.switchover import blame
+from hotswap.switchover.coordinator import Switchover
+from hotswap.switchover.errors import RolledBack
+from hotswap.switchover.phases import Phase
+from hotswap.switchover.report import PhaseEvent
+from hotswap.switchover.transaction import Options
+
+from . import faults
+from .conftest import MS
+from .test_rolls_back import switch_with
+
+R0, R1 = "as they were before PREPARE", "as they were at SAVE"
+
+
+@pytest.mark.parametrize(
+    ("phase", "fault", "fault_of", "why", "saved"),
+    [
+        (Phase.SAVE, faults.hang, blame.OLD, "instructions without an answer", R0),
+        (Phase.NEWINIT, faults.hang, blame.NEW, "instructions without an answer", R1),
+        (Phase.NEWINIT, faults.raising_card, "card cmos", "smoke", R1),
+        (Phase.NEWINIT, faults.beat_without_progress, blame.NEW, "showed no progress", R1),
+        (Phase.ECHO, faults.go_backwards, blame.NEW, "progress went back from 500 to 499", R1),
+        (Phase.SAVE, faults.go_backwards, blame.OLD, "progress went back from 500 to 499", R0),
+        (Phase.PROBATION, faults.answer_twice, blame.NEW, "ACK RESUMED code 0x0 was given", R1),
+        (Phase.SAVE, faults.answer_early, blame.OLD, "ACK RESTORED code 0x0 is out of order", R0),
+    ],
+    ids=lambda value: getattr(value, "__name__", None) or getattr(value, "name", "-"),
+)
+async def test_whose_fault_it_is(
+    guest: Guest,
+    phase: Phase,
+    fault: Callable[[Board], None],
+    fault_of: str,
+    why: str,
+    saved: str,
+) -> None:
+    guest.boot(["memory:6"])
+    await guest.pass_time(20 * MS)
+    report = await switch_with(guest.board, refkernel(2), phase, fault)
+    assert (report.phase, report.fault_of) == (phase.name, fault_of)
+    assert why in report.reason
+    assert saved in report.saved
+    assert report.todo == blame.todo(fault_of)
+
+
+async def test_a_host_without_time_is_not_taken_for_a_kernel_that_hangs(guest: Guest) -> None:
+    guest.boot(["memory:6"])
+    await guest.pass_time(20 * MS)
+    board = guest.board
+
+    async def stand_still() -> None:
+        async with board.processor.paused():
+            await trio.sleep(0.3)
+
+    def tell(event: PhaseEvent) -> None:
+        if (event.phase, event.state) == (Phase.NEWINIT.name, "begun"):
+            board.nursery.start_soon(stand_still)
+
+    with pytest.raises(RolledBack, match="host that is slow or busy") as caught:
+        await Switchover(board.machine, refkernel(2), Options(patience=2), tell).run()
+    assert caught.value.report.fault_of == blame.SLOW
+
+
+async def test_calling_it_off_is_nobodys_fault_but_the_operators(guest: Guest) -> None:
+    guest.boot(["memory:6"])
+    await guest.pass_time(20 * MS)
+    scope = trio.CancelScope()
+
+    def tell(event: PhaseEvent) -> None:
+        if (event.phase, event.state) == (Phase.SAVE.name, "begun"):
+            scope.cancel()
+
+    transaction = Switchover(guest.board.machine, refkernel(2), Options(patience=20), tell)
+    with scope:
+        await transaction.run()
+    report = transaction.report
+    assert (report.fault_of, report.reason) == (blame.OPERATOR, "it was called off")
+
+
+def test_everybody_who_can_be_at_fault_has_something_to_do() -> None:
+    assert set(blame.ANSWERS) == set(Phase)
+    assert set(blame.ANSWERS.values()) <= set(blame.TODO)
+    assert blame.todo("card cmos").startswith("remove the card cmos")
