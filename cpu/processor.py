@@ -33,6 +33,8 @@ SLICE = 1_000_000
 """Longest slice while other tasks have something to do, ns."""
 QUIET_SLICE = 3_000_000
 """Longest slice when they had nothing to do after the last one, ns."""
+FROZEN_SLICE = 5_000_000
+"""Longest slice while the cards are frozen: nobody but the coordinator waits for anything, ns."""
 TURNS = 200e-6
 """Longest the other tasks may keep a real-time guest waiting while they have work, s."""
 MORE_TURNS = 4
@@ -118,7 +120,7 @@ class Processor(Chip):
 
     def _slice(self, ticker: Ticker) -> None:
         deadline = self._backplane.clock.next_deadline()
-        longest = self._longest
+        longest = FROZEN_SLICE if self._backplane.frozen else self._longest
         last = NO_LIMIT if self._budget is None else self._budget[1]
         if deadline is not None:
             if self._counted is None:
