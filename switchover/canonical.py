@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from .layout import Field, Record, key_text, layout_of, show_bytes
-from .records import File, Frame, Pipe, Proc, Time, Timer
+from .layout import Field, Record, blob_fields, key_text, layout_of, show_bytes
+from .records import Frame, Pipe, Proc, Restart, Time, Timer, TimerKind
 from .savemap import SaveStateMap
 from .schema import KINDS, PAGE, SectionKind, SectionType
 
@@ -29,14 +29,14 @@ _SECTIONS = tuple(
     if kind.section not in (SectionType.DEV, SectionType.BLOB, SectionType.LOG)
 )
 _LEFT_OUT: dict[type[Record], set[str]] = {
-    Time: {"mono_ns", "real_ns", "cmos_time_bcd", "cmos_date_bcd", "tick_hz"},
+    Time: {"mono_ns", "real_ns", "cmos_time_bcd", "cmos_date_bcd", "tick_hz", "idle_ns"},
     Proc: {"regs.cr3", "utime_ns", "stime_ns"},
     Frame: {"crc"},
-    File: {"path_off", "path_len"},
     Pipe: {"len"},
+    Restart: {"left_ns"},
     Timer: {"left_ns"},
 }
-_BYTES = {File: "path", Pipe: "data"}  # compared instead of where they are and how many
+_PROCESS_TIME = (TimerKind.ITIMER_VIRTUAL, TimerKind.ITIMER_PROF)  # stand still meanwhile
 
 
 def compared(record: type[Record]) -> dict[str, Field]:
@@ -48,7 +48,15 @@ def compared(record: type[Record]) -> dict[str, Field]:
             fields |= {f"{field.name}.{each.name}": each for each in inner}
         elif not field.name.startswith("rsvd"):
             fields[field.name] = field
-    return {name: fields[name] for name in fields if name not in _LEFT_OUT.get(record, ())}
+    left_out = _LEFT_OUT.get(record, set()).union(
+        *({f"{name}_off", f"{name}_len"} for name in blob_fields(record))
+    )
+    return {name: fields[name] for name in fields if name not in left_out}
+
+
+def _bytes_of(record: type[Record]) -> tuple[str, ...]:
+    """Bytes that are compared instead of where they are and how many."""
+    return ("data",) if record is Pipe else blob_fields(record)
 
 
 def canonical(found: SaveStateMap) -> CanonicalMap:
@@ -64,7 +72,7 @@ def difference(before: SaveStateMap, after: SaveStateMap) -> list[str]:
     changed: list[str] = []
     for kind in _SECTIONS:
         as_written = [each.records(kind.section) for each in (before, after)]
-        if as_written[0] == as_written[1] and kind.section is not SectionType.FILE:
+        if as_written[0] == as_written[1] and not blob_fields(kind.record):
             continue  # most often so, and quicker than the canonical form
         left, right = _section(before, kind), _section(after, kind)
         if left != right:
@@ -85,12 +93,20 @@ def _section(found: SaveStateMap, kind: SectionKind) -> dict[Values, Values]:
         records = _joined(found.frame)
     elif kind.section is SectionType.SIGACT:
         records = [action for action in found.sigact if action.handler]  # 0 is the default
-    if kind.section is SectionType.FILE:
-        named = [(file, found.text(file.path_off, file.path_len)) for file in found.file]
-        return _keyed((_key(kind, file), (*values(file), path)) for file, path in named)
+    if names := blob_fields(kind.record):
+        return _keyed(
+            (_key(kind, record), (*values(record), *_named(found, record, names)))
+            for record in records
+        )
     if kind.section is SectionType.PIPE:
         return _keyed((_key(kind, pipe), (*values(pipe), pipe.data)) for pipe in found.pipe)
     return _keyed((_key(kind, record), values(record)) for record in records)
+
+
+def _named(found: SaveStateMap, record: Any, names: Sequence[str]) -> Iterator[bytes]:
+    """The bytes of BLOB a record names."""
+    for name in names:
+        yield found.text(getattr(record, f"{name}_off"), getattr(record, f"{name}_len"))
 
 
 def _keyed(pairs: Iterable[tuple[Values, Values]]) -> dict[Values, Values]:
@@ -130,7 +146,7 @@ def _section_difference(
     kind: SectionKind, left: dict[Values, Values], right: dict[Values, Values]
 ) -> Iterator[str]:
     fields = compared(kind.record)
-    names = [*fields, _BYTES.get(kind.record, "")]
+    names = [*fields, *_bytes_of(kind.record)]
     shown = {field.name: field for field in layout_of(kind.record).fields}
     for key in sorted(left.keys() | right.keys()):
         parts = [f"{name} {shown[name].show(key[at])}" for at, name in enumerate(kind.key)]
@@ -161,18 +177,28 @@ def _clock_difference(before: SaveStateMap, after: SaveStateMap) -> Iterator[str
     start = [each.time.real_ns - each.time.mono_ns for each in (before, after)]
     if abs(start[0] - start[1]) > slack:
         yield f"TIME: the wall clock moved by {start[1] - start[0]} ns"
+    if abs(after.time.idle_ns - before.time.idle_ns) > slack:
+        yield f"TIME: idle_ns {before.time.idle_ns} -> {after.time.idle_ns}"
     procs = {proc.pid: proc for proc in after.proc}
     for proc in before.proc:
         now = procs.get(proc.pid, proc)
         for name in ("utime_ns", "stime_ns"):
             if abs(getattr(now, name) - getattr(proc, name)) > slack:
                 yield f"PROC pid {proc.pid}: {name} {getattr(proc, name)} -> {getattr(now, name)}"
-    timers = {(timer.kind, timer.pid, timer.cookie): timer for timer in after.timer}
-    for timer in before.timer:
-        same = timers.get((timer.kind, timer.pid, timer.cookie))
-        if same is None:
-            continue
-        late = after.time.mono_ns + same.left_ns - before.time.mono_ns - timer.left_ns
-        if late < -slack or (late > slack and same.left_ns):  # one that is due has nothing left
-            where = key_text(timer, KINDS[SectionType.TIMER].key)
-            yield f"TIMER {where}: expires {late} ns later than before"
+    passed = after.time.mono_ns - before.time.mono_ns
+    for section in (SectionType.TIMER, SectionType.RESTART):
+        key = KINDS[section].key
+        limits: dict[Values, Any] = {
+            _key(KINDS[section], each): each for each in after.records(section)
+        }
+        records: Sequence[Any] = before.records(section)
+        for record in records:
+            same = limits.get(_key(KINDS[section], record))
+            if same is None:
+                continue
+            late = same.left_ns - record.left_ns
+            if getattr(record, "kind", 0) not in _PROCESS_TIME:
+                late += passed
+            if late < -slack or (late > slack and same.left_ns):  # one that is due has none left
+                where = key_text(record, key)
+                yield f"{section.name} {where}: expires {late} ns later than before"

@@ -51,7 +51,9 @@ X64 = Annotated[int, Word("Q", "uint64_t", in_hex=True)]
 Text16 = Annotated[bytes, Word("16s", "char", 16)]
 Text32 = Annotated[bytes, Word("32s", "char", 32)]
 Bytes16 = Annotated[bytes, Word("16s", "uint8_t", 16)]
+Bytes32 = Annotated[bytes, Word("32s", "uint8_t", 32)]
 Bytes108 = Annotated[bytes, Word("108s", "uint8_t", 108)]
+Bytes512 = Annotated[bytes, Word("512s", "uint8_t", 512)]
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -176,6 +178,16 @@ def layout_of(record: type[R]) -> Layout[R]:
 @functools.cache
 def _layout(record: type[Any]) -> Layout[Any]:
     return Layout(record)
+
+
+@functools.cache
+def blob_fields(record: type[Record]) -> tuple[str, ...]:
+    """What a record names in BLOB: `path` when it has path_off and path_len."""
+    names = {field.name for field in layout_of(record).fields}
+    offsets = [
+        name.removesuffix("_off") for name in record.__struct_fields__ if name[-4:] == "_off"
+    ]
+    return tuple(name for name in offsets if f"{name}_len" in names)
 
 
 def _fields(record: type[Record]) -> Iterator[Field]:

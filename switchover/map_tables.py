@@ -5,6 +5,7 @@ python -m hotswap.switchover.map_tables docs/save-state-map.md
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,13 +32,15 @@ def _lines() -> Iterator[str]:
     yield from (
         "### Sections",
         "",
-        "| type | section | record | flags | sorted by |",
-        "|-|-|-|-|-|",
+        "| type | section | record | in 1.0 | flags | sorted by |",
+        "|-|-|-|-|-|-|",
     )
     for kind in KINDS.values():
         size = f"{kind.size} + bytes" if kind.has_data else str(kind.size)
         flags = layout_of(SectionEntry).fields[1].show(kind.flags)
-        yield f"| {kind.section} | {kind.section.name} | {size} | {flags} | {', '.join(kind.key)} |"
+        before = f"{kind.least} + bytes" if kind.has_data else "none" if kind.since else kind.least
+        row = (kind.section, kind.section.name, size, before, flags, ", ".join(kind.key))
+        yield f"| {' | '.join(map(str, row))} |"
     yield ""
     for kind in KINDS.values():
         if kind.record is not Log:
@@ -61,7 +64,7 @@ def _record(title: str, record: type[Record]) -> Iterator[str]:
     yield from (
         f"### {title}",
         "",
-        record.__doc__ or "",
+        inspect.cleandoc(record.__doc__ or ""),
         "",
         "| at | field | type | |",
         "|-|-|-|-|",

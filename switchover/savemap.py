@@ -18,7 +18,24 @@ from .container import ENTRY, HEADER, data_length, header_crc, open_container, p
 from .errors import MapError
 from .faults import Fault
 from .layout import Layout, Record, layout_of
-from .records import Dev, Fd, File, Frame, Log, Pipe, Proc, Sigact, Time, Timer, Vma
+from .records import (
+    Dev,
+    Fd,
+    File,
+    Frame,
+    Lock,
+    Log,
+    Pipe,
+    Proc,
+    Restart,
+    Sigact,
+    Task,
+    Time,
+    Timer,
+    Tty,
+    Vma,
+    Xstate,
+)
 from .schema import KINDS, PAGE, Header, SectionEntry, SectionKind, SectionType
 
 _TOO_LARGE = "give the map more room"
@@ -44,6 +61,11 @@ class SaveStateMap(msgspec.Struct):
     dev: list[Dev] = []
     log: list[Log] = []
     sigact: list[Sigact] = []
+    task: list[Task] = []
+    restart: list[Restart] = []
+    tty: list[Tty] = []
+    lock: list[Lock] = []
+    xstate: list[Xstate] = []
     blob: bytes = b""
     unknown: list[bytes] = []
     table: list[SectionEntry] = []
@@ -152,7 +174,7 @@ def write(
     table = [msgspec.structs.replace(entry) for entry in found.table]
     present = {entry.type for entry in table}
     table += [
-        SectionEntry(number, kind.flags, rec_min=kind.size, rec_size=kind.size)
+        SectionEntry(number, kind.flags, rec_min=kind.least, rec_size=kind.size)
         for number, kind in KINDS.items()
         if number not in present and _wanted(found, kind.section)
     ]

@@ -1,6 +1,6 @@
-"""The Save State Map 1.0, once: its container here, the records of its sections in `records`.
+"""The Save State Map 1.1, once: its container here, the records of its sections in `records`.
 
-`savemap` (Python codec), `c_header` (examples/refkernel/include/ssm.h) and the tables of
+`savemap` (Python codec), `c_header` (examples/refkernel/include/ssm*.h) and the tables of
 docs/save-state-map.md are all made from these classes. A minor version may add sections, append
 fields to a record and use bits and values left free here; anything else is another major.
 """
@@ -18,17 +18,22 @@ from .records import (
     Fd,
     File,
     Frame,
+    Lock,
     Log,
     Pipe,
     Proc,
+    Restart,
     Sigact,
+    Task,
     Time,
     Timer,
+    Tty,
     Vma,
+    Xstate,
 )
 
 MAGIC = 0x4D53534B  # 'KSSM'
-MAJOR, MINOR = 1, 0
+MAJOR, MINOR = 1, 1
 SECTIONS_MAX = 64
 PAGE = 4096
 
@@ -52,7 +57,7 @@ class Header(Record):
     magic: Annotated[X32, "'KSSM'"] = MAGIC
     major: Annotated[U16, "another major is refused"] = MAJOR
     minor: Annotated[U16, "never a reason to refuse"] = MINOR
-    hdr_len: Annotated[X32, "bytes of header, 96 in 1.0; a multiple of 8"] = 96
+    hdr_len: Annotated[X32, "bytes of header, 96 so far; a multiple of 8"] = 96
     total_len: Annotated[X32, "bytes of map in use, header included"] = 96
     sect_off: Annotated[X32, "offset of the section table; a multiple of 8"] = 96
     sect_count: Annotated[U16, "section entries, at most 64"] = 0
@@ -87,7 +92,7 @@ class SectionEntry(Record):
 
 
 class SectionType(Choice):
-    """Section types of 1.0; 5, 8, 9, 14, 17 to 21 are set aside, 24 and up are extensions."""
+    """Section types; 5, 8, 9 and 14 are set aside, 17 to 21 are of 1.1, 24 and up extensions."""
 
     TIME = 1, "the clock"
     PROC = 2, "processes"
@@ -101,16 +106,23 @@ class SectionType(Choice):
     BLOB = 13, "strings and blobs"
     LOG = 15, "the flight recorder"
     SIGACT = 16, "signal actions"
+    TASK = 17, "what Linux keeps of processes"
+    RESTART = 18, "blocked system calls"
+    TTY = 19, "terminals"
+    LOCK = 20, "file locks"
+    XSTATE = 21, "processor state beyond the x87"
 
 
 class SectionKind(msgspec.Struct, frozen=True):
-    """A section as 1.0 knows it: its record, the bytes 1.0 asks for, the flags and key."""
+    """A section as this version knows it: its record, flags and key, and since when."""
 
     section: SectionType
     record: type[Record]
     key: tuple[str, ...]  # fields that tell records apart and by which they are sorted
-    flags: int = 0
+    flags: int = 0  # a writer may add REQUIRED
     has_data: bool = False  # each record is followed by its `len` bytes
+    since: int = 0  # the minor version that has it first
+    first: int = 0  # bytes of a record in that version, 0 when it has not grown
 
     @property
     def size(self) -> int:
@@ -119,14 +131,14 @@ class SectionKind(msgspec.Struct, frozen=True):
 
     @property
     def least(self) -> int:
-        """Bytes of a record in 1.0, which no later minor may go below."""
-        return self.size
+        """Bytes of a record in the version that had it first; no other may go below."""
+        return self.first or self.size
 
 
 KINDS: dict[int, SectionKind] = {
     kind.section: kind
     for kind in (
-        SectionKind(SectionType.TIME, Time, (), SectionFlag.REQUIRED),
+        SectionKind(SectionType.TIME, Time, (), SectionFlag.REQUIRED, first=40),
         SectionKind(SectionType.PROC, Proc, ("pid",), SectionFlag.REQUIRED),
         SectionKind(SectionType.VMA, Vma, ("pid", "start"), SectionFlag.REQUIRED),
         SectionKind(
@@ -140,5 +152,10 @@ KINDS: dict[int, SectionKind] = {
         SectionKind(SectionType.BLOB, Blob, (), SectionFlag.REQUIRED),
         SectionKind(SectionType.LOG, Log, ()),
         SectionKind(SectionType.SIGACT, Sigact, ("pid", "signo"), SectionFlag.REQUIRED),
+        SectionKind(SectionType.TASK, Task, ("pid",), since=1),
+        SectionKind(SectionType.RESTART, Restart, ("pid",), since=1),
+        SectionKind(SectionType.TTY, Tty, ("tty",), since=1),
+        SectionKind(SectionType.LOCK, Lock, ("file_id", "pid", "start"), since=1),
+        SectionKind(SectionType.XSTATE, Xstate, ("pid",), since=1),
     )
 }

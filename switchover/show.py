@@ -11,9 +11,9 @@ import msgspec
 
 from .container import HEADER, Container, data_length, open_container, padded, section_kind
 from .errors import MapError
-from .layout import Bits, Field, Record, layout_of, printable
+from .layout import Bits, Field, Record, blob_fields, layout_of, printable
 from .memory import MemoryPlan
-from .records import File, Pipe
+from .records import Dev, Pipe
 from .references import reference_faults
 from .savemap import read, read_records
 from .schema import MAGIC, Header, SectionEntry, SectionKind, SectionType
@@ -59,7 +59,7 @@ def show_json(data: bytes, plan: MemoryPlan | None = None) -> str:
                 **_json_record(entry),
                 "name": _name(entry),
                 "records": [
-                    _json_record(record) | _json_path(record, shown.blob)
+                    _json_record(record) | _named(record, shown.blob)
                     for record in sections.get(id(entry), (None, []))[1]
                 ],
             }
@@ -140,10 +140,9 @@ def _records(kind: SectionKind, records: Sequence[Record], blob: bytes) -> Itera
     fields = _shown_fields(kind.record)
     names = [field.name for field in fields]
     rows = [_row(record, fields) for record in records]
-    if kind.record is File:
-        names.append("path")
-        for row, record in zip(rows, records, strict=True):
-            row.append(_json_path(record, blob)["path"])
+    names += _named(records[0], blob)
+    for row, record in zip(rows, records, strict=True):
+        row.extend(_named(record, blob).values())
     yield from _table(names, rows)
     for field in layout_of(kind.record).fields:
         if field.nested:
@@ -198,8 +197,12 @@ def _json_value(field: Field, value: Any) -> Any:
     return field.show(value) if value in set(field.choices) else value
 
 
-def _json_path(record: Record, blob: bytes) -> dict[str, str]:
-    if not isinstance(record, File):
+def _named(record: Record, blob: bytes) -> dict[str, str]:
+    """What a record names in BLOB; a card's state is only its owner's to read."""
+    if isinstance(record, Dev):
         return {}
-    path = blob[record.path_off : record.path_off + record.path_len]
-    return {"path": printable(path)}
+    found = {}
+    for name in blob_fields(type(record)):
+        start, length = getattr(record, f"{name}_off"), getattr(record, f"{name}_len")
+        found[name] = printable(blob[start : start + length])
+    return found

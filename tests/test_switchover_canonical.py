@@ -7,18 +7,19 @@ import msgspec
 import pytest
 
 from hotswap.switchover.canonical import canonical, difference
-from hotswap.switchover.layout import Record, layout_of
-from hotswap.switchover.records import Dev, Fd, File, Frame, Log, Sigact
+from hotswap.switchover.layout import Record, blob_fields, layout_of
+from hotswap.switchover.records import Dev, Fd, File, Frame, Log, Sigact, Timer, TimerKind
 from hotswap.switchover.savemap import SaveStateMap, read, write
 from hotswap.switchover.schema import KINDS, SectionType
 
 # What may differ between a map and its echo, and what is compared as a clock or as bytes.
 FREE = {
-    "TIME": {"mono_ns", "real_ns", "cmos_time_bcd", "cmos_date_bcd", "tick_hz"},
+    "TIME": {"mono_ns", "real_ns", "cmos_time_bcd", "cmos_date_bcd", "tick_hz", "idle_ns"},
     "PROC": {"regs.cr3", "utime_ns", "stime_ns"},
     "FRAME": {"crc"},
     "PIPE": {"len"},
     "TIMER": {"left_ns"},
+    "RESTART": {"left_ns"},
 }
 
 
@@ -55,8 +56,8 @@ def test_every_field_a_program_depends_on_is_compared(
     sample = {SectionType.PROC: 2, SectionType.SIGACT: 0}.get(section, 0)
     record = fit_map.records(section)[sample]
     for _, _, name in fields(record):
-        if name.startswith(("rsvd", "path_")):
-            continue  # paths have their own test
+        if name.startswith("rsvd") or name.endswith(("_off", "_len")):
+            continue  # what is in BLOB has its own test
         other = copy.deepcopy(fit_map)
         holder, field = next(
             (holder, field)
@@ -97,8 +98,10 @@ def test_what_may_differ_does_not_count(fit_map: SaveStateMap) -> None:
         other.header, generation=9, src_build=b"2" * 16, phys_lo=0x3F00000, phys_hi=0
     )
     other.dev, other.log = [Dev(7)], [Log(1)]
-    other.blob = b"padding." + b"/etc/motd"
-    other.file[0].path_off = 8
+    other.blob = b"padding." + fit_map.blob
+    for record in (*other.file, *other.task, *other.tty):
+        for name in blob_fields(type(record)):
+            setattr(record, f"{name}_off", getattr(record, f"{name}_off") + 8)
     other.proc[0].regs.cr3 = 0x123000
     other.proc[0].fpu = b"\xff" * 108  # used_fpu is 0
     other.sigact.append(Sigact(2, 1, handler=0))
@@ -124,12 +127,24 @@ def test_a_record_that_is_there_twice_counts(fit_map: SaveStateMap) -> None:
     assert difference(fit_map, other) == ["FD pid 1 fd 0 again: was not there before"]
 
 
-def test_another_path_counts(fit_map: SaveStateMap) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        (b"motd", b"mote",
+         "FILE file_id 10: path 2f6574632f6d6f7464 -> 2f6574632f6d6f7465, from byte 8 on"),
+        (b"init", b"inet",
+         "TASK pid 1: exe 2f62696e2f696e6974 -> 2f62696e2f696e6574, from byte 7 on"),
+        (b"line", b"lime", "TTY tty 1: in 6c696e650a -> 6c696d650a, from byte 2 on"),
+        (b"ha", b"ho", "TTY tty 1: edit 6861 -> 686f, from byte 1 on"),
+        (b"out", b"our", "TTY tty 1: out 6f7574 -> 6f7572, from byte 2 on"),
+    ],
+)  # fmt: skip
+def test_other_bytes_in_blob_count(
+    fit_map: SaveStateMap, old: bytes, new: bytes, line: str
+) -> None:
     other = copy.deepcopy(fit_map)
-    other.blob = other.blob.replace(b"motd", b"mote")
-    assert difference(fit_map, other) == [
-        "FILE file_id 10: path 2f6574632f6d6f7464 -> 2f6574632f6d6f7465, from byte 8 on"
-    ]
+    other.blob = other.blob.replace(old, new, 1)
+    assert difference(fit_map, other) == [line]
 
 
 def later(fit_map: SaveStateMap, passed: int) -> SaveStateMap:
@@ -140,6 +155,8 @@ def later(fit_map: SaveStateMap, passed: int) -> SaveStateMap:
     other.time.tick_hz = 250
     for timer in other.timer:
         timer.left_ns = max(0, timer.left_ns - passed)
+    for call in other.restart:
+        call.left_ns = max(0, call.left_ns - passed)
     return other
 
 
@@ -165,6 +182,27 @@ def test_a_timer_moved_by_more_than_a_tick_of_each_kernel_counts(
     ]
     other.timer[0].left_ns -= shift // 15 * 2
     assert difference(fit_map, other) == []
+
+
+def test_the_time_limit_of_a_call_moved_counts(fit_map: SaveStateMap) -> None:
+    other = later(fit_map, 5_000_000)
+    other.restart[1].left_ns += 15_000_000
+    assert difference(fit_map, other) == ["RESTART pid 4: expires 15000000 ns later than before"]
+
+
+@pytest.mark.parametrize("kind", [TimerKind.ITIMER_VIRTUAL, TimerKind.ITIMER_PROF])
+def test_a_timer_of_process_time_stands_still(fit_map: SaveStateMap, kind: TimerKind) -> None:
+    fit_map.timer.append(Timer(1, kind, 40_000_000))
+    other = later(fit_map, 30_000_000)
+    assert any("ns later" in line for line in difference(fit_map, other))
+    other.timer[-1].left_ns = 40_000_000
+    assert difference(fit_map, other) == []
+
+
+def test_idle_time_grown_in_the_switchover_counts(fit_map: SaveStateMap) -> None:
+    other = copy.deepcopy(fit_map)
+    other.time.idle_ns += 21_000_000
+    assert difference(fit_map, other) == ["TIME: idle_ns 7000000000 -> 7021000000"]
 
 
 def test_a_process_charged_for_the_switchover_counts(fit_map: SaveStateMap) -> None:

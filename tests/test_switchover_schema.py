@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hotswap.switchover.c_header import c_header
+from hotswap.switchover.c_header import c_headers
 from hotswap.switchover.layout import Record, layout_of
 from hotswap.switchover.map_tables import END, START, map_tables
 from hotswap.switchover.protocol import Boot, Note, RecorderHead
@@ -21,12 +21,19 @@ RECORDS: list[type[Record]] = [
 ]  # fmt: skip
 
 
-def test_the_sizes_are_those_of_version_1_0() -> None:
-    sizes = {kind.section.name: kind.size for kind in KINDS.values()}
-    assert sizes == {
-        "TIME": 40, "PROC": 272, "VMA": 32, "FRAME": 24, "FILE": 40, "FD": 16, "PIPE": 16,
-        "TIMER": 32, "DEV": 40, "BLOB": 1, "LOG": 8, "SIGACT": 32,
-    }  # fmt: skip
+SIZES_1_0 = {
+    "TIME": 40, "PROC": 272, "VMA": 32, "FRAME": 24, "FILE": 40, "FD": 16, "PIPE": 16,
+    "TIMER": 32, "DEV": 40, "BLOB": 1, "LOG": 8, "SIGACT": 32,
+}  # fmt: skip
+SIZES_1_1 = SIZES_1_0 | {
+    "TIME": 64, "TASK": 192, "RESTART": 64, "TTY": 120, "LOCK": 32, "XSTATE": 520
+}  # fmt: skip
+
+
+def test_no_record_is_shorter_than_in_the_version_that_had_it_first() -> None:
+    assert {kind.section.name: kind.size for kind in KINDS.values()} == SIZES_1_1
+    old = {kind.section.name: kind.least for kind in KINDS.values() if not kind.since}
+    assert old == SIZES_1_0
     assert [layout_of(record).size for record in (Header, SectionEntry, Regs)] == [96, 32, 56]
     assert [layout_of(record).size for record in (Boot, Note, RecorderHead)] == [80, 60, 8]
     assert layout_of(RecorderHead).size == layout_of(Log).size
@@ -48,12 +55,13 @@ def test_defaults_survive_the_codec(record: type[Record]) -> None:
     assert layout_of(record).unpack(layout_of(record).pack(record())) == record()
 
 
-def test_the_committed_header_is_the_generated_one() -> None:
-    assert (INCLUDE / "ssm.h").read_text() == c_header()
+def test_the_committed_headers_are_the_generated_ones() -> None:
+    for name, text in c_headers().items():
+        assert (INCLUDE / name).read_text() == text
 
 
 def test_no_two_macros_of_the_header_have_one_name() -> None:
-    names = re.findall(r"^#define (\w+)", c_header(), re.MULTILINE)
+    names = re.findall(r"^#define (\w+)", "".join(c_headers().values()), re.MULTILINE)
     assert len(names) == len(set(names))
 
 

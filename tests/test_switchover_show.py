@@ -17,7 +17,7 @@ PLAN = plan_memory(64 * MIB)
 
 def test_a_fit_map_is_shown_in_tables(fit_map: SaveStateMap) -> None:
     lines = show_text(write(fit_map), PLAN).splitlines()
-    assert lines[0] == "Save State Map 1.0"
+    assert lines[0] == "Save State Map 1.1"
     assert "FILE, open files: 5" in lines
     words = [" ".join(line.split()) for line in lines]
     assert "10 regular 0x0 2 3 17 0x0 9 /etc/motd" in words

@@ -12,7 +12,7 @@
 #ifndef SSM_WRITE_H
 #define SSM_WRITE_H
 
-#define SSM_WRITER_SECTIONS 12   /* room in the table: every section of 1.0 */
+#define SSM_WRITER_SECTIONS 17   /* room in the table: every section there is */
 
 struct ssm_writer {
     uint8_t *map;
@@ -79,7 +79,7 @@ static inline void ssm_begin_section(struct ssm_writer *out, uint32_t type)
     out->sect->type = type;
     out->sect->flags = kind->flags;
     out->sect->ver = 1;
-    out->sect->rec_min = kind->size;
+    out->sect->rec_min = kind->least;
     out->sect->rec_size = kind->size;
     out->sect->off = out->used;
 }
