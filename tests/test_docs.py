@@ -61,7 +61,7 @@ def load(path: Path) -> Any:
 
 
 tables = load(ROOT / "docs" / "tables.py")
-EXCERPTS = [block for block in blocks("python", "toml") if block.file]
+EXCERPTS = [block for block in blocks("python", "toml", "c", "ld") if block.file]
 EXAMPLES = [block for block in blocks("python") if not block.file]
 TESTS = [block for block in EXAMPLES if "def test_" in block.text]
 CLIENTS = [block for block in EXAMPLES if "HOTSWAP_HOST_CONTROL" in block.text]

@@ -5,16 +5,24 @@ import shutil
 import subprocess
 from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+import trio
 from elftools.elf.elffile import ELFFile
 
-from hotswap.host.guest import Guest
+from hotswap.bus import HotswapError
+from hotswap.host.board import Board
+from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import crashing, refkernel
 from hotswap.host.pytest_plugin import SwitchKernel
+from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.image import KernelImage, load_image, switchable
+from hotswap.switchover.transaction import Options
 
 SOURCES = Path(__file__).parent.parent / "examples" / "minikernel"
+INCLUDE = SOURCES.parent / "refkernel" / "include"
+GUIDE = SOURCES.parents[1] / "docs" / "your-kernel.md"
 MS = 1_000_000
 Kernels = dict[int, KernelImage]
 """The builds by the layout of their structures, 1 and 2."""
@@ -162,3 +170,78 @@ async def test_processes_it_could_not_go_on_with_are_left_to_the_reference_kerne
     assert report.outcome == "rolled back"
     assert "cannot save or restore" in report.reason
     assert {each.split()[0] for each in (await guest.reported()).values()} == {"ok"}
+
+
+class Mistake(NamedTuple):
+    """`old` becomes `new` in `file`, of the old kernel or else of the new one."""
+
+    file: str
+    old: str
+    new: str
+    in_old_kernel: bool = False
+
+
+MISTAKES = {
+    "the note's name is wrong": Mistake("switch.c", '"LKUS"', '"LKUX"'),
+    "the note's entry is outside the image": Mistake(
+        "switch.c", "(uint32_t)_start, ", "(uint32_t)_start + 0x200000, "
+    ),
+    "IRQ 10 is masked": Mistake("kernel.c", "{ 0xA1, 0xFB }", "{ 0xA1, 0xFF }", True),
+    "the map lies in SCRATCH": Mistake(
+        "switch.c", "(SC_ARG_SCRATCH_LO) - map_room", "(SC_ARG_SCRATCH_LO)", True
+    ),
+    "a file's `refs` were not counted": Mistake("kept.c", "console->refs + 1", "1", True),
+    "the CRC engine is given a linear address": Mistake(
+        "switch.c", "SC_CRC_PA, (uint32_t)at", "SC_CRC_PA, (uint32_t)at + RAM_MAX", True
+    ),
+    "paging is still on at the bootstrap's entry": Mistake(
+        "switch.c", "write_cr0(read_cr0() & ~CR0_PG);", "", True
+    ),
+    "the new kernel supports less RAM than there is": Mistake("mini.h", "96 << 20", "32 << 20"),
+    "a field is not restored": Mistake("switch.c", "X(sid) ", ""),
+    "a page is mapped to its neighbour's frame": Mistake(
+        "kernel.c", "pa | PTE_P | (range", "(pa + PAGE) | PTE_P | (range"
+    ),
+    "the new kernel writes to free memory": Mistake(
+        "switch.c",
+        "    restore(map);\n",
+        "    restore(map);\n    *(volatile char *)0x300000 = 1;\n",
+    ),
+    "there is no IDT": Mistake("kernel.c", "lidt %1;", ""),
+    "the ticks are not told": Mistake("switch.c", "on_probation && inl", "false && inl"),
+}
+SAID = re.findall(
+    r"^\| ([^|]+) \| ([A-Z]+) \| ([^|]+) \|$",
+    GUIDE.read_text().partition("## Mistakes")[2],
+    re.MULTILINE,
+)
+
+
+def test_every_mistake_of_the_guide_is_made_here() -> None:
+    assert [mistake for mistake, _, _ in SAID] == list(MISTAKES)
+
+
+@pytest.mark.parametrize(("mistake", "phase", "said"), SAID, ids=[each[0] for each in SAID])
+async def test_a_mistake_is_named_as_the_guide_says(
+    board: Board, kernels: Kernels, tmp_path: Path, mistake: str, phase: str, said: str
+) -> None:
+    made = MISTAKES[mistake]
+    for source in (*SOURCES.iterdir(), *INCLUDE.glob("*.h")):
+        if source.is_file():
+            (tmp_path / source.name).write_text(source.read_text())
+    file = tmp_path / made.file
+    right = file.read_text()
+    assert made.old in right
+    file.write_text(right.replace(made.old, made.new))
+    await trio.run_process(["make", "-s", "-C", tmp_path, "INCLUDE=.", "build/minikernel-1.elf"])
+    wrong = load_image(tmp_path / "build" / "minikernel-1.elf")
+    old, new = (wrong, kernels[2]) if made.in_old_kernel else (kernels[2], wrong)
+    board.boot(old)
+    guest = Guest(board)
+    await guest.pass_time(20 * MS)
+    patience = 1 if phase == "PREPARE" else PATIENCE  # the first waits for the end of a limit
+    switchover = Switchover(board.machine, new, Options(patience=patience))
+    with pytest.raises(HotswapError) as caught:
+        await switchover.run()
+    assert said in str(caught.value)
+    assert phase == (switchover.report.phase or "PLAN")
