@@ -2,8 +2,9 @@
    what another kernel may have a use for. */
 #include "mini.h"
 
-static struct { uint16_t type, size; uint32_t count; uint8_t records[1024]; } kept[] = {
+static struct { uint16_t type, size; uint32_t count; uint8_t records[2048]; } kept[] = {
     { SSM_FILE, sizeof(struct ssm_file), 0, "" }, { SSM_FD, sizeof(struct ssm_fd), 0, "" },
+    { SSM_TASK, sizeof(struct ssm_task), 0, "" }, { SSM_TTY, sizeof(struct ssm_tty), 0, "" },
     { SSM_BLOB, 1, 0, "" } };
 enum { FILE, FD, KEPT = sizeof kept / sizeof *kept };
 
@@ -53,5 +54,5 @@ void restore_kept(const struct ssm_hdr *map)
         memcpy(kept[i].records, (const char *)map + sect->off, kept[i].count * kept[i].size);
     }
     for (uint32_t i = 0; i < kept[FILE].count; i++)
-        must(file[i].kind == SSM_FILE_TTY && !file[i].path_len, SC_REASON_UNSUPPORTED);
+        must(file[i].kind == SSM_FILE_TTY, SC_REASON_UNSUPPORTED);
 }

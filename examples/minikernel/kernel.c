@@ -10,7 +10,6 @@ void resume_user(struct regs *regs) __attribute__((noreturn));
 
 struct proc procs[NPROC];
 uint32_t pages[NPROC][1024] __attribute__((aligned(PAGE)));
-uint64_t boot_ns, wall_offset;
 static struct proc *current = procs;
 static uint32_t ram_tables[RAM_MAX >> 22][1024] __attribute__((aligned(PAGE)));
 static uint32_t pgdirs[NPROC][1024] __attribute__((aligned(PAGE)));
@@ -141,7 +140,8 @@ static uint64_t cmos_ns(void) /* since 1970; years begin in March */
     uint32_t month = (cmos(8) + 9) % 12, year = 2000 + cmos(9) - (month > 9);
     uint32_t days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5;
 
-    return ((days + cmos(7) - 719469) * 86400ull + cmos(4) * 3600 + cmos(2) * 60 + cmos(0)) * 1000000000;
+    return ((days + cmos(7) - 719469) * 86400ull + cmos(4) * 3600 + cmos(2) * 60 + cmos(0))
+           * 1000000000;
 }
 
 /* Two processes with the same program, each with its page, a stack and the console as output. */
@@ -153,8 +153,8 @@ static void cold_boot(void)
     for (uint32_t i = 0; i < sizeof uart / sizeof *uart; i++)
         outb((uint16_t)(COM1 + uart[i][0]), uart[i][1]);
     switchover_reserve();
-    boot_ns = now();
-    wall_offset = cmos_ns() - boot_ns;
+    time.boot_ns = now();
+    wall_offset = cmos_ns() - time.boot_ns;
     processor_init();
     for (uint32_t pid = 1, pa = SSM_KERNEL_END; pid <= 2; pid++, pa += 2 * PAGE) {
         struct proc *p = &procs[pid - 1];

@@ -41,11 +41,12 @@ struct proc {
 /* kernel.c */
 extern struct proc procs[NPROC];       /* in the order of their pids */
 extern uint32_t pages[NPROC][1024];    /* their page tables, of [USER_LO, USER_HI) */
-extern uint64_t boot_ns, wall_offset;  /* now() at boot; wall clock - now() */
 void processor_init(void);
 void map_page(struct proc *p, uint32_t at, uint32_t pa);
 
 /* switch.c */
+extern struct ssm_time time;
+extern uint64_t wall_offset;
 uint64_t now(void);
 void must(bool ok, uint32_t reason);
 void switchover_reserve(void);

@@ -1,4 +1,4 @@
-/* The first instructions, the way into the kernel and out of it, and the program it has embedded. */
+/* The first instructions, the way into the kernel and out of it, and the program inside it. */
         .section .multiboot, "a"
         .long   0x1BADB002, 0, -0x1BADB002 /* Multiboot 1: magic, no flags, their sum is 0 */
 

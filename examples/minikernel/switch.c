@@ -15,14 +15,17 @@ static const struct { uint32_t name_len, len, type; char name[8]; struct ssm_not
       .features = SSM_FEATURE_IN_PLACE, .card_abi = 1, .version = "minikernel" } };
 
 static uint16_t card = SC_BASE, txn, progress;
-static uint32_t map_pa, map_room, switches;
+struct ssm_time time; /* of it only boot_ns and the counts are always right */
+uint64_t wall_offset; /* wall clock - now() */
+static uint32_t map_pa, map_room;
 static uint64_t generation;
 static bool noticed, on_probation;
 
 #define SUPPORTED (1 << SSM_TIME | 1 << SSM_PROC | 1 << SSM_VMA | 1 << SSM_FRAME | 1 << SSM_FD \
-                   | 1 << SSM_FILE | 1 << SSM_BLOB | 1 << SSM_DEV | 1 << SSM_LOG)
+                   | 1 << SSM_FILE | 1 << SSM_TASK | 1 << SSM_TTY | 1 << SSM_BLOB | 1 << SSM_DEV \
+                   | 1 << SSM_LOG)
 
-/* -- the switchover card ------------------------------------------------------------------------ */
+/* -- the switchover card ----------------------------------------------------------------------- */
 
 static void ack(uint32_t phase, uint32_t code)
 {
@@ -58,7 +61,7 @@ void must(bool ok, uint32_t reason)
     halt_forever();
 }
 
-/* -- into the map, and out of it ------------------------------------------------------------------ */
+/* -- into the map, and out of it --------------------------------------------------------------- */
 
 #define FIELDS(X) X(pid) X(ppid) X(pgrp) X(sid) X(state) X(exit_code) X(brk_start) X(brk) \
                   X(utime_ns) X(stime_ns)
@@ -86,10 +89,8 @@ void append(struct ssm_writer *out, const void *records, uint32_t len)
 static uint32_t save(uint32_t pa, uint32_t room)
 {
     struct ssm_writer out;
-    struct ssm_time time = { .mono_ns = now(), .boot_ns = boot_ns, .tick_hz = HZ,
-                             .switch_count = switches };
 
-    time.real_ns = time.mono_ns + wall_offset;
+    time.mono_ns = now(), time.real_ns = time.mono_ns + wall_offset, time.tick_hz = HZ;
     ssm_begin(&out, (void *)pa, room, txn, ++generation);
     memcpy(((struct ssm_hdr *)pa)->src_build, build_id, 16);
     section(&out, SSM_TIME);
@@ -136,7 +137,6 @@ static void check(const struct ssm_hdr *map, uint32_t len)
 static void restore(const struct ssm_hdr *map)
 {
     struct ssm_cursor at = ssm_open(map, SSM_TIME);
-    struct ssm_time time = { .tick_hz = 0 };
     struct ssm_proc from;
     struct ssm_vma vma;
     struct ssm_frame run;
@@ -144,7 +144,7 @@ static void restore(const struct ssm_hdr *map)
     uint32_t n = 0, missing = 0;
 
     ssm_next(&at, &time, sizeof time);
-    boot_ns = time.boot_ns, wall_offset = time.real_ns - time.mono_ns, switches = time.switch_count;
+    wall_offset = time.real_ns - time.mono_ns;
     map_pa = map->phys_lo, map_room = map->phys_hi - map->phys_lo, generation = map->generation;
     restore_kept(map);
     for (at = ssm_open(map, SSM_PROC); ssm_next(&at, &from, sizeof from); p++) {
@@ -177,7 +177,7 @@ static void restore(const struct ssm_hdr *map)
     must(!missing, SC_REASON_UNSUPPORTED); /* there is nothing here to make a page when touched */
 }
 
-/* -- the host commands, the kernel answers -------------------------------------------------------- */
+/* -- the host commands, the kernel answers ----------------------------------------------------- */
 
 static uint32_t command_after(uint32_t last)
 {
@@ -267,7 +267,7 @@ void take_over(const struct ssm_boot *boot)
     while ((command = command_after(command)) == SC_CMD_ECHO)
         save_map(boot->echo_pa, boot->echo_len, SC_ACK_ECHOED);
     must(command == SC_CMD_COMMIT, SC_REASON_PANIC);
-    switches++;
+    time.switch_count++;
     on_probation = true;
     ack(SC_ACK_RESUMED, 0);
 }
