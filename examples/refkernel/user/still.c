@@ -1,0 +1,176 @@
+/* Every kind of object, held still: still [MS]. Its processes wait, each in its own way, and for MS ms
+   nothing runs. Then each is let go, and must have kept what it had. */
+#include "lib.h"
+
+const char name[] = "still";
+
+enum { SIGUSR2 = 12, SIGCONT = 18, SIGSTOP = 19, FULL = 4096, PIECE = 6000, PAGES = 24, OFFSET = 777 };
+enum { READER, WRITER, SLEEPER, SIGNALLED, X87, STOPPED, TIMED, PARENT, KINDS };
+
+static int go[2], out[2], full[2], child[KINDS], gone, asleep_ms;
+static volatile int usr1, usr2, alarms;
+static u8 bytes[PIECE], x87[2][108];
+
+static void count(int signal)
+{
+    if (signal == SIGUSR1)
+        usr1++;
+    else if (signal == SIGUSR2)
+        usr2++;
+    else
+        alarms++;
+}
+
+static void wait_to_go(void)
+{
+    char byte = 0;
+
+    check(read(go[0], &byte, 1) == 1 && byte == 'g', "nobody said go");
+}
+
+static void writing(void)
+{
+    u32 i, state = 5;
+
+    for (i = 0; i < PIECE; i++)
+        bytes[i] = (u8)xorshift(&state);
+    check(write(full[1], bytes, PIECE) == PIECE, "a write to a full pipe is cut");
+}
+
+/* SIGUSR1 ends the pause; SIGUSR2 is blocked and has come before. */
+static void signalled(void)
+{
+    static const u32 second[2] = {1u << (SIGUSR2 - 1), 0};
+
+    on_signal(SIGUSR1, count);
+    on_signal(SIGUSR2, count);
+    check(sigprocmask(SIG_BLOCK, second, 0) == 0, "sigprocmask");
+    check(kill(getpid(), SIGUSR2) == 0, "kill");
+    check(pause() == -EINTR, "pause");
+    check(usr1 == 1 && usr2 == 0, "signals before: %d %d", usr1, usr2);
+    check(sigprocmask(SIG_UNBLOCK, second, 0) == 0, "sigprocmask");
+    check(usr1 == 1 && usr2 == 1, "signals after: %d %d", usr1, usr2);
+}
+
+/* Eight numbers and the control word stay in the FPU over a call that blocks. */
+static void calculating(void)
+{
+    static const u16 control = 0x0F7F; /* extended precision, towards zero, no exceptions */
+    u32 i;
+
+    __asm__ volatile("fninit; fldcw %2; fldpi; fldl2e; fldlg2; fldln2; fldl2t; fld1; fldz; fldpi\n\t"
+                     "fnsave %0; frstor %1"
+                     : "=m"(x87[0]) : "m"(x87[0]), "m"(control));
+    wait_to_go();
+    __asm__ volatile("fnsave %0" : "=m"(x87[1]));
+    for (i = 0; i < sizeof x87[0]; i++)
+        if (i < 12 || i >= 28) /* where the last instruction was is not a result */
+            check(x87[0][i] == x87[1][i], "byte %u of the x87 image", i);
+}
+
+static void timed(void)
+{
+    const struct itimerval soon = {{0, 0}, {asleep_ms / 1000, (asleep_ms % 1000 + 100) * 1000}};
+    const struct itimerspec later = {{0, 0}, {asleep_ms / 1000, (asleep_ms % 1000 + 200) * 1000000}};
+    int fd = timerfd_create(CLOCK_MONOTONIC, 0);
+    u64 expired = 0;
+
+    on_signal(SIGALRM, count);
+    check(fd >= 0, "timerfd_create");
+    check(timerfd_settime(fd, &later) == 0, "timerfd_settime");
+    check(setitimer(ITIMER_REAL, &soon, 0) == 0, "setitimer");
+    check(read(fd, &expired, sizeof expired) == -EINTR, "read of a timerfd before its time");
+    check(alarms == 1, "%d alarms", alarms);
+    check(read(fd, &expired, sizeof expired) == sizeof expired, "read of a timerfd");
+    check(expired == 1, "expired %u times", (u32)expired);
+}
+
+static void parent(void)
+{
+    int pid = spawn();
+
+    if (pid == 0) {
+        wait_to_go();
+        exit(9);
+    }
+    reap(pid, 9);
+}
+
+static void be(int kind)
+{
+    switch (kind) {
+    case READER: wait_to_go(); break;
+    case WRITER: writing(); break;
+    case SLEEPER: sleep_ms((u32)asleep_ms + 50); break;
+    case SIGNALLED: signalled(); break;
+    case X87: calculating(); break;
+    case STOPPED:
+        for (;;)
+            check(write(out[1], "s", 1) == 1, "write");
+    case TIMED: timed(); break;
+    case PARENT: parent(); break;
+    }
+    exit(40 + kind);
+}
+
+static void memory(u8 *at, int fill)
+{
+    u32 i, state = 77;
+
+    for (i = 0; i < PAGES * PAGE; i += 64) {
+        u8 byte = (u8)xorshift(&state);
+        if (i / PAGE % 5 == 3)
+            continue; /* pages nobody has touched */
+        if (fill)
+            at[i] = byte;
+        else
+            check(at[i] == byte, "memory at %u", i);
+    }
+}
+
+void run(void)
+{
+    u8 *mapped = map_pages(PAGES * PAGE, PROT_READ | PROT_WRITE), *heap = (u8 *)brk(0);
+    int kind, fd = open("/etc/data", O_RDONLY), same_file = dup(fd);
+    char byte = 0;
+    u32 i, n;
+
+    asleep_ms = (int)argument(1, 2000);
+    check(brk((u32)heap + PAGES * PAGE) == (u32)heap + PAGES * PAGE, "brk");
+    check(munmap(mapped + 7 * PAGE, PAGE) == 0, "munmap");
+    check(map_pages(PAGE, PROT_READ) != 0, "mmap");
+    memory(heap, 1);
+    check(lseek(fd, OFFSET, SEEK_SET) == OFFSET, "lseek");
+    check(pipe(go) == 0 && pipe(out) == 0 && pipe(full) == 0, "pipe");
+    for (i = 0; i < FULL; i += 512)
+        check(write(full[1], bytes, 512) == 512, "write");
+    for (kind = 0; kind < KINDS; kind++)
+        if ((child[kind] = spawn()) == 0)
+            be(kind);
+    gone = spawn();
+    if (gone == 0)
+        exit(7);
+    sleep_ms(60);
+    check(kill(child[STOPPED], SIGSTOP) == 0, "SIGSTOP");
+    print("still: %u processes wait\n", (u32)KINDS + 3);
+
+    sleep_ms((u32)asleep_ms);
+
+    check(write(go[1], "ggg", 3) == 3, "go");
+    for (n = 0; n < FULL; n++)
+        check(read(full[0], &byte, 1) == 1 && byte == 0, "what was in the full pipe");
+    check(read_all(full[0], bytes, PIECE) == PIECE, "what was written to the full pipe");
+    for (n = 0, i = 5; n < PIECE; n++)
+        check(bytes[n] == (u8)xorshift(&i), "byte %u of the full pipe", n);
+    check(kill(child[SIGNALLED], SIGUSR1) == 0, "SIGUSR1");
+    check(kill(child[STOPPED], SIGCONT) == 0, "SIGCONT");
+    check(read(out[0], &byte, 1) == 1 && byte == 's', "what the stopped one wrote");
+    check(kill(child[STOPPED], SIGTERM) == 0, "SIGTERM");
+    check(wait4(child[STOPPED], &kind, 0) == child[STOPPED] && kind == SIGTERM, "its end");
+    for (kind = 0; kind < KINDS; kind++)
+        if (kind != STOPPED)
+            reap(child[kind], 40 + kind);
+    reap(gone, 7);
+    memory(heap, 0);
+    check(lseek(same_file, 0, SEEK_CUR) == OFFSET, "the offset of a file open twice");
+}
