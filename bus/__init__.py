@@ -27,6 +27,7 @@ from .pins import (
     InterruptController,
     Memory,
     NumericErrors,
+    StrayWrite,
 )
 from .screen import Cursor, HasScreen, PixelScreen, Screen, TextScreen
 from .slot import Slot
@@ -94,6 +95,7 @@ __all__ = [
     "Space",
     "State",
     "StateError",
+    "StrayWrite",
     "StreamState",
     "TextScreen",
     "Width",

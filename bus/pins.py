@@ -116,5 +116,30 @@ class BudgetSpent(msgspec.Struct, frozen=True):
         return f"the guest has executed {self.instructions:,} instructions without an answer"
 
 
-BoardEvent = CpuShutdown | CpuReset | CardFault | BudgetSpent
+class StrayWrite(msgspec.Struct, frozen=True):
+    """The write guard has seen a store where nobody may write.
+
+    `eip` is that of the instruction, `address` linear, `physical` where it leads; `value` is what
+    stands there behind the instruction, in memory's order: as many bytes as the first store to the
+    page has had. `by` names a card that stored by DMA, in a cycle of the instruction at `eip`.
+    """
+
+    eip: int
+    address: int
+    physical: int
+    value: bytes
+    by: str = ""
+
+    def __str__(self) -> str:
+        count, value = len(self.value), int.from_bytes(self.value, "little")
+        who = f"{self.by}, during the instruction at" if self.by else "the instruction at"
+        what = f"{value:#x}" if count <= 8 else f"{self.value[:16].hex(' ')}..."
+        unit = "byte" if count == 1 else "bytes"
+        return (
+            f"{who} EIP {self.eip:#x} wrote {what} ({count} {unit}) to {self.address:#x}, "
+            f"physical {self.physical:#x}"
+        )
+
+
+BoardEvent = CpuShutdown | CpuReset | CardFault | BudgetSpent | StrayWrite
 """What the backplane reports to whoever listens."""

@@ -23,6 +23,7 @@ from .standstill import Standstill
 from .state import Checkpoint, CpuState, Extras, Registers
 from .timebase import InstructionTime, RealTime
 from .translation_meter import TranslationMeter
+from .write_guard import WriteGuard
 
 TSC_RATE = 100_000_000
 """Time-stamp counter of the 586 and 686, Hz."""
@@ -53,6 +54,7 @@ class Chip:
         stamp = self._time_stamp if engine.core.traits.has_tsc else None
         self._bus_unit = BusUnit(engine.core, backplane, self._counter.stop, stamp)
         self._memory = MemoryMap(engine, ram, self._bus_unit)
+        self.guard = WriteGuard(engine.core, ram, missing=engine.stores_reason)
         self._registers = Registers(engine.core)
         self._standstill = Standstill()
         self._halted = False
@@ -186,6 +188,7 @@ class Chip:
         Raises `MemoryBoundsError`. `by` says in the bus trace who wrote.
         """
         self._memory.write(start, content)
+        self.guard.see_host_write(start, len(content), by)
         self._backplane.trace.host_write(start, len(content), by)
 
     def drop_translations(self, start: int, size: int) -> None:

@@ -65,6 +65,16 @@ _FIELDS = [
     "code_pages",
     "pages",
     "new_code_pages",
+    "guarded",
+    "guarded_pages",
+    "stray",
+    "stray_eip",
+    "stray_address",
+    "stray_physical",
+    "stray_size",
+    "store_begin",
+    "store_end",
+    "store_ra",
     "tick_file",
     "in_slice",
     "tick_end",
@@ -168,6 +178,16 @@ class Parameters(ctypes.Structure):
     code_pages: int
     pages: int
     new_code_pages: int
+    guarded: int
+    guarded_pages: int
+    stray: int
+    stray_eip: int
+    stray_address: int
+    stray_physical: int
+    stray_size: int
+    store_begin: int
+    store_end: int
+    store_ra: int
     tick_file: int
     in_slice: int
     tick_end: int

@@ -179,6 +179,8 @@ class Processor(Chip):
             first, _ = self._budget
             self._budget = None
             self._backplane.report(BudgetSpent(self.instructions - first))
+        if (stray := self.guard.take()) is not None:
+            self._backplane.report(stray)
         now = time.monotonic_ns()
         if now - self._aged > AGING:
             self._aged = now

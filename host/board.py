@@ -23,6 +23,7 @@ from hotswap.bus import (
     CpuShutdown,
     MachineClock,
     Slot,
+    StrayWrite,
     open_backplane,
 )
 from hotswap.cpu import InstructionTime, Model, Processor, Ram, RealTime
@@ -231,7 +232,7 @@ class Board:
                 self.end(Ended(Exit.GUEST, f"the guest ended: {event}"))
             case CpuReset():
                 self._start_again()
-            case CardFault() | BudgetSpent():
+            case CardFault() | BudgetSpent() | StrayWrite():
                 self._log.error("board", happened=str(event))
 
     def _start_again(self) -> None:

@@ -11,6 +11,9 @@
  * A TLB entry marked invalid is used once, by the access it was made for. That is how every access
  * is seen here, with its size, to a page that holds a data breakpoint (DR0-3), and of ring 3 while
  * alignment is checked (#AC). With neither in use nothing is marked.
+ *
+ * The write guard uses the same mark: every store to a page with guarded bytes is seen. The first to
+ * hit one is noted and carried out, and the engine stops behind its instruction.
  */
 #include "thunks.h"
 
@@ -81,7 +84,7 @@ static struct tlb_entry *entry_of(u64 address, int mmu)
     return (struct tlb_entry *)(P.tlb[mmu].table + ((address >> 12 << 6) & P.tlb[mmu].mask));
 }
 
-u8 ENTRY(fill)(void *cs, u64 address, int size, int access, int mmu, int probe, u64 ra)
+static u8 translate_address(void *cs, u64 address, int size, int access, int mmu, int probe, u64 ra)
 {
     struct tlb_entry *entry;
     u64 page;
@@ -117,5 +120,53 @@ u8 ENTRY(fill)(void *cs, u64 address, int size, int access, int mmu, int probe, 
         /* A no-execute alias of a code page: never executable, yet slow to store to. */
         entry->code = (address & ~0xffful) | TLB_INVALID;
     }
+    return ok;
+}
+
+/* Note the first store to a guarded byte. Without `ra` it is of a delivery, and EIP is up to date. */
+static void note(u32 address, u32 physical, u32 size, u64 ra)
+{
+    if (ra && P.last && P.last->icount > 1) { /* alone in a block it comes again */
+        *P.cflags_next_tb = 1;
+        *P.exception_index = -1;
+        P.restart(P.cs, ra);
+    }
+    P.stray = 1;
+    P.stray_eip = ra && P.last ? (u32)(P.last->pc - P.last->cs_base) : *P.eip;
+    P.stray_address = address;
+    P.stray_physical = physical;
+    P.stray_size = size;
+    P.limit = P.fence = 0;
+    ((volatile u16 *)P.icount_decr)[1] = 0xffff;
+}
+
+/*
+ * An unaligned store the engine looks up by its end as well, as if it reached into the next page: from
+ * the page's first byte. That is no store when the end is in the same page.
+ */
+static int is_end_of_last(u32 address, u32 size, u64 ra)
+{
+    u64 begin = P.store_begin, end = P.store_end, same = ra == P.store_ra;
+
+    P.store_begin = address;
+    P.store_end = address + size;
+    P.store_ra = ra;
+    return same && end == address + size && address < begin && !(address & ~PAGE_MASK) &&
+           !((address ^ begin) & PAGE_MASK);
+}
+
+u8 ENTRY(fill)(void *cs, u64 address, int size, int access, int mmu, int probe, u64 ra)
+{
+    u8 ok = translate_address(cs, address, size, access, mmu, probe, ra);
+    struct tlb_entry *entry = entry_of(address, mmu);
+    u32 offset = address & ~PAGE_MASK, left = 0x1000 - offset, bytes;
+    u64 page = entry->physical >> 12;
+
+    if (!ok || !P.guarded || page >= P.guarded_pages || !(bytes = P.guarded[page]))
+        return ok;
+    if (entry->write != ~0ul)
+        entry->write |= TLB_INVALID; /* whatever access it was made for, each store is seen */
+    if (access == STORE && !probe && !is_end_of_last(address, size, ra) && offset < bytes && !P.stray)
+        note(address, page << 12 | offset, (u32)size < left ? (u32)size : left, ra);
     return ok;
 }

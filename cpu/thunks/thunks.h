@@ -130,6 +130,13 @@ struct params {
     u64 pages;
     u64 new_code_pages;           /* statistics: first fetches from a page */
 
+    /* write guard, see fast_stores.c */
+    u16 *guarded;                 /* by page of RAM, how many of its first bytes are guarded; or 0 */
+    u64 guarded_pages;
+    u64 stray;                    /* 1: a guarded byte was stored to; the first such store was: */
+    u64 stray_eip, stray_address, stray_physical, stray_size;
+    u64 store_begin, store_end, store_ra; /* the last store to a page with guarded bytes */
+
     /* ticker */
     u64 tick_file;                /* a timerfd */
     volatile u64 in_slice;        /* 1 while the engine runs a slice */
