@@ -8,7 +8,7 @@ what does not move (a timer by when it expires), to one tick of each kernel.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -81,7 +81,7 @@ def difference(before: SaveStateMap, after: SaveStateMap) -> list[str]:
 
 
 def _section(found: SaveStateMap, kind: SectionKind) -> dict[Values, Values]:
-    values = attrgetter(*compared(kind.record))
+    values = _getter(compared(kind.record))
     records: Sequence[Any] = found.records(kind.section)
     if kind.section is SectionType.TIME:
         return {(): values(found.time)}
@@ -101,6 +101,14 @@ def _section(found: SaveStateMap, kind: SectionKind) -> dict[Values, Values]:
     if kind.section is SectionType.PIPE:
         return _keyed((_key(kind, pipe), (*values(pipe), pipe.data)) for pipe in found.pipe)
     return _keyed((_key(kind, record), values(record)) for record in records)
+
+
+def _getter(names: Iterable[str]) -> Callable[[Any], Values]:
+    """As attrgetter, but a tuple for a single name too."""
+    several = tuple(names)
+    if len(several) > 1:
+        return attrgetter(*several)
+    return lambda record: tuple(getattr(record, name) for name in several)
 
 
 def _named(found: SaveStateMap, record: Any, names: Sequence[str]) -> Iterator[bytes]:

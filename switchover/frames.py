@@ -76,8 +76,8 @@ def _linear(found: SaveStateMap, frames: Sequence[Frame]) -> Iterator[MapError]:
     end: dict[int, int] = defaultdict(int)  # by pid, of the run before
     for frame in frames:
         linear = frame.vaddr + frame.n_pages * PAGE
-        if (frame.kind == FrameKind.RAMDISK) != (frame.pid == 0):
-            alone = "pid 0 is the ramdisk's, and it has no other"
+        if (frame.kind in (FrameKind.RAMDISK, FrameKind.TMP)) != (frame.pid == 0):
+            alone = "pid 0 is the ramdisk's and /tmp's, and they have no other"
             yield record_fault(Fault.NO_PROC, SectionType.FRAME, frame, alone)
         elif frame.pid and not mapped[frame.pid].hold(frame.vaddr, linear):
             yield record_fault(Fault.RANGE, SectionType.FRAME, frame, "outside every VMA")
@@ -111,7 +111,8 @@ def _private(frames: Sequence[Frame]) -> Iterator[MapError]:
     """A private frame is nowhere else; shared ones, and those of the ramdisk, may be."""
     end_private = end_any = 0
     for frame in sorted(frames, key=attrgetter("paddr")):
-        private, end = frame.kind == FrameKind.PRIVATE, frame.paddr + frame.n_pages * PAGE
+        private = frame.kind in (FrameKind.PRIVATE, FrameKind.TMP)
+        end = frame.paddr + frame.n_pages * PAGE
         if frame.paddr < (end_any if private else end_private):
             there = f"frame {frame.paddr:#x} is in another place too"
             yield record_fault(Fault.FRAME_TWICE, SectionType.FRAME, frame, there)

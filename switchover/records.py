@@ -4,15 +4,18 @@ from .records_file import (
     Fd,
     File,
     FileKind,
+    Inode,
+    KeyFlag,
     Lock,
     LockKind,
     LockType,
     Pipe,
     PipeFlag,
+    ScreenFlag,
     Tty,
     TtyFlag,
 )
-from .records_machine import Blob, Dev, Log, Time, Timer, TimerKind
+from .records_machine import Blob, Dev, Log, System, Time, Timer, TimerKind
 from .records_memory import Frame, FrameKind, Protection, Vma, VmaKind
 from .records_process import (
     Proc,
@@ -29,8 +32,8 @@ from .records_process import (
 )
 
 __all__ = [
-    "Blob", "Dev", "Fd", "File", "FileKind", "Frame", "FrameKind", "Lock", "LockKind", "LockType",
-    "Log", "Pipe", "PipeFlag", "Proc", "ProcState", "Protection", "Regs", "Restart", "RestartFlag",
-    "Sigact", "Task", "Time", "Timer", "TimerKind", "Tty", "TtyFlag", "Vma", "VmaKind", "WaitFlag",
-    "WaitKind", "Xstate", "XstateKind",
+    "Blob", "Dev", "Fd", "File", "FileKind", "Frame", "FrameKind", "Inode", "KeyFlag",
+    "Lock", "LockKind", "LockType", "Log", "Pipe", "PipeFlag", "Proc", "ProcState", "Protection",
+    "Regs", "Restart", "RestartFlag", "ScreenFlag", "Sigact", "System", "Task", "Time", "Timer",
+    "TimerKind", "Tty", "TtyFlag", "Vma", "VmaKind", "WaitFlag", "WaitKind", "Xstate", "XstateKind",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The records of files in the Save State Map: FILE, FD, PIPE, TTY, LOCK."""
+"""The records of files in the Save State Map: FILE, FD, PIPE, TTY, LOCK, INODE."""
 
 from typing import Annotated
 
@@ -11,13 +11,14 @@ class FileKind(Choice):
     """FILE.kind; in brackets what dev_ino holds."""
 
     REGULAR = 0, "a file of the initrd, named by its path (inode)"
-    TTY = 1, "a terminal (TTY.tty, 0 is the first); without TTY its path is the unread input"
+    TTY = 1, "a terminal (TTY.tty, 0xffffffff when it hung up); without TTY its path is the input"
     PIPE_READ = 2, "the end to read from (pipe id)"
     PIPE_WRITE = 3, "the end to write to (pipe id)"
     TIMER = 4, "a timerfd (timer id)"
     DIRECTORY = 5, "a directory of the initrd (inode)"
     DEVICE = 6, "a character device such as /dev/null (major << 8 | minor); since 1.1"
     PROC = 7, "a file of /proc, named by its path (0); since 1.1"
+    TMP = 8, "a file or directory of /tmp (INODE.ino); since 1.1"
 
 
 class File(Record):
@@ -67,6 +68,29 @@ class TtyFlag(Bits):
     LITERAL_NEXT = 4, "the next character is taken as it is (^V)"
 
 
+class ScreenFlag(Bits):
+    """TTY.screen and TTY.saved_screen: how a screen console writes."""
+
+    WRAP = 1, "the last column has been written: what comes next goes below"
+    HIDDEN = 2, "no cursor is shown"
+    NO_WRAP = 4, "the last column is written again and again (DECAWM off)"
+    REVERSE = 8, "colours are swapped"
+    BOLD = 16, "colours are bright"
+
+
+class KeyFlag(Bits):
+    """TTY.keys: what the keyboard driver remembers."""
+
+    LEFT_SHIFT = 1, "held"
+    RIGHT_SHIFT = 2, "held"
+    LEFT_CTRL = 4, "held"
+    RIGHT_CTRL = 8, "held"
+    LEFT_ALT = 16, "held"
+    RIGHT_ALT = 32, "held"
+    CAPS = 64, "capitals are locked"
+    EXTENDED = 128, "0xe0 has come, the rest of its key not yet"
+
+
 class Tty(Record):
     """One terminal. The settings are those of struct termios, Linux i386 values.
 
@@ -96,7 +120,36 @@ class Tty(Record):
     cursor_x: Annotated[U32, "of a screen console, from 0; 0 for a serial line"] = 0
     cursor_y: Annotated[U32, ""] = 0
     attr: Annotated[X32, "attribute byte of what is written next"] = 0
-    rsvd: Annotated[U32, "0"] = 0
+    line_column: Annotated[U32, "where the line being typed began, for erasing tabs"] = 0
+    screen: Annotated[X32, "of a screen console", ScreenFlag] = 0
+    saved_x: Annotated[U32, "what ESC 7 has saved: cursor_x"] = 0
+    saved_y: Annotated[U32, "cursor_y"] = 0
+    saved_attr: Annotated[X32, "attr"] = 0
+    saved_screen: Annotated[X32, "screen", ScreenFlag] = 0
+    top: Annotated[U32, "first row that scrolls, from 0"] = 0
+    bottom: Annotated[U32, "last row that scrolls"] = 0
+    escape_off: Annotated[X32, "escape sequence it is in the middle of: offset in BLOB"] = 0
+    escape_len: Annotated[U32, "its bytes, ESC first"] = 0
+    keys: Annotated[X32, "of its keyboard", KeyFlag] = 0
+
+
+class Inode(Record):
+    """One file, directory or symbolic link of /tmp. Its pages are frames of FRAME (kind TMP)."""
+
+    ino: Annotated[U32, "kept across switchovers; not 0"] = 0
+    parent: Annotated[U32, "ino of its directory, 0 for /tmp; itself when it has been removed"] = 0
+    mode: Annotated[X32, "type and permissions, Linux values"] = 0
+    uid: Annotated[U32, ""] = 0
+    gid: Annotated[U32, ""] = 0
+    vaddr: Annotated[X32, "FRAME.vaddr of its first byte; holes are not in FRAME"] = 0
+    size: Annotated[U64, "bytes"] = 0
+    atime_ns: Annotated[U64, "ns since 1970"] = 0
+    mtime_ns: Annotated[U64, "ns since 1970"] = 0
+    ctime_ns: Annotated[U64, "ns since 1970"] = 0
+    name_off: Annotated[X32, "name: offset in BLOB"] = 0
+    name_len: Annotated[U32, "its bytes"] = 0
+    link_off: Annotated[X32, "what a symbolic link says: offset in BLOB"] = 0
+    link_len: Annotated[U32, "its bytes"] = 0
 
 
 class LockKind(Choice):

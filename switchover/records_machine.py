@@ -59,6 +59,15 @@ class Dev(Record):
     crc: Annotated[X32, "CRC-32 of the state"] = 0
 
 
+class System(Record):
+    """What the boot loader told the first kernel; at most one record."""
+
+    console: Annotated[U32, "TTY.tty of /dev/console, where the kernel prints"] = 0
+    rsvd: Annotated[U32, "0"] = 0
+    cmdline_off: Annotated[X32, "command line: offset in BLOB"] = 0
+    cmdline_len: Annotated[U32, "its bytes, no NUL"] = 0
+
+
 class Log(Record):
     """One entry of the flight recorder."""
 

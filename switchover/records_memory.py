@@ -47,12 +47,13 @@ class FrameKind(Choice):
     SHARED = 1, "seen by several processes"
     COW = 2, "shared until someone writes"
     RAMDISK = 4, "the initrd's frames: pid 0, vaddr 0"
+    TMP = 5, "a page of /tmp: pid 0, vaddr from INODE on; since 1.1"
 
 
 class Frame(Record):
     """A run of frames contiguous in linear and in physical addresses; sorted by pid and vaddr."""
 
-    pid: Annotated[U32, "process, 0 for the ramdisk"] = 0
+    pid: Annotated[U32, "process, 0 for the ramdisk and /tmp"] = 0
     vaddr: Annotated[X32, "linear address, page aligned"] = 0
     paddr: Annotated[X32, "physical address, page aligned"] = 0
     n_pages: Annotated[U32, "4 KiB pages"] = 0

@@ -39,7 +39,7 @@ class WaitKind(Choice):
     TTY_DRAIN = 11, "a terminal's output to be sent (TTY.tty)"
     TTY_STOP = 12, "a terminal to be its own, as a background process (TTY.tty)"
     FLOCK = 13, "flock: the lock of an open file (file_id)"
-    POSIX_LOCK = 14, "fcntl F_SETLKW: a range of a file (file_id)"
+    POSIX_LOCK = 14, "fcntl F_SETLKW: a range of a file (file_id); progress = pid that holds it"
     SIGSUSPEND = 15, "a signal; RESTART.saved_mask comes back after it (0)"
     SIGTIMEDWAIT = 16, "one of a set of signals (0)"
     VFORK = 17, "a child to execve or end (the child's pid)"

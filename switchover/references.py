@@ -169,6 +169,19 @@ def _files(found: SaveStateMap) -> Iterator[MapError]:
             yield record_fault(Fault.NO_FILE, SectionType.FD, fd, f"file_id {fd.file_id}")
 
 
+def _inodes(found: SaveStateMap) -> Iterator[MapError]:
+    """What is in /tmp is in a directory of it, and what is open of it is there."""
+    numbers = {inode.ino for inode in found.inode}
+    for inode in found.inode:
+        if inode.ino == 0:
+            yield record_fault(Fault.VALUE, SectionType.INODE, inode, "0 is no ino")
+        if inode.parent and inode.parent not in numbers:
+            yield record_fault(Fault.NO_FILE, SectionType.INODE, inode, f"directory {inode.parent}")
+    for file in found.file:
+        if file.kind == FileKind.TMP and file.dev_ino not in numbers:
+            yield record_fault(Fault.NO_FILE, SectionType.FILE, file, f"ino {file.dev_ino}")
+
+
 def _pipes(found: SaveStateMap) -> Iterator[MapError]:
     kinds = (FileKind.PIPE_READ, FileKind.PIPE_WRITE)
     ends = {file.dev_ino for file in found.file if file.kind in kinds}
@@ -208,6 +221,7 @@ _CHECKS: tuple[
     (_actions, (PIDS, SectionType.SIGACT)),
     (address_space_faults, (PIDS, SectionType.VMA, SectionType.FILE)),
     (_files, (PIDS, SectionType.FILE, SectionType.FD, SectionType.PIPE, SectionType.BLOB)),
+    (_inodes, (SectionType.INODE, SectionType.FILE)),
     (_pipes, (SectionType.PIPE, SectionType.FILE)),
     (_timers, (PIDS, SectionType.TIMER, SectionType.FILE)),
     (_devices, (SectionType.DEV, SectionType.BLOB)),

@@ -23,12 +23,14 @@ from .records import (
     Fd,
     File,
     Frame,
+    Inode,
     Lock,
     Log,
     Pipe,
     Proc,
     Restart,
     Sigact,
+    System,
     Task,
     Time,
     Timer,
@@ -66,6 +68,8 @@ class SaveStateMap(msgspec.Struct):
     tty: list[Tty] = []
     lock: list[Lock] = []
     xstate: list[Xstate] = []
+    inode: list[Inode] = []
+    system: list[System] = []
     blob: bytes = b""
     unknown: list[bytes] = []
     table: list[SectionEntry] = []

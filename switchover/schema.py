@@ -18,12 +18,14 @@ from .records import (
     Fd,
     File,
     Frame,
+    Inode,
     Lock,
     Log,
     Pipe,
     Proc,
     Restart,
     Sigact,
+    System,
     Task,
     Time,
     Timer,
@@ -92,7 +94,7 @@ class SectionEntry(Record):
 
 
 class SectionType(Choice):
-    """Section types; 5, 8, 9 and 14 are set aside, 17 to 21 are of 1.1, 24 and up extensions."""
+    """Section types; 5, 8, 9 and 14 are set aside, 17 to 23 are of 1.1, 24 and up extensions."""
 
     TIME = 1, "the clock"
     PROC = 2, "processes"
@@ -111,6 +113,8 @@ class SectionType(Choice):
     TTY = 19, "terminals"
     LOCK = 20, "file locks"
     XSTATE = 21, "processor state beyond the x87"
+    INODE = 22, "what is in /tmp"
+    SYSTEM = 23, "command line and console"
 
 
 class SectionKind(msgspec.Struct, frozen=True):
@@ -157,5 +161,7 @@ KINDS: dict[int, SectionKind] = {
         SectionKind(SectionType.TTY, Tty, ("tty",), since=1),
         SectionKind(SectionType.LOCK, Lock, ("file_id", "pid", "start"), since=1),
         SectionKind(SectionType.XSTATE, Xstate, ("pid",), since=1),
+        SectionKind(SectionType.INODE, Inode, ("ino",), since=1),
+        SectionKind(SectionType.SYSTEM, System, (), since=1),
     )
 }

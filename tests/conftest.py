@@ -22,6 +22,7 @@ from hotswap.switchover.records import (
     FileKind,
     Frame,
     FrameKind,
+    Inode,
     Lock,
     LockKind,
     LockType,
@@ -33,6 +34,7 @@ from hotswap.switchover.records import (
     Restart,
     RestartFlag,
     Sigact,
+    System,
     Task,
     Time,
     Timer,
@@ -157,6 +159,9 @@ def fit_map() -> SaveStateMap:
                 edit_len=2,
                 out_off=26,
                 out_len=3,
+                line_column=3,
+                escape_off=27,
+                escape_len=1,
             ),
         ],
         lock=[
@@ -164,7 +169,22 @@ def fit_map() -> SaveStateMap:
             Lock(10, 3, LockKind.POSIX, LockType.WRITE, 16, 32),
         ],
         xstate=[Xstate(3, data=bytes(range(256)) * 2)],
-        blob=b"/etc/motd//bin/initline\nhaout",
+        inode=[
+            Inode(0x10001, mode=0o40700, name_off=29, name_len=3),
+            Inode(
+                0x10002,
+                0x10001,
+                0o100600,
+                vaddr=0x40000000,
+                size=5000,
+                mtime_ns=1 << 60,
+                name_off=32,
+                name_len=4,
+            ),
+            Inode(0x10003, 0, 0o120777, size=3, name_off=36, name_len=4, link_off=29, link_len=3),
+        ],
+        system=[System(1, 0, 40, 5)],
+        blob=b"/etc/motd//bin/initline\nhaoutdirfilelinkquiet",
     )
     found.put_device(Dev(1, 4 << 16 | 0x3F8, b"uart", 1), b"\x81\xa4data\x07")
     return found

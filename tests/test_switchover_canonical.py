@@ -99,7 +99,7 @@ def test_what_may_differ_does_not_count(fit_map: SaveStateMap) -> None:
     )
     other.dev, other.log = [Dev(7)], [Log(1)]
     other.blob = b"padding." + fit_map.blob
-    for record in (*other.file, *other.task, *other.tty):
+    for record in (*other.file, *other.task, *other.tty, *other.inode, *other.system):
         for name in blob_fields(type(record)):
             setattr(record, f"{name}_off", getattr(record, f"{name}_off") + 8)
     other.proc[0].regs.cr3 = 0x123000

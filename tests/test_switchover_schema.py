@@ -26,7 +26,8 @@ SIZES_1_0 = {
     "TIMER": 32, "DEV": 40, "BLOB": 1, "LOG": 8, "SIGACT": 32,
 }  # fmt: skip
 SIZES_1_1 = SIZES_1_0 | {
-    "TIME": 64, "TASK": 192, "RESTART": 64, "TTY": 120, "LOCK": 32, "XSTATE": 520
+    "TIME": 64, "TASK": 192, "RESTART": 64, "TTY": 160, "LOCK": 32, "XSTATE": 520,
+    "INODE": 72, "SYSTEM": 16
 }  # fmt: skip
 
 

@@ -83,11 +83,11 @@ _Static_assert(sizeof(struct ssm_vma) == 32, "ssm_vma");
 
 /* A run of frames contiguous in linear and in physical addresses; sorted by pid and vaddr. */
 struct SSM_PACKED ssm_frame { /* 24 bytes */
-    uint32_t pid;                /* 00 process, 0 for the ramdisk */
+    uint32_t pid;                /* 00 process, 0 for the ramdisk and /tmp */
     uint32_t vaddr;              /* 04 linear address, page aligned */
     uint32_t paddr;              /* 08 physical address, page aligned */
     uint32_t n_pages;            /* 0c 4 KiB pages */
-    uint32_t kind;               /* 10 0 private, 1 shared, 2 cow, 4 ramdisk */
+    uint32_t kind;               /* 10 0 private, 1 shared, 2 cow, 4 ramdisk, 5 tmp */
     uint32_t crc;                /* 14 CRC-32 of the frames, 0 when not computed */
 };
 _Static_assert(sizeof(struct ssm_frame) == 24, "ssm_frame");
@@ -95,7 +95,7 @@ _Static_assert(sizeof(struct ssm_frame) == 24, "ssm_frame");
 /* One open file, shared by all descriptors that dup and fork made of it. */
 struct SSM_PACKED ssm_file { /* 40 bytes */
     uint32_t file_id;            /* 00 kept across switchovers; not 0 */
-    uint32_t kind;               /* 04 0 regular, 1 tty, 2 pipe_read, 3 pipe_write, 4 timer, 5 directory, 6 device, 7 proc */
+    uint32_t kind;               /* 04 one of SSM_FILE_... */
     uint32_t flags;              /* 08 open flags, Linux i386 values */
     uint32_t refs;               /* 0c number of FD records that name it */
     uint64_t dev_ino;            /* 10 as kind says */
@@ -236,7 +236,7 @@ _Static_assert(sizeof(struct ssm_restart) == 64, "ssm_restart");
  * 
  * Input is as programs will read it, in lines; 0xff 0xff is a byte 0xff, 0xff 0x00 an end of file
  * (^D), 0xff 0x01 the end of a line whose last byte is no newline. */
-struct SSM_PACKED ssm_tty { /* 120 bytes */
+struct SSM_PACKED ssm_tty { /* 160 bytes */
     uint32_t tty;                /* 00 1 ttyS0, 2 tty1, others from 3 on */
     uint32_t iflag;              /* 04 */
     uint32_t oflag;              /* 08 */
@@ -259,9 +259,19 @@ struct SSM_PACKED ssm_tty { /* 120 bytes */
     uint32_t cursor_x;           /* 68 of a screen console, from 0; 0 for a serial line */
     uint32_t cursor_y;           /* 6c */
     uint32_t attr;               /* 70 attribute byte of what is written next */
-    uint32_t rsvd;               /* 74 0 */
+    uint32_t line_column;        /* 74 where the line being typed began, for erasing tabs */
+    uint32_t screen;             /* 78 of a screen console: 1 wrap, 2 hidden, 4 no_wrap, 8 reverse, 16 bold */
+    uint32_t saved_x;            /* 7c what ESC 7 has saved: cursor_x */
+    uint32_t saved_y;            /* 80 cursor_y */
+    uint32_t saved_attr;         /* 84 attr */
+    uint32_t saved_screen;       /* 88 screen: 1 wrap, 2 hidden, 4 no_wrap, 8 reverse, 16 bold */
+    uint32_t top;                /* 8c first row that scrolls, from 0 */
+    uint32_t bottom;             /* 90 last row that scrolls */
+    uint32_t escape_off;         /* 94 escape sequence it is in the middle of: offset in BLOB */
+    uint32_t escape_len;         /* 98 its bytes, ESC first */
+    uint32_t keys;               /* 9c of its keyboard: 1 left_shift, 2 right_shift, 4 left_ctrl, 8 right_ctrl, 16 left_alt, 32 right_alt, 64 caps, 128 extended */
 };
-_Static_assert(sizeof(struct ssm_tty) == 120, "ssm_tty");
+_Static_assert(sizeof(struct ssm_tty) == 160, "ssm_tty");
 
 /* One lock that is held; who waits for one says so in PROC. */
 struct SSM_PACKED ssm_lock { /* 32 bytes */
@@ -282,9 +292,37 @@ struct SSM_PACKED ssm_xstate { /* 520 bytes */
 };
 _Static_assert(sizeof(struct ssm_xstate) == 520, "ssm_xstate");
 
+/* One file, directory or symbolic link of /tmp. Its pages are frames of FRAME (kind TMP). */
+struct SSM_PACKED ssm_inode { /* 72 bytes */
+    uint32_t ino;                /* 00 kept across switchovers; not 0 */
+    uint32_t parent;             /* 04 ino of its directory, 0 for /tmp; itself when it has been removed */
+    uint32_t mode;               /* 08 type and permissions, Linux values */
+    uint32_t uid;                /* 0c */
+    uint32_t gid;                /* 10 */
+    uint32_t vaddr;              /* 14 FRAME.vaddr of its first byte; holes are not in FRAME */
+    uint64_t size;               /* 18 bytes */
+    uint64_t atime_ns;           /* 20 ns since 1970 */
+    uint64_t mtime_ns;           /* 28 ns since 1970 */
+    uint64_t ctime_ns;           /* 30 ns since 1970 */
+    uint32_t name_off;           /* 38 name: offset in BLOB */
+    uint32_t name_len;           /* 3c its bytes */
+    uint32_t link_off;           /* 40 what a symbolic link says: offset in BLOB */
+    uint32_t link_len;           /* 44 its bytes */
+};
+_Static_assert(sizeof(struct ssm_inode) == 72, "ssm_inode");
+
+/* What the boot loader told the first kernel; at most one record. */
+struct SSM_PACKED ssm_system { /* 16 bytes */
+    uint32_t console;            /* 00 TTY.tty of /dev/console, where the kernel prints */
+    uint32_t rsvd;               /* 04 0 */
+    uint32_t cmdline_off;        /* 08 command line: offset in BLOB */
+    uint32_t cmdline_len;        /* 0c its bytes, no NUL */
+};
+_Static_assert(sizeof(struct ssm_system) == 16, "ssm_system");
+
 /* What this version knows of the sections, by type; size 0: nothing */
 struct ssm_kind { uint16_t size, least, flags; uint8_t has_data, since; };
-#define SSM_TYPE_MAX 21
+#define SSM_TYPE_MAX 23
 static const struct ssm_kind ssm_kinds[SSM_TYPE_MAX + 1] = {
     [SSM_TIME] = { 64, 40, 1, 0, 0 },
     [SSM_PROC] = { 272, 272, 1, 0, 0 },
@@ -300,9 +338,11 @@ static const struct ssm_kind ssm_kinds[SSM_TYPE_MAX + 1] = {
     [SSM_SIGACT] = { 32, 32, 1, 0, 0 },
     [SSM_TASK] = { 192, 192, 0, 0, 1 },
     [SSM_RESTART] = { 64, 64, 0, 0, 1 },
-    [SSM_TTY] = { 120, 120, 0, 0, 1 },
+    [SSM_TTY] = { 160, 160, 0, 0, 1 },
     [SSM_LOCK] = { 32, 32, 0, 0, 1 },
     [SSM_XSTATE] = { 520, 520, 0, 0, 1 },
+    [SSM_INODE] = { 72, 72, 0, 0, 1 },
+    [SSM_SYSTEM] = { 16, 16, 0, 0, 1 },
 };
 
 #endif

@@ -25,7 +25,7 @@
 #define SSM_WAIT_TTY_DRAIN       11      /* a terminal's output to be sent (TTY.tty) */
 #define SSM_WAIT_TTY_STOP        12      /* a terminal to be its own, as a background process (TTY.tty) */
 #define SSM_WAIT_FLOCK           13      /* flock: the lock of an open file (file_id) */
-#define SSM_WAIT_POSIX_LOCK      14      /* fcntl F_SETLKW: a range of a file (file_id) */
+#define SSM_WAIT_POSIX_LOCK      14      /* fcntl F_SETLKW: a range of a file (file_id); progress = pid that holds it */
 #define SSM_WAIT_SIGSUSPEND      15      /* a signal; RESTART.saved_mask comes back after it (0) */
 #define SSM_WAIT_SIGTIMEDWAIT    16      /* one of a set of signals (0) */
 #define SSM_WAIT_VFORK           17      /* a child to execve or end (the child's pid) */
@@ -58,16 +58,18 @@
 #define SSM_FRAME_SHARED         1       /* seen by several processes */
 #define SSM_FRAME_COW            2       /* shared until someone writes */
 #define SSM_FRAME_RAMDISK        4       /* the initrd's frames: pid 0, vaddr 0 */
+#define SSM_FRAME_TMP            5       /* a page of /tmp: pid 0, vaddr from INODE on; since 1.1 */
 
 /* FILE.kind; in brackets what dev_ino holds. */
 #define SSM_FILE_REGULAR         0       /* a file of the initrd, named by its path (inode) */
-#define SSM_FILE_TTY             1       /* a terminal (TTY.tty, 0 is the first); without TTY its path is the unread input */
+#define SSM_FILE_TTY             1       /* a terminal (TTY.tty, 0xffffffff when it hung up); without TTY its path is the input */
 #define SSM_FILE_PIPE_READ       2       /* the end to read from (pipe id) */
 #define SSM_FILE_PIPE_WRITE      3       /* the end to write to (pipe id) */
 #define SSM_FILE_TIMER           4       /* a timerfd (timer id) */
 #define SSM_FILE_DIRECTORY       5       /* a directory of the initrd (inode) */
 #define SSM_FILE_DEVICE          6       /* a character device such as /dev/null (major << 8 | minor); since 1.1 */
 #define SSM_FILE_PROC            7       /* a file of /proc, named by its path (0); since 1.1 */
+#define SSM_FILE_TMP             8       /* a file or directory of /tmp (INODE.ino); since 1.1 */
 
 /* PIPE.flags, since 1.1; a writer that does not know them leaves them 0. */
 #define SSM_PIPE_NO_READER       1       /* the end to read from is closed */
