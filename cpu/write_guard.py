@@ -23,7 +23,9 @@ class WriteGuard:
     """Guards spans of `ram` against stores of the guest and of cards. One for each processor."""
 
     def __init__(self, core: Core, ram: Ram, *, missing: str = "") -> None:
-        self._core, self._ram, self._missing = core, ram, missing
+        self._core, self._ram = core, ram
+        self.missing = missing
+        """Why there is none; empty when there is one."""
         self._pages = ram.size // PAGE
         self._bytes: memoryview | None = None
         self._by_card: StrayWrite | None = None
@@ -34,8 +36,8 @@ class WriteGuard:
 
         Raises `UnsupportedEngine` where fast stores are missing, whose machine code it is.
         """
-        if self._missing:
-            raise UnsupportedEngine(f"no write guard without fast stores: {self._missing}")
+        if self.missing:
+            raise UnsupportedEngine(f"no write guard without fast stores: {self.missing}")
         if self._bytes is None:
             size = -(-self._pages * _WIDTH // PAGE) * PAGE
             address = map_pages(size)  # never freed, as the thunks
@@ -43,17 +45,17 @@ class WriteGuard:
             self._bytes = memoryview(counts).cast("B").cast("H")
             self._address = address
         self.disarm()
-        marks = memoryview(bytearray(self._pages * _WIDTH)).cast("H")
+        marks = bytearray(self._pages * _WIDTH)
         for start, end in spans:
             if start % PAGE:
                 raise ValueError(f"guarded span {start:#x}-{end:#x} begins within a page")
             whole, rest = divmod(end - start, PAGE)
-            first = start // PAGE
-            for page in range(first, first + whole):
-                marks[page] = PAGE
+            first = start // PAGE * _WIDTH
+            last = first + whole * _WIDTH
+            marks[first:last] = PAGE.to_bytes(_WIDTH, "little") * whole
             if rest:
-                marks[first + whole] = rest
-        self._bytes[:] = marks
+                marks[last : last + _WIDTH] = rest.to_bytes(_WIDTH, "little")
+        self._bytes[:] = memoryview(marks).cast("H")
         parameters = self._core.parameters
         parameters.guarded, parameters.guarded_pages = self._address, self._pages
         self._reported = False

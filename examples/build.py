@@ -71,13 +71,14 @@ def toolchain(work: Path) -> str:
 
 
 def kernels(work: Path) -> Images:
-    """Both kernels, and the faulty variants of v2 for the tests, all without debug information."""
+    """Both kernels, and the faulty variants of v2 for the tests, all without debug information
+    but with their symbols, for messages about their instructions."""
     run("make", "-s", "-C", KERNEL, "all")
     images: Images = {}
     for built in sorted((KERNEL / "build").glob("*.elf")):
         shipped = built.stem in {"v1", "v2"}
         name = f"refkernel-{built.name}"
-        run("objcopy", "--strip-all", built, work / name)
+        run("objcopy", "--strip-debug", built, work / name)
         images[(SHIPPED if shipped else TESTS) / name] = (work / name).read_bytes()
     return images
 

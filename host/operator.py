@@ -81,6 +81,7 @@ async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
             mode=BootMode(request.mode),
             probation_ms=request.probation_ms,
             patience=request.patience,
+            guard=request.guard,
         )
         transaction = Switchover(machine, image, options, tell)
         kept = _place_for_map(request.save_map)

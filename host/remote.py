@@ -72,11 +72,14 @@ def say(reply: dict[str, Any], *, in_json: bool) -> int:
     metavar="FILE",
     help="Keep the Save State Map, for `hotswap-host ssm show`.",
 )
+@click.option("--guard", is_flag=True,
+              help="Name the instruction of the first stray write before COMMIT.")  # fmt: skip
 @click.option("--json", "in_json", is_flag=True, help="JSON lines: the events, then the report.")
 def switchover_command(
     image: Path,
     control: Path,
     plan: bool,
+    guard: bool,
     mode: int,
     probation: float,
     patience: float,
@@ -100,7 +103,9 @@ def switchover_command(
 
     kept = str(save_map.absolute()) if save_map else ""
     path = str(image.absolute())
-    request = Request("switchover", path, plan, mode, probation, kept, patience=patience)
+    request = Request(
+        "switchover", path, plan, mode, probation, kept, patience=patience, guard=guard
+    )
     reply = ask(control, request, show)
     result = reply.get("result") or {}
     not_kept = result.get("map_error")

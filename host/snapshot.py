@@ -122,7 +122,7 @@ def _take(board: Board) -> Snapshot:
 
 def _identity(kernel: KernelImage) -> KernelImage:
     """All of it but its content, which is in RAM, as far as it has not changed."""
-    return msgspec.structs.replace(kernel, content=b"")
+    return msgspec.structs.replace(kernel, content=b"", elf=b"")
 
 
 def _saved(slot: Slot, state: SlotState, cable: Cable | None) -> SavedCard:

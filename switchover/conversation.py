@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import trio
 
-from hotswap.bus import BudgetSpent, CardFault, CpuReset, CpuShutdown, MachineClock
+from hotswap.bus import BudgetSpent, CardFault, CpuReset, CpuShutdown, MachineClock, StrayWrite
 from hotswap.cards.mailbox import Ack, Command, Verdict
 from hotswap.cards.switchover import (
     Acknowledged,
@@ -49,6 +49,8 @@ class Conversation:
         self.log: list[str] = []
         self.progress = 0
         """How far the guest is with its next answer, by its own account."""
+        self.explain: Callable[[StrayWrite], str] = str
+        """Says more about a stray write than the write guard knows."""
         self._renew = renew  # called when there is progress
         self._marks = 0
 
@@ -125,6 +127,8 @@ class Conversation:
                     self.log.append(text)
                 case CardFault(card=name):
                     raise PhaseFailed(str(signal), blame.card(name))
+                case StrayWrite():
+                    raise PhaseFailed(self.explain(signal))
                 case CpuShutdown() | CpuReset() | BudgetSpent() | Standstill():
                     raise PhaseFailed(str(signal))
         raise PhaseFailed("the switchover card was removed", blame.OPERATOR)

@@ -15,12 +15,11 @@ from contextlib import contextmanager
 
 import trio
 
-from hotswap.bus import Policy
+from hotswap.bus import Policy, StrayWrite
 from hotswap.cards.mailbox import Ack, Command
 from hotswap.cards.switchover import Begin
 
 from . import blame
-from .audit import stray_writes
 from .canonical import difference
 from .conversation import PhaseFailed
 from .errors import MapError, Refused
@@ -29,11 +28,12 @@ from .layout import layout_of
 from .machine import Machine
 from .memory import KERNEL, Span
 from .phases import QUIESCE_ALL, QUIESCE_CARD, Phase
-from .protocol import BOOT_PA, BOOTSTRAP_HI, BOOTSTRAP_LO, RECORDER_PA, Boot, BootMode, RecorderHead
+from .protocol import BOOT_PA, BOOTSTRAP_LO, RECORDER_PA, Boot, BootMode, RecorderHead
 from .report import PhaseEvent, Report
 from .rollback import DIRTY_ENOUGH, ROUNDS
 from .schema import MINOR, PAGE
 from .staging import Staged, bootstrap, stage
+from .stray import StrayWatch
 from .transaction import DEFAULT, Options, Transaction
 from .transcript import Transcript, complete, read_map
 
@@ -41,7 +41,6 @@ WATCHED = 20_000_000
 """ns: a kernel's watchdog is expected to be kicked at least once in so long (HZ 50 and more)."""
 TICK_LATE = 10
 """Turns the guest gets after the end of that, each half of it long."""
-LOW_MEMORY = Span("low memory", 0, BOOTSTRAP_HI)
 
 
 class Switchover(Transaction):
@@ -93,6 +92,8 @@ class Switchover(Transaction):
         ram = self._processor.ram.size
         switchable(self.image, ram=ram)
         self.machine.card()
+        if self.options.guard and (why := self._processor.guard.missing):
+            raise Refused(f"no write guard here: {why}", "switch over without --guard")
         if self._backplane.locked_by is not None:
             raise Refused(f"{self._backplane.locked_by} is under way", "wait until it has ended")
         for slot in self._backplane.slots.values():
@@ -129,6 +130,7 @@ class Switchover(Transaction):
             boot = self._boot(staged, place)
             self._put(BOOT_PA, layout_of(Boot).pack(boot))
             self._take_point(r1=True)
+            watch = self._watch_writes(script, place)
         async with self._phase(Phase.SWITCH):
             self._cold_reset()
             self._processor.forget_code(KERNEL.lo, KERNEL.size)
@@ -140,7 +142,7 @@ class Switchover(Transaction):
             await self._talk.expect(Ack.RESTORED)
         async with self._phase(Phase.ECHO):
             await self._echo(script, place)
-            self._audit(place)
+            watch.end()
         async with self._phase(Phase.COMMIT):
             self._backplane.thaw()
             self._talk.issue(Command.COMMIT)
@@ -225,12 +227,18 @@ class Switchover(Transaction):
                 f"the new kernel has something else than was saved: {changed[0]}{more}"
             )
 
-    def _audit(self, place: Span) -> None:
-        plan = self.machine.plan
-        allowed = (LOW_MEMORY, KERNEL, plan.scratch, plan.echo, place)
-        if stray := stray_writes(self._processor.ram.dirty_runs(), allowed):
-            spans = ", ".join(f"{span.lo:#x}-{span.hi:#x}" for span in stray[:4])
-            raise PhaseFailed(f"the new kernel wrote outside what it was given: {spans}")
+    def _watch_writes(self, script: Transcript, place: Span) -> StrayWatch:
+        watch = StrayWatch(
+            self._processor, self.machine.plan, place, script.map.frame, guarded=self.options.guard
+        )
+
+        def explain(write: StrayWrite) -> str:
+            words = watch.explain(write, self._phase_now, self.machine.kernel, self.image)
+            self.report.stray = watch.found
+            return words
+
+        self._talk.explain = explain
+        return watch
 
     async def _prove(self) -> None:
         """The new kernel's timer ticks must be heard in each half of probation."""

@@ -35,7 +35,7 @@ _GNU, _BUILD_ID_TYPE = b"GNU\0", 3  # NT_GNU_BUILD_ID
 _LKUS = NOTE_NAME.encode() + b"\0"
 _NOTE = layout_of(Note)
 # what pyelftools raises besides its own errors when tables contradict each other
-_MALFORMED = (
+MALFORMED = (
     ELFError, ConstructError, struct.error, ArithmeticError, AssertionError, AttributeError,
     LookupError, TypeError, ValueError,
 )  # fmt: skip
@@ -59,6 +59,8 @@ class KernelImage(msgspec.Struct, frozen=True):
     note: Note | None
     build_id: bytes
     sha256: str
+    elf: bytes = b""
+    """The whole file, for its symbols; empty for a kernel from a snapshot."""
 
     def __str__(self) -> str:
         version = self.note.version.decode("ascii", "replace") if self.note else "no LKUS note"
@@ -82,12 +84,12 @@ def load_image(source: bytes | Path, *, ram: int = 64 * MIB) -> KernelImage:
         memory, lo = _load(segments, content, name, ram)
         entry = _physical_entry(segments, elf["e_entry"], name)
         note, build_id = _notes(segments, name)
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise ImageError(
             f"its ELF tables are damaged or cut off ({error})", name, "copy or build it again"
         ) from error
     digest = hashlib.sha256(content).hexdigest()
-    return KernelImage(name, memory, lo, lo + len(memory), entry, note, build_id, digest)
+    return KernelImage(name, memory, lo, lo + len(memory), entry, note, build_id, digest, content)
 
 
 def switchable(image: KernelImage, *, ram: int = 64 * MIB) -> Note:

@@ -29,6 +29,23 @@ class PhaseTime(msgspec.Struct):
     instructions: int
 
 
+class Stray(msgspec.Struct, frozen=True):
+    """The first stray write, as the guard has seen it. `value` in hexadecimal, memory's order.
+
+    `function` has stored, when the kernel's symbols say so; `by` a card, on its behalf. `frame` is
+    whose memory that was.
+    """
+
+    eip: int
+    function: str
+    address: int
+    physical: int
+    size: int
+    value: str
+    frame: str
+    by: str = ""
+
+
 class Report(msgspec.Struct, rename={"old": "from", "new": "to"}):
     """One switchover. Times are host milliseconds; `instructions` those of the whole blackout.
 
@@ -36,7 +53,8 @@ class Report(msgspec.Struct, rename={"old": "from", "new": "to"}):
     old kernel, new kernel, card NAME, host too slow, operator), what was `saved`, and `todo` next.
     `blackout_ms`: no user instruction ran. `outside_pause_ms`: how long outputs were held, which is
     the pause a peer sees. `engine_ms`: the part of the blackout spent in guest code.
-    `pages_committed` were written back for R1 within the blackout.
+    `pages_committed` were written back for R1 within the blackout. `stray` is what the write guard
+    has seen.
     """
 
     txn: int
@@ -60,4 +78,5 @@ class Report(msgspec.Struct, rename={"old": "from", "new": "to"}):
     map_bytes: int = 0
     processes: int = 0
     phases: dict[str, PhaseTime] = {}
+    stray: Stray | None = None
     log: list[str] = []

@@ -35,6 +35,8 @@ class Options(msgspec.Struct, frozen=True):
     probation_ms: float = 50
     blackout_max_ms: float = 250
     patience: float = 1.0
+    guard: bool = False
+    """Whether the first stray write before COMMIT is to be named at once."""
 
 
 DEFAULT = Options()
@@ -149,6 +151,7 @@ class Transaction:
         self.report.fault_of, self.report.todo = fault_of, blame.todo(fault_of)
         self.report.saved = self._saved()
         began = time.perf_counter_ns()
+        self._processor.guard.disarm()
         with trio.CancelScope(shield=True):
             try:
                 if self._point is not None:
