@@ -47,7 +47,6 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
     file: FileName = ""
     patience: Annotated[float, msgspec.Meta(ge=1, le=PATIENCE_MAX)] = 1
     guard: bool = False
-    dry_run: bool = False
 
 
 class Reply(msgspec.Struct, omit_defaults=True):

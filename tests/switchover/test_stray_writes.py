@@ -1,11 +1,13 @@
 """Stray writes between SWITCH and COMMIT: the audit finds each, the guard names its instruction."""
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from hotswap.host.board import Board
 from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel
 from hotswap.switchover.coordinator import Switchover
@@ -107,7 +109,7 @@ async def test_a_kernel_that_writes_where_it_may_is_not_disturbed_by_the_guard(
     await goes_on(guest)
 
 
-WHERE = {
+WHERE: dict[str, Callable[[Board], int]] = {
     "low vectors": lambda board: 0x4FC,
     "STAGE": lambda board: board.machine.plan.stage.lo + 0x1000,
     "adapter area": lambda board: 0xC8000,
