@@ -31,7 +31,7 @@ int sys_signal(struct proc *p, const uint32_t a[6])
 int sys_sigaction(struct proc *p, const uint32_t a[6])
 {
     struct abi_old_sigaction user;
-    struct sigact old, act = { 0 };
+    struct sigact old, act = { .handler = 0 };
 
     if (!may_set(a[0]))
         return -EINVAL;
@@ -51,7 +51,7 @@ int sys_sigaction(struct proc *p, const uint32_t a[6])
 int sys_rt_sigaction(struct proc *p, const uint32_t a[6])
 {
     struct abi_sigaction user;
-    struct sigact old, act = { 0 };
+    struct sigact old, act = { .handler = 0 };
 
     if (a[3] != sizeof(uint64_t) || a[0] < 1 || a[0] > NSIG || (a[1] && !may_set(a[0])))
         return -EINVAL;

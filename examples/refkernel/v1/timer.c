@@ -19,7 +19,7 @@ bool timer_arm(uint32_t kind, uint32_t owner, uint64_t deadline, uint64_t period
     struct alarm *alarm = alarm_of(kind, owner);
 
     if (alarm)
-        *alarm = (struct alarm){ MAX(deadline, 1), period };
+        *alarm = (struct alarm){ .deadline = MAX(deadline, 1), .period = period };
     return true;
 }
 

@@ -39,7 +39,8 @@ static bool insert(struct aspace *as, struct extent *before, const struct run *r
         extent = pool_take(&extent_pool);
         if (!extent)
             return false;
-        *extent = (struct extent){ next, run->n, run->paddr, run->vaddr };
+        *extent = (struct extent){ .next = next, .n = run->n, .paddr = run->paddr,
+                                   .vaddr = run->vaddr };
         *(before ? &before->next : &as->extents) = extent;
         before = extent;
     }
@@ -155,8 +156,8 @@ bool aspace_drop(struct aspace *as, uint32_t from, uint32_t to)
             rest = pool_take(&extent_pool);
             if (!rest)
                 return false;
-            *rest = (struct extent){ extent->next, (end_of(extent) - hi) / PAGE,
-                                     extent->paddr + (hi - extent->vaddr), hi };
+            *rest = (struct extent){ .next = extent->next, .n = (end_of(extent) - hi) / PAGE,
+                                     .paddr = extent->paddr + (hi - extent->vaddr), .vaddr = hi };
             extent->next = rest;
             extent->n = (hi - extent->vaddr) / PAGE;
         }

@@ -215,7 +215,7 @@ bool fd_cloexec(struct proc *p, uint32_t fd)
 
 void fd_set(struct proc *p, uint32_t fd, struct file *file, bool cloexec)
 {
-    p->files->slot[fd] = (struct fdslot){ file, cloexec };
+    p->files->slot[fd] = (struct fdslot){ .file = file, .cloexec = cloexec };
 }
 
 /* Where the list of actions points to that of a signal, or to its end. */
