@@ -23,7 +23,7 @@ static bool noticed, on_probation;
 
 #define SUPPORTED (1 << SSM_TIME | 1 << SSM_PROC | 1 << SSM_VMA | 1 << SSM_FRAME | 1 << SSM_FD \
                    | 1 << SSM_FILE | 1 << SSM_TASK | 1 << SSM_TTY | 1 << SSM_BLOB | 1 << SSM_DEV \
-                   | 1 << SSM_LOG)
+                   | 1 << SSM_LOG | 1 << SSM_INODE | 1 << SSM_SYSTEM)
 
 /* -- the switchover card ----------------------------------------------------------------------- */
 
