@@ -314,19 +314,30 @@ class Backplane:
         self.irq.restore(state.irq)
         self.drq.restore(state.drq)
 
-    def hold_streams(self) -> None:
-        """From here on nothing leaves and what is read is kept."""
+    def hold_streams(self, *, still: bool = False) -> None:
+        """From here on nothing that is written leaves, and what is read is kept.
+
+        With `still`, what was written before and has not left yet stays as well.
+        """
         for slot in self.slots.values():
-            slot.output.hold()
+            slot.commands.hold()
+            slot.output.hold(still=still)
             slot.input.hold()
-            slot.frames_out.hold()
+            slot.frames_out.hold(still=still)
             slot.frames_in.hold()
             for disk in slot.disks:
-                disk.hold()
+                disk.hold(still=still)
+
+    async def settle_streams(self) -> None:
+        """Wait until no back end is in the middle of sending something."""
+        for slot in self.slots.values():
+            await slot.output.settled()
+            await slot.frames_out.settled()
 
     def rewind_streams(self) -> None:
         """Back to the hold: what was written since is forgotten, what was read is there again."""
         for slot in self.slots.values():
+            slot.commands.rewind()
             slot.output.rewind()
             slot.input.rewind()
             slot.frames_out.rewind()
@@ -337,6 +348,7 @@ class Backplane:
     def release_streams(self) -> None:
         """Let everything out, forget the copies."""
         for slot in self.slots.values():
+            slot.commands.release()
             slot.output.release()
             slot.input.release()
             slot.frames_out.release()

@@ -29,6 +29,18 @@ class Commands(Generic[C]):
         self._working = False
         """The body has the first one, which goes when it comes back."""
         self._posted = trio.Event()
+        self._outside: list[C] | None = None  # fed since the mark
+
+    def feed(self, command: C) -> None:
+        """As `post`, for what comes from outside the machine: a rewind posts it again.
+
+        Raises `BusError` as that does, and when as many are kept for a rewind.
+        """
+        if self._outside is not None:
+            if len(self._outside) >= self.capacity:
+                raise BusError(f"{self.capacity} commands are kept for a rewind; feed them later")
+            self._outside.append(command)
+        self.post(command)
 
     def post(self, command: C) -> None:
         """Append a command. Raises `BusError` when the card is `capacity` commands behind."""
@@ -57,6 +69,20 @@ class Commands(Generic[C]):
             await self._posted.wait()
         self._working = True
         return self._queue[0]
+
+    def hold(self) -> None:
+        """Keep a copy of everything that is fed from here on."""
+        self._outside = []
+
+    def rewind(self) -> None:
+        """After `restore`: post what was fed since the hold again, in order."""
+        if self._outside:
+            self._queue.extend(self._outside)
+            self._posted.set()
+
+    def release(self) -> None:
+        """Forget the copies."""
+        self._outside = None
 
     def snapshot(self) -> list[C]:
         """Every command not yet carried out, oldest first. The card may be running."""

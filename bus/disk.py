@@ -8,7 +8,7 @@ when all is released; nobody outside can tell, for no output has left since eith
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from .errors import BusError, MediaError
@@ -62,6 +62,8 @@ class Disk:
         self._owed: dict[int, bytes] = {}
         """Sectors let out which the medium did not take; tried again at each write and flush."""
         self._flush_owed = False
+        self._flush_before = False
+        """Whether a flush was owed at the mark already."""
 
     @property
     def medium(self) -> Medium | None:
@@ -137,16 +139,24 @@ class Disk:
 
     # -- the switchover's side ----------------------------------------------------------------
 
-    def hold(self) -> None:
-        """Set the mark, or move it on: what is written from here on stays off the medium."""
-        self.release()
+    def hold(self, *, still: bool = False) -> None:
+        """Set the mark, or move it on: what is written from here on stays off the medium.
+
+        With `still` so does what a mark before this one has kept, until the release.
+        """
+        if still and self._kept is not None:
+            self._owed |= self._kept
+            self._flush_before = self._flush_owed
+        else:
+            self.release()
+            self._flush_before = False
         self._kept = {}
 
     def rewind(self) -> None:
         """Forget what was written since the mark; the mark stays."""
         if self._kept is not None:
             self._kept.clear()
-            self._flush_owed = False
+            self._flush_owed = self._flush_before
 
     def release(self) -> None:
         """Lift the mark: everything goes to the medium.
@@ -165,6 +175,16 @@ class Disk:
                 self._write_back(self._medium)
         except MediaError:
             pass
+
+    @property
+    def pending(self) -> dict[int, bytes]:
+        """Sectors, by LBA, that were written and are not on the medium yet, held or not."""
+        return self._owed | (self._kept or {})
+
+    def owe(self, sectors: Mapping[int, bytes]) -> None:
+        """Let out sectors that are to be written and flushed at the next chance."""
+        self._owed |= sectors
+        self._flush_owed = self._flush_owed or bool(sectors)
 
     def _write_back(self, medium: Medium) -> None:
         """Hand over what is owed, neighbours together. Raises `MediaError`; the rest stays owed."""

@@ -8,7 +8,8 @@ finds no room is lost and counted, and whoever wants to lose none waits for room
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 import msgspec
@@ -19,6 +20,8 @@ FRAME_MIN = 60
 FRAME_MAX = 1518
 """Longest: 14 of header, 4 of an 802.1Q tag, 1500 of payload."""
 HEADER = 14
+HELD = 16
+"""How many times its capacity an end keeps while it is held."""
 
 Watch: TypeAlias = Callable[[bytes], None]
 
@@ -49,6 +52,8 @@ class FrameOutbox:
         """Called with each frame as it leaves for good."""
         self._frames: deque[bytes] = deque()
         self._mark: tuple[int, int] | None = None  # frames that may leave, `dropped` at the hold
+        self._still = False
+        self._lent = False  # a back end is sending the first one
         self._changed = trio.Event()
 
     def __len__(self) -> int:
@@ -57,7 +62,7 @@ class FrameOutbox:
     @property
     def full(self) -> bool:
         """True when the card should wait; while held it may run on for sixteen times as much."""
-        limit = self.capacity if self._mark is None else self._mark[0] + 16 * self.capacity
+        limit = self.capacity if self._mark is None else self._mark[0] + HELD * self.capacity
         return len(self._frames) >= limit
 
     def write(self, frame: bytes) -> None:
@@ -79,6 +84,28 @@ class FrameOutbox:
         """The next frame that may leave, left in place, or None."""
         return self._frames[0] if self._free() else None
 
+    @contextmanager
+    def lend(self) -> Iterator[bytes]:
+        """The next frame, to be sent in the block; consumed when that ends without an error.
+
+        `ready` comes first.
+        """
+        frame = self.peek()
+        assert frame is not None, "lend() without ready()"
+        self._lent = True
+        try:
+            yield frame
+            self.consume()
+        finally:
+            self._lent = False
+            self._wake()
+
+    async def settled(self) -> None:
+        """Wait until no frame is lent: each has left or has not."""
+        while self._lent:
+            await self._changed.wait()
+        await trio.lowlevel.checkpoint()
+
     def consume(self) -> None:
         """The frame `peek` returned has left for good."""
         frame = self._frames.popleft()
@@ -98,6 +125,8 @@ class FrameOutbox:
         return frame
 
     def _free(self) -> int:
+        if self._still:
+            return 0
         return len(self._frames) if self._mark is None else self._mark[0]
 
     async def room(self) -> None:
@@ -106,9 +135,12 @@ class FrameOutbox:
             await self._changed.wait()
         await trio.lowlevel.checkpoint()
 
-    def hold(self) -> None:
-        """Set the mark, or move it on: what is written from here on stays in."""
-        self._mark = len(self._frames), self.dropped
+    def hold(self, *, still: bool = False) -> None:
+        """Set the mark, or move it on: what is written from here on stays in.
+
+        With `still` so does what was written before, until the release.
+        """
+        self._mark, self._still = (len(self._frames), self.dropped), still
         self._wake()
 
     def rewind(self) -> None:
@@ -121,7 +153,7 @@ class FrameOutbox:
 
     def release(self) -> None:
         """Lift the mark: everything may leave."""
-        self._mark = None
+        self._mark, self._still = None, False
         self._wake()
 
     @property
@@ -145,7 +177,10 @@ class FrameOutbox:
 
 
 class FrameInbox:
-    """Frames that came in and that the card has not read yet, in order; at most `capacity`."""
+    """Frames that came in and that the card has not read yet, in order; at most `capacity`.
+
+    While the inbox is held, frames that were read are kept as well: at most sixteen times as many.
+    """
 
     def __init__(self, capacity: int = 1024) -> None:
         self.capacity = capacity
@@ -163,7 +198,8 @@ class FrameInbox:
     @property
     def full(self) -> bool:
         """True when a back end that can should wait: the next frame would be lost."""
-        return len(self._frames) >= self.capacity
+        kept = 0 if self._taken is None else len(self._taken)
+        return len(self._frames) >= self.capacity or kept >= HELD * self.capacity
 
     def feed(self, frame: bytes) -> None:
         """Append a frame from outside (called by the back end)."""
@@ -215,6 +251,7 @@ class FrameInbox:
     def release(self) -> None:
         """Forget the copies."""
         self._taken = None
+        self._wake()
 
     def snapshot(self) -> FramesState:
         """The frames the card has not read."""

@@ -116,6 +116,14 @@ class Slot:
         self.commands.post(command)
         self.backplane.kick()
 
+    def feed(self, command: Any) -> None:
+        """As `post`, for back ends: what came from outside is not lost when a switchover is undone.
+
+        Bytes and frames have streams of their own, `input` and `frames_in`.
+        """
+        self.commands.feed(command)
+        self.backplane.kick()
+
     def burst_in(self, port: int, width: int, content: bytes) -> None:
         """For `read`: what the next INs of `port`, `width` bytes each, would give.
 

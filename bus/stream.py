@@ -8,6 +8,8 @@ that came in is forgotten, so that both directions can be taken back to the roll
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import msgspec
 import trio
@@ -31,6 +33,8 @@ class Outbox:
         """Host time (monotonic ns) of the last delivery, for the pause a peer sees."""
         self._data = bytearray()
         self._mark: int | None = None
+        self._still = False
+        self._lent = 0  # bytes a back end is sending
         self._changed = trio.Event()
 
     def __len__(self) -> int:
@@ -61,6 +65,27 @@ class Outbox:
         """What may leave now, up to `limit` bytes, left in place."""
         return bytes(self._data[: min(self._free(), limit)])
 
+    @contextmanager
+    def lend(self, limit: int = 65536) -> Iterator[bytes]:
+        """What `peek` gives, to be sent in the block; consumed when that ends without an error.
+
+        While it is lent, nobody knows how much of it has left.
+        """
+        data = self.peek(limit)
+        self._lent = len(data)
+        try:
+            yield data
+            self.consume(len(data))
+        finally:
+            self._lent = 0
+            self._wake()
+
+    async def settled(self) -> None:
+        """Wait until nothing is lent: each byte has left or has not."""
+        while self._lent:
+            await self._changed.wait()
+        await trio.lowlevel.checkpoint()
+
     def consume(self, count: int) -> None:
         """The first `count` bytes have left for good."""
         del self._data[:count]
@@ -78,6 +103,8 @@ class Outbox:
         return data
 
     def _free(self) -> int:
+        if self._still:
+            return 0
         return len(self._data) if self._mark is None else self._mark
 
     async def more(self) -> None:
@@ -96,9 +123,12 @@ class Outbox:
             await self._changed.wait()
         await trio.lowlevel.checkpoint()
 
-    def hold(self) -> None:
-        """Set the mark, or move it on: what is written from here on stays in."""
-        self._mark = len(self._data)
+    def hold(self, *, still: bool = False) -> None:
+        """Set the mark, or move it on: what is written from here on stays in.
+
+        With `still` so does what was written before, until the release.
+        """
+        self._mark, self._still = len(self._data), still
         self._wake()
 
     def rewind(self) -> None:
@@ -109,7 +139,7 @@ class Outbox:
 
     def release(self) -> None:
         """Lift the mark: everything may leave."""
-        self._mark = None
+        self._mark, self._still = None, False
         self._wake()
 
     @property
@@ -133,9 +163,16 @@ class Outbox:
 
 
 class Inbox:
-    """Bytes that came in and that the card has not read yet, in order."""
+    """Bytes that came in and that the card has not read yet, in order.
 
-    def __init__(self) -> None:
+    A back end that can make the far end wait does so while `capacity` bytes are unread; while the
+    inbox is held, bytes that were read are kept, and count too.
+    """
+
+    def __init__(self, capacity: int = 1 << 20) -> None:
+        self.capacity = capacity
+        self.on_feed: Callable[[bytes], None] | None = None
+        """Called with what comes in, before the card can read it."""
         self._data = bytearray()
         self._taken: bytearray | None = None
         self._changed = trio.Event()
@@ -145,8 +182,16 @@ class Inbox:
 
     def feed(self, data: bytes) -> None:
         """Append bytes from outside (called by the back end)."""
+        if self.on_feed is not None:
+            self.on_feed(data)
         self._data += data
         self._wake()
+
+    async def room(self) -> None:
+        """Wait until less than `capacity` bytes are kept (called by the back end)."""
+        while len(self._data) + len(self._taken or b"") >= self.capacity:
+            await self._changed.wait()
+        await trio.lowlevel.checkpoint()
 
     def read(self, limit: int) -> bytes:
         """Take up to `limit` bytes, perhaps none."""
@@ -154,6 +199,8 @@ class Inbox:
         del self._data[: len(data)]
         if self._taken is not None:
             self._taken += data
+        elif data:
+            self._wake()
         return data
 
     async def wait(self) -> None:
@@ -165,6 +212,7 @@ class Inbox:
     def hold(self) -> None:
         """Keep a copy of everything read from here on."""
         self._taken = bytearray()
+        self._wake()
 
     def rewind(self) -> None:
         """Put back what was read since `hold`; it will be read again, in order."""
@@ -176,6 +224,7 @@ class Inbox:
     def release(self) -> None:
         """Forget the copy."""
         self._taken = None
+        self._wake()
 
     def snapshot(self) -> StreamState:
         """The bytes the card has not read."""

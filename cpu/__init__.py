@@ -3,7 +3,7 @@
 Read processor.py first; engine.py is what it drives, thunks/ the machine code under that.
 """
 
-from .errors import CpuStateError, MemoryBoundsError, UnsupportedEngine
+from .errors import CommitError, CpuStateError, MemoryBoundsError, UnsupportedEngine
 from .models import Model
 from .processor import Processor
 from .ram import Ram, RamWindow, Run
@@ -15,6 +15,7 @@ from .translation_meter import TranslationMeter
 __all__ = [
     "Capabilities",
     "Checkpoint",
+    "CommitError",
     "CpuState",
     "CpuStateError",
     "Descriptor",

@@ -20,6 +20,10 @@ class MemoryBoundsError(HotswapError):
     """The host asked for physical memory that is not RAM, or through a revoked window."""
 
 
+class CommitError(HotswapError):
+    """RAM cannot be written to the file under it; the rollback point is the one before."""
+
+
 class WildFetch(HotswapError):
     """The guest jumped to an address outside RAM; the engine fetches code from RAM only.
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from .errors import MemoryBoundsError
+from .errors import CommitError, MemoryBoundsError
 from .host_memory import PAGE, drop_pages, map_pages, unmap_pages
 
 HOLE = range(0xA0000, 0xC0000)
@@ -37,7 +37,7 @@ class Ram:
     """`size` bytes of RAM from physical address 0, with the adapter hole left out.
 
     `file` is an open file of that size to start from (it becomes the rollback point and is written
-    by `commit`); by default the RAM is new and zero.
+    by `commit`); by default the RAM is new and zero. Raises `OSError` where it cannot be mapped.
     """
 
     def __init__(self, size: int, file: int | None = None) -> None:
@@ -46,6 +46,10 @@ class Ram:
                 f"RAM of {size} bytes: give a multiple of {PAGE} between {MIN_SIZE} and {MAX_SIZE}"
             )
         self.size = size
+        self.on_commit: Callable[[int, memoryview], None] | None = None
+        """Called with address and content of whole pages once they are in the file."""
+        self._fails = file is not None  # a file system may be full
+        self._overwritten: dict[int, bytes] = {}  # pages of the point that a failed commit spoilt
         if file is None:
             self._file = os.memfd_create("guest-ram", os.MFD_CLOEXEC)
             os.ftruncate(self._file, size)
@@ -135,19 +139,40 @@ class Ram:
 
         Much is quicker in rounds: commit while the guest runs, until a round has become short,
         then once more with the processor paused. Only that last one is a point in time.
+
+        Raises `CommitError` when the file cannot be written; then the rollback point is still the
+        one before.
         """
         runs = self.dirty_runs()
-        for page, count in runs:
-            start, end = page * PAGE, (page + count) * PAGE
-            while start < end:
-                start += os.pwrite(self._file, self._bytes[start:end], start)
+        before: list[tuple[int, bytes]] = []
+        try:
+            for page, count in runs:
+                if self._fails:
+                    before.append((page, os.pread(self._file, count * PAGE, page * PAGE)))
+                self._write(page * PAGE, (page + count) * PAGE)
+        except OSError as error:
+            for page, content in before:
+                for n in range(len(content) // PAGE):
+                    piece = content[n * PAGE : (n + 1) * PAGE]
+                    self._overwritten.setdefault(page + n, piece)
+            raise CommitError(f"RAM cannot be written to its file: {error.strerror}") from error
+        self._overwritten.clear()
         self._drop(runs)
         return sum(run.pages for run in runs)
+
+    def _write(self, start: int, end: int) -> None:
+        begin = start
+        while start < end:
+            start += os.pwrite(self._file, self._bytes[start:end], start)
+        if self.on_commit is not None:
+            self.on_commit(begin, self._bytes[begin:end])
 
     def roll_back(self) -> list[Run]:
         """Put the last commit's contents back; returns the pages that had been written."""
         runs = self.dirty_runs()
         self._drop(runs)
+        for page, content in self._overwritten.items():
+            self._bytes[page * PAGE : (page + 1) * PAGE] = content
         return runs
 
     def _drop(self, runs: Iterable[Run]) -> None:

@@ -21,6 +21,7 @@ COMMANDS = {
     "keys": ("remote", "Type on a running machine's keyboard."),
     "screen": ("screen_cli", "Show or save what a running machine's monitor shows."),
     "info": ("remote", "What this host offers, or how a running machine is."),
+    "resume": ("resume", "Go on after the host was killed during a switchover."),
     "snapshot": ("snapshot_cli", "Save a running machine to a file, and run it from there."),
     "ssm": ("ssm", "Look into Save State Maps."),
     "demo": ("demo", "Replace a kernel and roll one back, in front of you."),
@@ -65,7 +66,8 @@ def main_group(log: str, log_json: bool) -> None:
     """A PC whose cards, and running kernel, can be swapped live.
 
     Exit status: 0 ok, 1 refused or failed, 2 usage, 3 timeout, 4 guest panic or triple fault,
-    10+n when the guest wrote n to the debug-exit port (0 stays 0), 130 interrupted.
+    5 nothing to resume after a power cut, 10+n when the guest wrote n to the debug-exit port (0
+    stays 0), 130 interrupted.
     """
     from .logs import configure
 

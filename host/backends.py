@@ -36,10 +36,11 @@ class SerialBackEnd:
         self.serve = serve
 
 
-async def open_backend(spec: str) -> SerialBackEnd:
+async def open_backend(spec: str, *, append: bool = False) -> SerialBackEnd:
     """Open `stdio`, `pty`, `tcp:HOST:PORT` (listens, one client at a time), `none` or a FILE.
 
-    `memory` leaves the bytes where they are, for who reads the card's streams. Raises
+    `memory` leaves the bytes where they are, for who reads the card's streams. What a FILE holds
+    is kept with `append`, else it is emptied. Raises
     `BackEndError` before the machine is built when it cannot be had.
     """
     if spec == "memory":
@@ -52,7 +53,7 @@ async def open_backend(spec: str) -> SerialBackEnd:
         return _open_pty()
     if spec.startswith("tcp:"):
         return await _open_tcp(spec)
-    return _open_file(Path(spec))
+    return _open_file(Path(spec), append=append)
 
 
 def is_file(spec: str) -> bool:
@@ -75,14 +76,14 @@ async def _pump_out(output: Outbox, send: Callable[[bytes], Awaitable[object]]) 
     """Bytes are consumed once they are sent, so a send that fails loses nothing."""
     while True:
         await output.ready()
-        data = output.peek(CHUNK)
-        await send(data)
-        output.consume(len(data))
+        with output.lend(CHUNK) as data:
+            await send(data)
 
 
 async def _pump_in(stream: trio.abc.ReceiveStream, inbox: Inbox) -> None:
     async for data in stream:
         inbox.feed(bytes(data))
+        await inbox.room()
 
 
 def _write_all(name: str, fd: int, data: bytes) -> None:
@@ -109,15 +110,16 @@ async def _stdio(inbox: Inbox, output: Outbox) -> None:
             if not data:
                 return
             inbox.feed(data)
+            await inbox.room()
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(read)
         await _pump_out(output, write)
 
 
-def _open_file(path: Path) -> SerialBackEnd:
+def _open_file(path: Path, *, append: bool) -> SerialBackEnd:
     try:
-        file = path.open("wb", buffering=0)
+        file = path.open("ab" if append else "wb", buffering=0)
     except OSError as error:
         raise BackEndError(
             f"serial file {path}: {error.strerror}; give stdio, pty, tcp:HOST:PORT or a file "

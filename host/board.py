@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -29,9 +28,10 @@ from hotswap.bus import (
 from hotswap.cpu import InstructionTime, Model, Processor, Ram, RealTime
 from hotswap.switchover.errors import Refused
 from hotswap.switchover.image import KernelImage
-from hotswap.switchover.machine import Machine, kernel_name
+from hotswap.switchover.machine import Durability, Machine, kernel_name
 from hotswap.switchover.memory import MIB, RAM_MIN, MemoryPlan, plan_memory
 
+from . import wall_clock
 from .backends import SerialBackEnd
 from .cables import BackEnd, Cable
 from .discovery import make_card
@@ -81,6 +81,10 @@ class Ended(msgspec.Struct, frozen=True):
     message: str = ""
 
 
+def _nobody(_file: Path, _taken_at: str, _time_ns: int) -> None:
+    """Nobody keeps account of snapshots."""
+
+
 class Board:
     """One machine. Use `open_board`."""
 
@@ -101,6 +105,10 @@ class Board:
             else None
         )
         self.nursery = nursery
+        self.durability: Durability | None = None
+        """Where R1 of a switchover is kept; to be set before it boots."""
+        self.on_saved: Callable[[Path, str, int], None] = _nobody
+        """Called with each snapshot: its file, when (ISO 8601) and the machine time (ns) it has."""
         self.cables: dict[int, Cable] = {}
         """What `connect` was told, by slot."""
         self._connected: list[Slot] = []
@@ -127,8 +135,8 @@ class Board:
             self.nursery.start_soon(back_end.serve, slot.input, slot.output)
             return
         if cable is not None and cable.capture:
-            now = self.backplane.clock.now if self.config.deterministic else time.time_ns
-            back_end = capture(back_end, Path(cable.capture), now)
+            now = self.backplane.clock.now if self.config.deterministic else wall_clock.now_ns
+            back_end = capture(back_end, Path(cable.capture), now, append=cable.append)
         self.nursery.start_soon(back_end.serve, slot.frames_in, slot.frames_out)
 
     def boot(self, kernel: KernelImage, *, initrd: bytes = b"", append: str = "") -> None:
@@ -141,7 +149,9 @@ class Board:
             )
             processor.flat32(kernel.entry, BOOT_STACK, eax=BOOTLOADER_MAGIC, ebx=info)
             if self.plan is not None:
-                self._machine = Machine(processor, self.backplane, self.plan, kernel)
+                self._machine = Machine(
+                    processor, self.backplane, self.plan, kernel, durability=self.durability
+                )
 
         self._start(load)
 
@@ -171,7 +181,9 @@ class Board:
         if isinstance(self._timebase, RealTime):
             self._timebase.move_to(now)
         if self.plan is not None and kernel is not None:
-            self._machine = Machine(self.processor, self.backplane, self.plan, kernel, switchovers)
+            self._machine = Machine(
+                self.processor, self.backplane, self.plan, kernel, switchovers, self.durability
+            )
         self.backplane.thaw()
         self.nursery.start_soon(self.processor.run, name="cpu")
 
@@ -335,18 +347,20 @@ async def open_board(
     cards: Sequence[PlugIn] | None = None,
     *,
     frozen: bool = True,
+    ram: Ram | None = None,
 ) -> AsyncIterator[Board]:
     """A machine with the usual cards, not booted yet; it is gone when the block ends.
 
     The first serial port goes to `serial`, by default nowhere. With `cards`, those are plugged
-    in instead of the usual ones, and stay frozen until `go_on` unless `frozen` is False. Raises
-    `UnsupportedEngine`, `PluginError`, `BusError`.
+    in instead of the usual ones, and stay frozen until `go_on` unless `frozen` is False. `ram` is
+    that of the machine, by default new memory. Raises `UnsupportedEngine`, `PluginError`,
+    `BusError`.
     """
     timebase = InstructionTime(config.rate) if config.deterministic else RealTime()
     with structlog.contextvars.bound_contextvars(machine=config.name):
         async with open_backplane(MachineClock(timebase.now)) as backplane:
-            ram = Ram(config.memory * MIB)
-            processor = Processor(ram, backplane, timebase, model=config.cpu)
+            memory = Ram(config.memory * MIB) if ram is None else ram
+            processor = Processor(memory, backplane, timebase, model=config.cpu)
             async with trio.open_nursery() as nursery:
                 board = Board(config, nursery, backplane, processor, timebase)
                 with backplane.listening(board.on_event):
@@ -369,8 +383,8 @@ def usual_cards(config: BoardConfig, plan: MemoryPlan | None) -> list[PlugIn]:
     """The cards of the plainest board, and the switchover card when `plan` has memory for one."""
     clock: dict[str, Any] = {"memory_kib": config.memory * 1024}
     if not config.deterministic or config.wall_clock is not None:
-        wall_clock = config.wall_clock if config.wall_clock is not None else time.time_ns()
-        clock["time"] = datetime.fromtimestamp(wall_clock / 1e9, UTC)
+        now = config.wall_clock if config.wall_clock is not None else wall_clock.now_ns()
+        clock["time"] = datetime.fromtimestamp(now / 1e9, UTC)
     cards: list[tuple[str, dict[str, Any]]] = [
         ("pic", {}), ("pit", {}), ("cmos", clock), ("uart", {}),
         ("port92", {}), ("post", {}), ("debugexit", {}),

@@ -17,11 +17,13 @@ class Cable(msgspec.Struct, frozen=True):
     """Where a card's bytes go, as `open_backend` has it, or its frames, as `open_network` has it.
 
     Frames can be captured in a file; `port` is what bytes go through, "serial" or "parallel".
+    With `append`, a file that is there already is written on at its end.
     """
 
     to: str
     port: str = ""
     capture: str = ""
+    append: bool = False
 
     @property
     def frames(self) -> bool:
@@ -42,7 +44,9 @@ async def open_cables(cables: Mapping[int, Cable]) -> dict[int, OpenCable]:
     opened: dict[int, OpenCable] = {}
     for slot, cable in sorted(cables.items(), key=lambda pair: not pair[1].frames):
         back_end = (
-            open_network(cable.to, hubs=hubs) if cable.frames else await open_backend(cable.to)
+            open_network(cable.to, hubs=hubs)
+            if cable.frames
+            else await open_backend(cable.to, append=cable.append)
         )
         opened[slot] = OpenCable(cable, back_end)
     return opened

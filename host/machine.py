@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 from hotswap.bus import Medium
+from hotswap.cpu import Ram
 
 from .assembly import Assembly, Cold
 from .board import Board, open_board
@@ -16,15 +17,24 @@ from .media import open_medium
 
 
 @asynccontextmanager
-async def open_machine(assembly: Assembly, cables: Mapping[int, OpenCable]) -> AsyncIterator[Board]:
+async def open_machine(
+    assembly: Assembly,
+    cables: Mapping[int, OpenCable],
+    *,
+    ram: Ram | None = None,
+    prepare: Callable[[Board], None] = lambda board: None,
+) -> AsyncIterator[Board]:
     """The machine, powered on; gone when the block ends, its media closed.
 
-    `cables` are what `open_cables(assembly.cables)` gave. Raises `HotswapError` of many kinds
+    `cables` are what `open_cables(assembly.cables)` gave, `ram` is as in `open_board`; `prepare` is
+    called with the whole machine before anything starts. Raises `HotswapError` of many kinds
     before the guest has executed anything.
     """
     with ExitStack() as open_media:
         disks, floppies = _open_media(assembly.file, open_media)
-        async with open_board(assembly.config, cards=assembly.cards, frozen=False) as board:
+        async with open_board(
+            assembly.config, cards=assembly.cards, frozen=False, ram=ram
+        ) as board:
             for number, (cable, back_end) in cables.items():
                 board.connect(board.backplane.find(number), back_end, cable)
             for name, media in (("ide", disks), ("fdc", floppies)):
@@ -32,6 +42,7 @@ async def open_machine(assembly: Assembly, cables: Mapping[int, OpenCable]) -> A
                 drives = [disk for slot in slots for disk in board.backplane.find(slot).disks]
                 for drive, medium in zip(drives, media, strict=False):
                     drive.change(medium)
+            prepare(board)
             if isinstance(assembly.start, Cold):
                 cold = assembly.start
                 board.boot(cold.image, initrd=cold.initrd, append=cold.append)

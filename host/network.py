@@ -9,11 +9,11 @@ tap:INTERFACE     a TAP interface of the host
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from ipaddress import AddressValueError
 from pathlib import Path
 
+from . import wall_clock
 from .network_backend import NetworkBackEnd, NetworkError
 from .network_capture import capture
 from .network_hub import Hubs, unplugged
@@ -48,7 +48,7 @@ def open_network(
     *,
     hubs: Hubs | None = None,
     capture_file: Path | None = None,
-    now: Callable[[], int] = time.time_ns,
+    now: Callable[[], int] = wall_clock.now_ns,
 ) -> NetworkBackEnd:
     """The back end `spec` names, see above. Raises `NetworkError` before anything is started.
 

@@ -55,21 +55,24 @@ def packet(frame: bytes, time: int, direction: int) -> bytes:
     return _block(ENHANCED_PACKET, fixed + _padded(seen) + flags)
 
 
-def capture(back_end: NetworkBackEnd, path: Path, now: Callable[[], int]) -> NetworkBackEnd:
+def capture(
+    back_end: NetworkBackEnd, path: Path, now: Callable[[], int], *, append: bool = False
+) -> NetworkBackEnd:
     """`back_end`, with everything that goes to and from it written to `path`.
 
-    `now` gives ns: the wall clock, or machine time if two runs are to be compared. Raises
+    `now` gives ns: the wall clock, or machine time if two runs are to be compared. With `append`
+    it is a further section of a file that is there already. Raises
     `NetworkError` when the file cannot be written.
     """
-    with _complaint(path):
-        path.write_bytes(header(back_end.name))
+    with _complaint(path), path.open("ab" if append else "wb") as file:
+        file.write(header(back_end.name))
 
     async def serve(frames_in: FrameInbox, frames_out: FrameOutbox) -> None:
-        with path.open("ab", buffering=0) as file:
+        with path.open("ab", buffering=0) as log:
 
             def write(direction: int, frame: bytes) -> None:
                 with _complaint(path):
-                    file.write(packet(frame, now(), direction))
+                    log.write(packet(frame, now(), direction))
 
             frames_in.watch, frames_out.watch = partial(write, INBOUND), partial(write, OUTBOUND)
             try:

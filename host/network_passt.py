@@ -154,14 +154,12 @@ async def _pump_out(
     with contextlib.suppress(trio.BrokenResourceError):  # _pump_in sees the end
         while True:
             await frames_out.ready()
-            frame = frames_out.peek()
-            assert frame is not None
-            if (answer := echo_reply(frame, gateway)) is not None:
-                frames_in.feed(answer)
-            else:
-                frame = unpadded(frame)
-                await stream.send_all(LENGTH.pack(len(frame)) + frame)
-            frames_out.consume()
+            with frames_out.lend() as frame:
+                if (answer := echo_reply(frame, gateway)) is not None:
+                    frames_in.feed(answer)
+                else:
+                    short = unpadded(frame)
+                    await stream.send_all(LENGTH.pack(len(short)) + short)
 
 
 async def _pump_in(stream: trio.SocketStream, frames_in: FrameInbox) -> None:

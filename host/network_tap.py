@@ -72,7 +72,7 @@ async def _pump_out(fd: int, frames_out: FrameOutbox) -> None:
         frame = frames_out.peek()
         assert frame is not None
         try:
-            os.write(fd, frame)
+            os.write(fd, frame)  # all of it or nothing
         except BlockingIOError:
             await trio.lowlevel.wait_writable(fd)
             continue

@@ -17,6 +17,7 @@ import trio
 import trio.testing
 
 from hotswap.bus import HotswapError, Inbox, Outbox
+from hotswap.cpu import CpuState, Processor
 
 from .backends import SerialBackEnd
 from .board import Board
@@ -24,6 +25,11 @@ from .logs import configure
 from .network_peer import Peer
 from .rerun_peer import Role, with_peer
 from .snapshot import go_on, open_restored, read_snapshot
+
+ARITHMETIC = 0x8D5
+"""OF, SF, ZF, AF, PF and CF in EFLAGS."""
+CC_OP_EFLAGS = 1
+"""QEMU's name for flags that are in cc_src as they are."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -104,11 +110,22 @@ async def judge(board: Board, output: bytes | bytearray, peer: Peer | None = Non
         time_ns=backplane.clock.now(),
         instructions=processor.instructions,
         memory=digest(memory),
-        cpu=digest([msgspec.msgpack.encode(processor.take_state())]),
+        cpu=digest([msgspec.msgpack.encode(_settled(processor))]),
         cards=digest([msgspec.msgpack.encode(backplane.snapshot())]),
         output=digest([output]),
         trace=digest([msgspec.msgpack.encode(backplane.trace.records)]),
         peer="" if peer is None else digest([msgspec.msgpack.encode(peer.state)]),
+    )
+
+
+def _settled(processor: Processor) -> CpuState:
+    """The state with its arithmetic flags worked out.
+
+    The engine puts that off, and how far it is with it depends on when the host ended its slices.
+    """
+    flags = processor.eflags & ARITHMETIC
+    return msgspec.structs.replace(
+        processor.take_state(), cc_op=CC_OP_EFLAGS, cc_src=flags, cc_dst=0, cc_src2=0
     )
 
 

@@ -19,6 +19,7 @@ from .board import Board
 from .cables import OpenCable, open_cables
 from .control import serve_control
 from .display import serve_display
+from .durable_run import open_durable
 from .exits import Exit
 from .machine import open_machine
 from .machine_fault import MachineError
@@ -76,11 +77,19 @@ def _print_schema(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
     is_flag=True,
     help="Count time in instructions: equal runs are equal to the last cycle.",
 )
+@click.option(
+    "--durable",
+    type=file_path,
+    metavar="DIR",
+    help="Keep there what `resume` needs when the host is killed in a switchover.",
+)
 @click.option("--no-reboot", is_flag=True,
               help="End the run, with status 0, when the guest resets the machine.")  # fmt: skip
 @click.option("--schema", is_flag=True, is_eager=True, expose_value=False,
               callback=_print_schema, help="Print the JSON Schema of machine files.")  # fmt: skip
-def run_command(timeout: float | None, control: Path | None, **given: Any) -> int:
+def run_command(
+    timeout: float | None, control: Path | None, durable: Path | None, **given: Any
+) -> int:
     """Boot IMAGE and stay until the guest ends.
 
     IMAGE is a machine file (MACHINE.toml), or something to boot, recognised by its content: a
@@ -97,11 +106,16 @@ def run_command(timeout: float | None, control: Path | None, **given: Any) -> in
 
     async def session() -> int:
         in_terminal = assembly.file.display.to == "terminal"
-        async with open_terminal() if in_terminal else nullcontext() as terminal:
-            cables = await open_cables(assembly.cables)
-            announce(cables)
-            async with open_machine(assembly, cables) as board:
-                return await attend(board, timeout, control, terminal)
+        with open_durable(durable, assembly.config) as kept:
+            async with open_terminal() if in_terminal else nullcontext() as terminal:
+                cables = await open_cables(assembly.cables)
+                announce(cables)
+                async with open_machine(
+                    assembly, cables, ram=kept.ram, prepare=kept.attach
+                ) as board:
+                    status = await attend(board, timeout, control, terminal)
+            kept.ended()
+            return status
 
     return trio.run(session, restrict_keyboard_interrupt_to_checkpoints=True)
 

@@ -7,7 +7,6 @@ and the cards are frozen while their state is copied, and machine time stands st
 
 from __future__ import annotations
 
-import datetime
 from collections import abc
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
@@ -20,23 +19,27 @@ import msgspec
 import trio
 import zstandard
 
-from hotswap.bus import Slot
+from hotswap.bus import Disk, Slot
 from hotswap.bus.backplane import BackplaneState
 from hotswap.bus.slot import SlotState
 from hotswap.cpu import Ram
 from hotswap.switchover.image import KernelImage
 from hotswap.switchover.memory import MIB
 
+from . import wall_clock
 from .backends import SerialBackEnd
 from .board import Board, PlugIn, open_board
 from .cables import Cable, OpenCable
 from .durable import write_durably
+from .media_overlay import Overlay
+from .media_raw import RawImage
 from .snapshot_debug import debugger_notes, linear_mappings
-from .snapshot_disks import open_disks, save_disk
+from .snapshot_disks import identity, open_disks, save_disk
 from .snapshot_elf import PAGE, Extent, Mapping, SnapshotError, build_core, open_core
 from .snapshot_state import (
     VERSION,
     SavedCard,
+    SavedDisk,
     SavedMachine,
     decode_machine,
     encode_machine,
@@ -93,18 +96,32 @@ async def take_snapshot(board: Board) -> Snapshot:
 
 
 def _take(board: Board) -> Snapshot:
-    processor, backplane = board.processor, board.backplane
-    cpu, state = processor.take_state(), backplane.snapshot()
+    processor = board.processor
     extents, content = _stored(processor.ram)
-    replaceable = board.replaceable
-    machine = SavedMachine(
+    machine = describe(board, extents, save_disk)
+    mappings = list(linear_mappings(machine.cpu, processor.holds, processor.read_memory))
+    mappings += [Mapping(start, start, size) for start, size in processor.ram.spans]
+    notes = debugger_notes(machine.cpu, processor.eflags, board.config.name)
+    return Snapshot(machine, content, notes, mappings)
+
+
+def describe(
+    board: Board, ram: list[Extent], save: abc.Callable[[Disk], SavedDisk]
+) -> SavedMachine:
+    """All of the machine but the content of RAM; it stands between two instructions.
+
+    Raises `SnapshotError`, `CpuStateError`, `StateError`, and what `save` raises.
+    """
+    processor, backplane, replaceable = board.processor, board.backplane, board.replaceable
+    state = backplane.snapshot()
+    return SavedMachine(
         written_by=f"hotswap-host {version('hotswap-host')}",
-        taken_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        taken_at=wall_clock.iso(),
         config=board.config,
         time_ns=backplane.clock.now(),
-        cpu=cpu,
+        cpu=processor.take_state(),
         cards=[
-            _saved(backplane.slots[slot.slot], slot, board.cables.get(slot.slot))
+            _saved(backplane.slots[slot.slot], slot, board.cables.get(slot.slot), save)
             for slot in state.slots
         ],
         irq=state.irq,
@@ -112,12 +129,8 @@ def _take(board: Board) -> Snapshot:
         kernel=_identity(replaceable.kernel) if replaceable else None,
         switchovers=replaceable.switchovers if replaceable else 0,
         ram_size=processor.ram.size,
-        ram=extents,
+        ram=ram,
     )
-    mappings = list(linear_mappings(cpu, processor.holds, processor.read_memory))
-    mappings += [Mapping(start, start, size) for start, size in processor.ram.spans]
-    notes = debugger_notes(cpu, processor.eflags, board.config.name)
-    return Snapshot(machine, content, notes, mappings)
 
 
 def _identity(kernel: KernelImage) -> KernelImage:
@@ -125,7 +138,9 @@ def _identity(kernel: KernelImage) -> KernelImage:
     return msgspec.structs.replace(kernel, content=b"", elf=b"")
 
 
-def _saved(slot: Slot, state: SlotState, cable: Cable | None) -> SavedCard:
+def _saved(
+    slot: Slot, state: SlotState, cable: Cable | None, save: abc.Callable[[Disk], SavedDisk]
+) -> SavedCard:
     return SavedCard(
         slot=state.slot,
         settings=msgspec.to_builtins(slot.card.settings, builtin_types=(bytes,)),
@@ -136,7 +151,7 @@ def _saved(slot: Slot, state: SlotState, cable: Cable | None) -> SavedCard:
         input=slot.input.snapshot(),
         frames_out=slot.frames_out.snapshot(),
         frames_in=slot.frames_in.snapshot(),
-        disks=[save_disk(disk) for disk in slot.disks],
+        disks=[save(disk) for disk in slot.disks],
         cable=cable,
     )
 
@@ -191,6 +206,7 @@ async def save_snapshot(board: Board, path: Path) -> Saved:
     """Take one and write it; the machine runs on while it is written. Raises as those two do."""
     snapshot = await take_snapshot(board)
     size = await trio.to_thread.run_sync(write_snapshot, path, snapshot)
+    board.on_saved(path, snapshot.machine.taken_at, snapshot.machine.time_ns)
     return Saved(snapshot.machine.time_ns, size)
 
 
@@ -238,23 +254,29 @@ async def open_restored(
     *,
     moved: abc.Mapping[Path, Path] = NOTHING,
     cables: abc.Mapping[int, OpenCable] = NOTHING,
+    ram: Ram | None = None,
+    identify: abc.Callable[[RawImage | Overlay], str] = identity,
+    prepare: abc.Callable[[Board], None] = lambda board: None,
 ) -> AsyncIterator[Board]:
     """The machine again, standing where it stood; `go_on(board, snapshot)` lets it run.
 
     Its disks are opened again, `moved` has the new place of files that are elsewhere now. The
-    first serial port goes to `serial`, or `cables` has what all ports are connected to. Raises
+    first serial port goes to `serial`, or `cables` has what all ports are connected to. `ram` is
+    where RAM goes, by default new memory; `identify` is how a disk is known again; `prepare` is
+    called with the machine before anything is connected to it. Raises
     `PluginError`, `StateError`, `SnapshotError`, `MediaError`, `UnsupportedEngine` when something
     of it cannot be had here.
     """
     machine = snapshot.machine
     plugs = [PlugIn(card.slot, card.name, card.settings) for card in machine.cards]
     with ExitStack() as open_media:
-        disks = open_disks(machine, moved, open_media)
-        async with open_board(machine.config, serial, plugs) as board:
+        disks = open_disks(machine, moved, open_media, identify)
+        async with open_board(machine.config, serial, plugs, ram=ram) as board:
             for number, media in disks.items():
                 for disk, medium in zip(board.backplane.find(number).disks, media, strict=True):
                     disk.change(medium)
             _put_back(board, snapshot)
+            prepare(board)
             for number, (cable, back_end) in cables.items():
                 board.connect(board.backplane.find(number), back_end, cable)
             yield board

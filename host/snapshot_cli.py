@@ -28,6 +28,12 @@ def _moved(
     return {Path(old).absolute(): Path(new) for old, _, new in pairs}
 
 
+moved_option = click.option(
+    "--moved", multiple=True, callback=_moved, metavar="OLD=NEW",
+    help="Image or overlay OLD of a disk is file NEW now; repeatable.",
+)  # fmt: skip
+
+
 @click.group("snapshot")
 def snapshot_command() -> None:
     """Save a running machine to a file, and run it from there.
@@ -57,8 +63,7 @@ def save(file: Path, control: Path, in_json: bool) -> int:
                    "[default: stdio; none with --display terminal]")  # fmt: skip
 @click.option("--display", type=click.Choice(["none", "terminal"]), default="none",
               help="Where the screen is shown; Ctrl-] and x end a terminal's.")  # fmt: skip
-@click.option("--moved", multiple=True, callback=_moved, metavar="OLD=NEW",
-              help="Image or overlay OLD of a disk is file NEW now; repeatable.")  # fmt: skip
+@moved_option
 @click.option("--disconnect", is_flag=True,
               help="Leave the other ports and networks unconnected.")  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S",

@@ -6,7 +6,7 @@ is a digest of its content, and a machine goes on only with disks that are exact
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -28,16 +28,38 @@ def save_disk(disk: Disk) -> SavedDisk:
     if not isinstance(medium, RawImage | Overlay):
         return SavedDisk(medium.identity)
     image, overlay = medium.places
-    return SavedDisk(
-        medium.identity,
-        str(image.absolute()),
-        "" if overlay is None else str(overlay.absolute()),
-        medium.read_only,
-    )
+    return SavedDisk(medium.identity, _name(image), _name(overlay), medium.read_only)
+
+
+def name_disk(disk: Disk) -> SavedDisk:
+    """As `save_disk`, at once: its identity is when its files were last changed."""
+    medium = disk.medium
+    if not isinstance(medium, RawImage | Overlay):
+        return SavedDisk() if medium is None else SavedDisk(medium.identity)
+    image, overlay = medium.places
+    return SavedDisk(last_change(medium), _name(image), _name(overlay), medium.read_only)
+
+
+def _name(file: Path | None) -> str:
+    return "" if file is None else str(file.absolute())
+
+
+def last_change(medium: RawImage | Overlay) -> str:
+    """Size and time of the last change of the files that have the medium."""
+    files = [file.stat() for file in medium.places if file is not None]
+    return "changed " + " ".join(f"{file.st_size}:{file.st_mtime_ns}" for file in files)
+
+
+def identity(medium: RawImage | Overlay) -> str:
+    """That of the content."""
+    return medium.identity
 
 
 def open_disks(
-    machine: SavedMachine, moved: Mapping[Path, Path], stack: ExitStack
+    machine: SavedMachine,
+    moved: Mapping[Path, Path],
+    stack: ExitStack,
+    identify: Callable[[RawImage | Overlay], str] = identity,
 ) -> dict[int, list[Medium | None]]:
     """What was in the drives, by slot; `stack` closes it. `moved` are files' old and new places.
 
@@ -50,10 +72,18 @@ def open_disks(
             raise SnapshotError(
                 f"{path}: is no disk of the saved machine; `hotswap-host snapshot info` lists them"
             )
-    return {slot: [_open(disk, moved, stack) for disk in disks] for slot, disks in left.items()}
+    return {
+        slot: [_open(disk, moved, stack, identify) for disk in disks]
+        for slot, disks in left.items()
+    }
 
 
-def _open(saved: SavedDisk, moved: Mapping[Path, Path], stack: ExitStack) -> Medium | None:
+def _open(
+    saved: SavedDisk,
+    moved: Mapping[Path, Path],
+    stack: ExitStack,
+    identify: Callable[[RawImage | Overlay], str],
+) -> Medium | None:
     if not saved.identity:
         return None
     if not saved.image:
@@ -71,9 +101,9 @@ def _open(saved: SavedDisk, moved: Mapping[Path, Path], stack: ExitStack) -> Med
             )
     medium = open_medium(image, overlay=overlay, read_only=saved.read_only)
     stack.callback(medium.close)
-    if medium.identity != saved.identity:
+    if identify(medium) != saved.identity:
         raise SnapshotError(
-            f"{overlay or image}: has changed since the snapshot was taken; give a copy from then "
+            f"{overlay or image}: has changed since the machine was saved; give a copy from then "
             "with --moved OLD=NEW"
         )
     return medium

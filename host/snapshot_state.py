@@ -101,11 +101,11 @@ def decode_machine(content: bytes, name: str) -> SavedMachine:
         raise SnapshotError(f"{name}: does not fit this hotswap-host: {error}") from error
 
 
-def cables_of(machine: SavedMachine, serial: str, *, only_serial: bool) -> dict[int, Cable]:
-    """What its connectors led to, by slot, but the first serial port leads to `serial`."""
+def cables_of(machine: SavedMachine, serial: str | None, *, only_serial: bool) -> dict[int, Cable]:
+    """What its connectors led to, by slot, but the first serial port leads to `serial`, if any."""
     cables = {card.slot: card.cable for card in machine.cards if card.cable and not only_serial}
     uarts = sorted(card.slot for card in machine.cards if card.name == "uart")
-    return cables | {slot: Cable(serial, "serial") for slot in uarts[:1]}
+    return cables | {slot: Cable(serial, "serial") for slot in uarts[:1] if serial is not None}
 
 
 # -- commands: their classes are the card's own -------------------------------------------------

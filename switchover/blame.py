@@ -7,6 +7,7 @@ from .phases import Phase
 OLD, NEW, SLOW, OPERATOR = "old kernel", "new kernel", "host too slow", "operator"
 OURS = "hotswap-host"
 """A defect of this program."""
+FOLDER, PEER = "durable folder", "peer"
 
 ANSWERS: dict[Phase, str] = {
     Phase.PLAN: OLD,
@@ -30,6 +31,8 @@ TODO: dict[str, str] = {
     NEW: "correct the new kernel; the report's log and the flight recorder have what it said",
     SLOW: "try again when the host is less busy, or with more --patience",
     OPERATOR: "try again when it suits",
+    FOLDER: "make room in the folder, or start the machine with another one",
+    PEER: "let whoever is at the far end of the machine's ports read, then try again",
     OURS: "please report this as a defect, with the log",
 }
 

@@ -18,6 +18,7 @@ import trio
 from hotswap.bus import Policy, StrayWrite
 from hotswap.cards.mailbox import Ack, Command
 from hotswap.cards.switchover import Begin
+from hotswap.cpu import CommitError
 
 from . import blame
 from .canonical import difference
@@ -70,6 +71,7 @@ class Switchover(Transaction):
         async with self._phase(Phase.STAGE):
             await self._stage(staged, txn)
             self._take_point()
+            await self._settle()
         async with self._phase(Phase.PREPARE):
             await self._prepare()
         allowed, before = (
@@ -114,7 +116,10 @@ class Switchover(Transaction):
         if staged.stored:
             self._put(self.machine.plan.stage.lo, staged.stored)
         for _ in range(ROUNDS):  # commit ahead: what is clean now costs nothing in the blackout
-            pages = self._processor.ram.commit()
+            try:
+                pages = self._processor.ram.commit()
+            except CommitError as error:
+                raise PhaseFailed(str(error), blame.FOLDER) from error
             self.report.pages_ahead += pages
             await trio.lowlevel.checkpoint()
             if pages <= DIRTY_ENOUGH:

@@ -51,6 +51,10 @@ class RolledBack(SwitchoverError):
         self.report = report
 
 
+class DurabilityError(HotswapError):
+    """R1 cannot be kept on the host's disk, or not be had from there: what, where, what next."""
+
+
 class Lost(SwitchoverError):
     """Neither kernel can go on: the rollback itself failed. Power the machine on again."""
 

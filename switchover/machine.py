@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
 from hotswap.bus import Backplane
@@ -13,6 +15,25 @@ from .image import KernelImage
 from .memory import MemoryPlan
 
 
+class Durability(Protocol):
+    """Where R1 is kept beside RAM, so that it outlives this process.
+
+    Between `seal` and `forget` nothing leaves the machine. All raise `DurabilityError`.
+    """
+
+    def settle(self) -> None:
+        """Before R0: whatever the host still keeps back for the machine goes to its files."""
+
+    def write(self) -> None:
+        """Before RAM is committed for R1: write everything else down. It does not count yet."""
+
+    def seal(self) -> None:
+        """RAM is committed: from here on what was written down is R1."""
+
+    def forget(self) -> None:
+        """Before anything is let out: there is no R1 any more. Fine when there was none."""
+
+
 class Machine(msgspec.Struct):
     """A machine whose kernel can be replaced. `kernel` is what runs on it now."""
 
@@ -22,6 +43,8 @@ class Machine(msgspec.Struct):
     kernel: KernelImage
     switchovers: int = 0
     """Transactions tried so far; the next one's number is one more, in 16 bits, never 0."""
+    durability: Durability | None = None
+    """Where R1 is kept; without, a SIGKILL is a power cut at any time."""
 
     def next_txn(self) -> int:
         """The number of a new transaction, as it stands in ACK."""

@@ -53,8 +53,8 @@ class Report(msgspec.Struct, rename={"old": "from", "new": "to"}):
     old kernel, new kernel, card NAME, host too slow, operator), what was `saved`, and `todo` next.
     `blackout_ms`: no user instruction ran. `outside_pause_ms`: how long outputs were held, which is
     the pause a peer sees. `engine_ms`: the part of the blackout spent in guest code.
-    `pages_committed` were written back for R1 within the blackout. `stray` is what the write guard
-    has seen.
+    `pages_committed` were written back for R1 within the blackout, `durable_ms` the part of it
+    taking R1 took where it is kept in a folder. `stray` is what the write guard has seen.
     """
 
     txn: int
@@ -74,6 +74,7 @@ class Report(msgspec.Struct, rename={"old": "from", "new": "to"}):
     engine_ms: float = 0.0
     pages_ahead: int = 0
     pages_committed: int = 0
+    durable_ms: float = 0.0
     user_pages_copied: int = 0
     map_bytes: int = 0
     processes: int = 0

@@ -14,14 +14,15 @@ class RollbackPoint:
     """Everything the guest could notice, as it is when this is made.
 
     RAM is not copied: its private pages become the base of the mapping, so that going back is
-    forgetting what was written since. `pages` says how many had to be written to the base.
+    forgetting what was written since. `pages` says how many had to be written to the base. With
+    `still` not even outputs from before it leave. Raises `CommitError`, then the one before holds.
     """
 
-    def __init__(self, processor: Processor, backplane: Backplane) -> None:
+    def __init__(self, processor: Processor, backplane: Backplane, *, still: bool = False) -> None:
         self.pages = processor.ram.commit()
         self._cpu: Checkpoint = processor.checkpoint()
         self._cards: BackplaneState = backplane.snapshot()
-        backplane.hold_streams()
+        backplane.hold_streams(still=still)
 
     def restore(self, processor: Processor, backplane: Backplane) -> None:
         """Be there again: outputs since are forgotten, inputs are back. Freeze the cards first."""

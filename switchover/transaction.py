@@ -15,13 +15,14 @@ import msgspec
 import structlog
 import trio
 
-from hotswap.cards.mailbox import Ack, Command
+from hotswap.cpu import CommitError
 
 from . import blame
 from .conversation import Conversation, PhaseFailed
-from .errors import Lost, RolledBack
+from .errors import DurabilityError, Lost, RolledBack
 from .image import KernelImage
 from .machine import Machine, kernel_name
+from .old_kernel import resume_old
 from .phases import LIMITS, QUIESCE_ALL, QUIESCE_CARD, Phase
 from .protocol import BootMode
 from .report import PhaseEvent, PhaseTime, Report
@@ -40,6 +41,8 @@ class Options(msgspec.Struct, frozen=True):
 
 
 DEFAULT = Options()
+SETTLE = 1.0
+"""Seconds a back end may take for what it is sending."""
 BUSY = " (a host that is slow or busy needs more patience)"
 
 
@@ -88,14 +91,44 @@ class Transaction:
                 self.report.log = self._talk.log
 
     def _take_point(self, *, r1: bool = False) -> None:
-        self._point, self._is_r1 = RollbackPoint(self._processor, self._backplane), r1
+        """R0, or R1. When that fails the one before holds, and the phase has failed."""
+        durability = self.machine.durability
+        began = time.perf_counter_ns()
+        try:
+            if durability is not None:
+                (durability.write if r1 else durability.settle)()
+            self._point, self._is_r1 = (
+                RollbackPoint(self._processor, self._backplane, still=durability is not None),
+                r1,
+            )
+            if durability is not None and r1:
+                durability.seal()
+        except (CommitError, DurabilityError) as error:
+            raise PhaseFailed(str(error), blame.FOLDER) from error
         if r1:
             self.report.pages_committed = self._point.pages
+            if durability is not None:
+                self.report.durable_ms = (time.perf_counter_ns() - began) / 1e6
         else:
-            self._held = time.perf_counter_ns()
+            self._held = began
+
+    async def _settle(self) -> None:
+        """R1 must know what has left: wait for back ends that are in the middle of sending.
+
+        From R0 on nothing more leaves.
+        """
+        if self.machine.durability is None:
+            return
+        allowed = SETTLE * self.options.patience
+        with trio.move_on_after(allowed) as waiting:
+            await self._backplane.settle_streams()
+        if waiting.cancelled_caught:
+            raise PhaseFailed(f"what is being sent has not arrived in {allowed:g} s", blame.PEER)
 
     def _release(self) -> None:
         """Outputs leave, inputs are forgotten: there is no way back any more."""
+        if self.machine.durability is not None:
+            self.machine.durability.forget()
         self._backplane.release_streams()
         if self._point is not None:
             self.report.outside_pause_ms = (time.perf_counter_ns() - self._held) / 1e6
@@ -183,12 +216,9 @@ class Transaction:
             await self._resume_old()
 
     async def _resume_old(self) -> None:
-        self._talk.issue(Command.RESUME_OLD)
         try:
-            with trio.fail_after(LIMITS[Phase.PREPARE].seconds * self.options.patience):
-                await self._talk.expect(Ack.RESUMED)
-        except (PhaseFailed, trio.TooSlowError) as error:
+            await resume_old(self._talk, self.options.patience)
+        except PhaseFailed as failure:
             self.report.outcome, self.report.fault_of = "lost", blame.OLD
             self.report.saved, self.report.todo = "", "start the machine again"
-            why = f"the old kernel does not go on after the rollback: {error}"
-            raise Lost(why, self.report) from error
+            raise Lost(str(failure), self.report) from failure

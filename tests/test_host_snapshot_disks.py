@@ -105,8 +105,8 @@ def overwrite(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "spoil", "words"),
     [
-        ("plain", overwrite, r"plain: has changed since the snapshot was taken.*--moved OLD=NEW"),
-        ("overlay", overwrite, r"overlay: has changed since the snapshot was taken"),
+        ("plain", overwrite, r"plain: has changed since the machine was saved.*--moved OLD=NEW"),
+        ("overlay", overwrite, r"overlay: has changed since the machine was saved"),
         ("image", overwrite, r"overlay: was made for an image with other content than .*image"),
         ("plain", Path.unlink, r"plain: a disk of the saved machine is not there.*--moved OLD=NEW"),
         ("overlay", Path.unlink, r"overlay: a disk of the saved machine is not there"),
