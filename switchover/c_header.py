@@ -44,6 +44,7 @@ _VALUES: _Choices = (
     ("SSM_LOCK_", records.LockKind),
     ("SSM_LOCK_", records.LockType),
     ("SSM_TIMER_", records.TimerKind),
+    ("SSM_DEV_", records.DevPolicy),
 )
 _PROTOCOL: _Choices = (
     ("SSM_FUNC_", protocol.BootFunc),

@@ -17,13 +17,14 @@ import trio
 
 from hotswap.bus import Policy, StrayWrite
 from hotswap.cards.mailbox import Ack, Command
-from hotswap.cards.switchover import Begin
+from hotswap.cards.switchover import Acknowledged, Begin
 from hotswap.cpu import CommitError
 
 from . import blame
 from .canonical import difference
 from .conversation import PhaseFailed
 from .errors import MapError, Refused
+from .host_truth import hold_checksums
 from .image import KernelImage, switchable
 from .layout import layout_of
 from .machine import Machine
@@ -157,11 +158,26 @@ class Switchover(Transaction):
         self.report.engine_ms = (self._processor.engine_ns - engine_ns) / 1e6
 
     async def _prepare(self) -> None:
+        asked = self._backplane.clock.now()
         self._talk.issue(Command.PREPARE, interrupt=True)
         ack = await self._talk.expect(Ack.PREPARED)
         if ack.ssm_len:
-            with _refused("the old kernel's map"):
-                self._draft = read_map(self._processor, ack, self.machine.plan)
+            self._draft = self._read("the old kernel's map", ack, asked)
+
+    def _read(
+        self, which: str, ack: Acknowledged, asked: int, *, echo_of: Transcript | None = None
+    ) -> Transcript:
+        """The map a kernel has written since machine time `asked` (ns)."""
+        time = (asked, self._backplane.clock.now())
+        with _refused(which):
+            return read_map(
+                self._processor,
+                ack,
+                self.machine.plan,
+                time=time,
+                draft=self._draft,
+                echo_of=echo_of,
+            )
 
     async def _quiesce(self) -> None:
         self._talk.issue(Command.QUIESCE, interrupt=True)
@@ -177,10 +193,13 @@ class Switchover(Transaction):
             )
 
     async def _save(self) -> tuple[Transcript, Span]:
+        asked = self._backplane.clock.now()
         self._talk.issue(Command.SAVE)
         ack = await self._talk.expect(Ack.SAVED)
+        script = self._read("the old kernel's map", ack, asked)
         with _refused("the old kernel's map"):
-            script = read_map(self._processor, ack, self.machine.plan, draft=self._draft)
+            if self.options.frame_crcs:
+                hold_checksums(script.map, self._processor.read_memory)
             content = complete(script, self._backplane)
         room = script.room
         if len(content) > room.size:
@@ -221,10 +240,11 @@ class Switchover(Transaction):
     async def _echo(self, script: Transcript, place: Span) -> None:
         """The map's pages are zeroed first: what the echo says, the new kernel must know itself."""
         self._put(place.lo, bytes(place.size))
+        asked = self._backplane.clock.now()
         self._talk.issue(Command.ECHO)
         ack = await self._talk.expect(Ack.ECHOED)
+        echo = self._read("the echo", ack, asked, echo_of=script)
         with _refused("the echo"):
-            echo = read_map(self._processor, ack, self.machine.plan, echo_of=script)
             changed = difference(script.map, echo.map)
         if changed:
             more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""

@@ -45,8 +45,16 @@ class Fault(Choice):
     REFS = 42, "refs is not the number of descriptors"
     VALUE = 43, "a value that cannot be"
     BLOB_CRC = 44, "checksum of a card's state"
+    NO_TTY = 45, "a terminal there is not"
+    SESSION = 46, "sessions and process groups that cannot be"
+    LOCK = 47, "two locks against each other"
+    # L3: what only the host can see
+    CARDS = 64, "DEV is not the cards inserted"
+    CLOCK = 65, "the clock is not the switchover card's, or went back"
+    FRAME_CRC = 66, "frames are not what their checksum says"
 
     @property
     def level(self) -> int:
-        """0 bounds and checksums, 1 records, 2 references."""
-        return 0 if self < Fault.UNKNOWN_SECTION else 1 if self < Fault.PHYS else 2
+        """0 bounds and checksums, 1 records, 2 references, 3 the host's own truth."""
+        firsts = (Fault.UNKNOWN_SECTION, Fault.PHYS, Fault.CARDS)
+        return sum(self >= first for first in firsts)

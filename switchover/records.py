@@ -15,7 +15,7 @@ from .records_file import (
     Tty,
     TtyFlag,
 )
-from .records_machine import Blob, Dev, Log, System, Time, Timer, TimerKind
+from .records_machine import Blob, Dev, DevPolicy, Log, System, Time, Timer, TimerKind
 from .records_memory import Frame, FrameKind, Protection, Vma, VmaKind
 from .records_process import (
     Proc,
@@ -32,7 +32,7 @@ from .records_process import (
 )
 
 __all__ = [
-    "Blob", "Dev", "Fd", "File", "FileKind", "Frame", "FrameKind", "Inode", "KeyFlag",
+    "Blob", "Dev", "DevPolicy", "Fd", "File", "FileKind", "Frame", "FrameKind", "Inode", "KeyFlag",
     "Lock", "LockKind", "LockType", "Log", "Pipe", "PipeFlag", "Proc", "ProcState", "Protection",
     "Regs", "Restart", "RestartFlag", "ScreenFlag", "Sigact", "System", "Task", "Time", "Timer",
     "TimerKind", "Tty", "TtyFlag", "Vma", "VmaKind", "WaitFlag", "WaitKind", "Xstate", "XstateKind",

@@ -46,6 +46,15 @@ class Timer(Record):
     cookie: Annotated[U64, "as kind says"] = 0
 
 
+class DevPolicy(Choice):
+    """DEV.policy."""
+
+    CARRY = 0, "state, queue and lines go on as they are"
+    REINITIALISE = 1, "stays powered; the new kernel programs it afresh"
+    COLD_RESET = 2, "gets a RESET before the new kernel sees it"
+    REFUSE = 3, "no switchover while it is plugged in"
+
+
 class Dev(Record):
     """One card's state, written by the host."""
 
@@ -53,7 +62,7 @@ class Dev(Record):
     bus: Annotated[X32, "IRQ << 16 | first port, 0 for none"] = 0
     driver: Annotated[Text16, "the card's name, NUL padded"] = b""
     state_ver: Annotated[U16, "version of the card's state"] = 0
-    policy: Annotated[U16, "what the card wants done at a switchover"] = 0
+    policy: Annotated[U16, "what the card wants done at a switchover", DevPolicy] = 0
     blob_off: Annotated[X32, "state: offset in BLOB"] = 0
     blob_len: Annotated[U32, "state: bytes"] = 0
     crc: Annotated[X32, "CRC-32 of the state"] = 0

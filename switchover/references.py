@@ -5,8 +5,8 @@ Each function yields what is wrong with one kind of record; `reference_faults` i
 
 from __future__ import annotations
 
+import time
 import zlib
-from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from operator import attrgetter
 
@@ -14,12 +14,23 @@ from .container import record_fault
 from .errors import MapError
 from .faults import Fault
 from .frames import address_space_faults, frame_faults
-from .layout import Bits, Record, layout_of
+from .layout import Bits, Record, blob_fields, layout_of
 from .memory import MemoryPlan
-from .records import FileKind, ProcState, TimerKind, WaitKind
+from .open_files import (
+    descriptor_faults,
+    file_faults,
+    inode_faults,
+    lock_faults,
+    pipe_faults,
+    terminal_faults,
+)
+from .processes import action_faults, process_faults, restart_faults, task_faults, xstate_faults
+from .records import FileKind, TimerKind
 from .savemap import SaveStateMap
 from .schema import KINDS, PAGE, SectionType
 
+CMOS_LATE = 1
+"""Seconds the CMOS may differ from the wall clock."""
 _BUG = "the kernel that wrote the map has a bug there"
 
 
@@ -108,86 +119,58 @@ def _keys_and_choices(
 
 
 def _time(found: SaveStateMap) -> Iterator[MapError]:
-    time = found.time
-    if time.tick_hz == 0:
-        yield record_fault(Fault.VALUE, SectionType.TIME, time, "tick_hz 0")
-    if time.boot_ns > time.mono_ns:
-        late = f"boot_ns {time.boot_ns} is after mono_ns {time.mono_ns}"
-        yield record_fault(Fault.VALUE, SectionType.TIME, time, late)
+    now = found.time
+    if now.tick_hz == 0:
+        yield record_fault(Fault.VALUE, SectionType.TIME, now, "tick_hz 0")
+    if now.boot_ns > now.mono_ns:
+        late = f"boot_ns {now.boot_ns} is after mono_ns {now.mono_ns}"
+        yield record_fault(Fault.VALUE, SectionType.TIME, now, late)
+    if now.idle_ns > now.mono_ns:
+        more = f"idle_ns {now.idle_ns} is more than mono_ns {now.mono_ns}"
+        yield record_fault(Fault.VALUE, SectionType.TIME, now, more)
+    given = now.cmos_date_bcd, now.cmos_time_bcd
+    if any(given) and given not in set(map(_bcd, _about(now.real_ns))):
+        cmos = f"CMOS {given[0]:08x} {given[1]:06x}, real_ns {now.real_ns}"
+        yield record_fault(Fault.VALUE, SectionType.TIME, now, cmos)
 
 
-def _processes(found: SaveStateMap) -> Iterator[MapError]:
-    pids = {proc.pid for proc in found.proc}
-    pipes = {pipe.id for pipe in found.pipe}
-    files = {file.file_id for file in found.file}
-    asleep = {timer.pid for timer in found.timer if timer.kind == TimerKind.SLEEP}
-    for proc in found.proc:
-        waits = proc.wait_kind if proc.state == ProcState.BLOCKED else WaitKind.NONE
-        if proc.pid == 0:
-            yield record_fault(Fault.VALUE, SectionType.PROC, proc, "0 is no pid")
-        if proc.ppid and proc.ppid not in pids:
-            yield record_fault(Fault.NO_PROC, SectionType.PROC, proc, f"parent {proc.ppid}")
-        if proc.state == ProcState.BLOCKED and waits == WaitKind.NONE:
-            yield record_fault(Fault.VALUE, SectionType.PROC, proc, "blocked on nothing")
-        if waits in (WaitKind.PIPE_READ, WaitKind.PIPE_WRITE) and proc.wait_obj not in pipes:
-            yield record_fault(Fault.NO_PIPE, SectionType.PROC, proc, f"waits for {proc.wait_obj}")
-        if waits == WaitKind.TIMER_READ and proc.wait_obj not in files:
-            yield record_fault(Fault.NO_FILE, SectionType.PROC, proc, f"waits for {proc.wait_obj}")
-        if waits == WaitKind.SLEEP and proc.pid not in asleep:
-            yield record_fault(Fault.VALUE, SectionType.PROC, proc, "sleeps, but has no timer")
+def _about(real_ns: int) -> range:
+    """Seconds since 1970 the CMOS may hold: it has no fractions of one."""
+    second = real_ns // 10**9
+    return range(second - CMOS_LATE, second + CMOS_LATE + 1)
 
 
-def _actions(found: SaveStateMap) -> Iterator[MapError]:
-    pids = {proc.pid for proc in found.proc}
-    for action in found.sigact:
-        if action.pid not in pids:
-            yield record_fault(Fault.NO_PROC, SectionType.SIGACT, action, "no such process")
-        if not 1 <= action.signo <= 64:
-            yield record_fault(Fault.VALUE, SectionType.SIGACT, action, "signals are 1 to 64")
+def _bcd(second: int) -> tuple[int, int]:
+    """A date and a time of day as CMOS has them; impossible ones for years it cannot hold."""
+    try:
+        when = time.gmtime(second)
+    except (OverflowError, ValueError, OSError):
+        return (-1, -1)
+    date, clock = time.strftime("%Y%m%d", when), time.strftime("%H%M%S", when)
+    return int(date, 16), int(clock, 16)
 
 
-def _files(found: SaveStateMap) -> Iterator[MapError]:
-    pids = {proc.pid for proc in found.proc}
-    pipes = {pipe.id for pipe in found.pipe}
-    refs = Counter(fd.file_id for fd in found.fd)
-    for file in found.file:
-        if file.file_id == 0:
-            yield record_fault(Fault.VALUE, SectionType.FILE, file, "0 is no file_id")
-        if file.refs != refs.get(file.file_id, 0):
-            count = f"refs {file.refs}, {refs.get(file.file_id, 0)} descriptors"
-            yield record_fault(Fault.REFS, SectionType.FILE, file, count)
-        if file.path_off + file.path_len > len(found.blob):
-            path = f"path at {file.path_off:#x}+{file.path_len:#x} of {len(found.blob):#x}"
-            yield record_fault(Fault.NO_BLOB, SectionType.FILE, file, path)
-        if file.kind in (FileKind.PIPE_READ, FileKind.PIPE_WRITE) and file.dev_ino not in pipes:
-            yield record_fault(Fault.NO_PIPE, SectionType.FILE, file, f"pipe {file.dev_ino}")
-    files = {file.file_id for file in found.file}
-    for fd in found.fd:
-        if fd.pid not in pids:
-            yield record_fault(Fault.NO_PROC, SectionType.FD, fd, "no such process")
-        if fd.file_id not in files:
-            yield record_fault(Fault.NO_FILE, SectionType.FD, fd, f"file_id {fd.file_id}")
+def _blobs(found: SaveStateMap) -> Iterator[MapError]:
+    """What records name in BLOB is there."""
+    end = len(found.blob)
+    for section in _NAMING:
+        for name in blob_fields(KINDS[section].record):
+            values = attrgetter(f"{name}_off", f"{name}_len")
+            for record in found.records(section):
+                start, length = values(record)
+                if start + length > end:
+                    where = f"{name} at {start:#x}+{length:#x} of {end:#x}"
+                    yield record_fault(Fault.NO_BLOB, section, record, where)
 
 
-def _inodes(found: SaveStateMap) -> Iterator[MapError]:
-    """What is in /tmp is in a directory of it, and what is open of it is there."""
-    numbers = {inode.ino for inode in found.inode}
-    for inode in found.inode:
-        if inode.ino == 0:
-            yield record_fault(Fault.VALUE, SectionType.INODE, inode, "0 is no ino")
-        if inode.parent and inode.parent not in numbers:
-            yield record_fault(Fault.NO_FILE, SectionType.INODE, inode, f"directory {inode.parent}")
-    for file in found.file:
-        if file.kind == FileKind.TMP and file.dev_ino not in numbers:
-            yield record_fault(Fault.NO_FILE, SectionType.FILE, file, f"ino {file.dev_ino}")
-
-
-def _pipes(found: SaveStateMap) -> Iterator[MapError]:
-    kinds = (FileKind.PIPE_READ, FileKind.PIPE_WRITE)
-    ends = {file.dev_ino for file in found.file if file.kind in kinds}
-    for pipe in found.pipe:
-        if pipe.id not in ends:
-            yield record_fault(Fault.NO_FILE, SectionType.PIPE, pipe, "no end of it is open")
+def _system(found: SaveStateMap) -> Iterator[MapError]:
+    ttys = {0, *(tty.tty for tty in found.tty)}
+    for system in found.system:
+        if system.console not in ttys:
+            yield record_fault(Fault.NO_TTY, SectionType.SYSTEM, system, f"tty {system.console}")
+    if len(found.system) > 1:
+        several = f"{len(found.system)} records"
+        yield record_fault(Fault.ORDER, SectionType.SYSTEM, found.system[0], several)
 
 
 def _timers(found: SaveStateMap) -> Iterator[MapError]:
@@ -203,27 +186,33 @@ def _timers(found: SaveStateMap) -> Iterator[MapError]:
 
 def _devices(found: SaveStateMap) -> Iterator[MapError]:
     for dev in found.dev:
-        end = dev.blob_off + dev.blob_len
-        if end > len(found.blob):
-            state = f"state at {dev.blob_off:#x}+{dev.blob_len:#x} of {len(found.blob):#x}"
-            yield record_fault(Fault.NO_BLOB, SectionType.DEV, dev, state)
-        elif zlib.crc32(found.blob[dev.blob_off : end]) != dev.crc:
+        if zlib.crc32(found.blob[dev.blob_off : dev.blob_off + dev.blob_len]) != dev.crc:
             yield record_fault(Fault.BLOB_CRC, SectionType.DEV, dev, "its state has changed")
 
 
+_NAMING = tuple(kind.section for kind in KINDS.values() if blob_fields(kind.record))
 PIDS = "PIDS"
 """Among sections: which processes there are, whatever else PROC says of them."""
 _CHECKS: tuple[
     tuple[Callable[[SaveStateMap], Iterable[MapError]], tuple[SectionType | str, ...]], ...
 ] = (
     (_time, (SectionType.TIME,)),
-    (_processes, (SectionType.PROC, SectionType.PIPE, SectionType.FILE, SectionType.TIMER)),
-    (_actions, (PIDS, SectionType.SIGACT)),
+    (process_faults, (SectionType.PROC, SectionType.PIPE, SectionType.FILE, SectionType.TIMER,
+                      SectionType.TTY)),
+    (task_faults, (SectionType.PROC, SectionType.TASK, SectionType.TTY)),
+    (restart_faults, (SectionType.PROC, SectionType.RESTART)),
+    (action_faults, (PIDS, SectionType.SIGACT)),
+    (xstate_faults, (PIDS, SectionType.XSTATE)),
     (address_space_faults, (PIDS, SectionType.VMA, SectionType.FILE)),
-    (_files, (PIDS, SectionType.FILE, SectionType.FD, SectionType.PIPE, SectionType.BLOB)),
-    (_inodes, (SectionType.INODE, SectionType.FILE)),
-    (_pipes, (SectionType.PIPE, SectionType.FILE)),
+    (file_faults, (SectionType.FILE, SectionType.FD, SectionType.PIPE, SectionType.TTY)),
+    (descriptor_faults, (PIDS, SectionType.FILE, SectionType.FD)),
+    (inode_faults, (SectionType.INODE, SectionType.FILE)),
+    (pipe_faults, (SectionType.PIPE, SectionType.FILE)),
+    (terminal_faults, (SectionType.PROC, SectionType.TTY)),
+    (lock_faults, (PIDS, SectionType.FILE, SectionType.LOCK)),
+    (_system, (SectionType.SYSTEM, SectionType.TTY)),
     (_timers, (PIDS, SectionType.TIMER, SectionType.FILE)),
+    (_blobs, (*_NAMING, SectionType.BLOB)),
     (_devices, (SectionType.DEV, SectionType.BLOB)),
-)
+)  # fmt: skip
 """Each check with the sections it reads."""

@@ -38,6 +38,8 @@ class Options(msgspec.Struct, frozen=True):
     patience: float = 1.0
     guard: bool = False
     """Whether the first stray write before COMMIT is to be named at once."""
+    frame_crcs: bool = False
+    """Whether the checksums the map gives of frames are held against memory; takes its time."""
 
 
 DEFAULT = Options()

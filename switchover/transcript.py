@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hotswap.bus import Backplane, Policy
+from hotswap.bus import Backplane
 from hotswap.cards.switchover import Acknowledged
 from hotswap.cpu import Processor
 
 from .conversation import PhaseFailed
+from .host_truth import POLICIES, hold_cards, hold_clock
 from .memory import MemoryPlan, Span
 from .records import Dev
 from .savemap import SaveStateMap, read, write
 from .schema import SectionType
 from .validate import validate
-
-_POLICIES = list(Policy)
 
 
 class Transcript(NamedTuple):
@@ -31,14 +30,16 @@ def read_map(
     ack: Acknowledged,
     plan: MemoryPlan,
     *,
+    time: tuple[int, int],
     draft: Transcript | None = None,
     echo_of: Transcript | None = None,
 ) -> Transcript:
     """The map a kernel says it has written.
 
-    What is as it was in its `draft` is not checked again. An echo must be in ECHO, and is compared
-    with a validated map; so only its form is checked.
-    Raises PhaseFailed when it is somewhere it cannot be, MapError when it is no map.
+    `time`: machine time when it was asked for the map, and now, ns. What is as it was in its
+    `draft` is not checked again. An echo must be in ECHO, and is compared with a validated map; so
+    only its form is checked. Raises PhaseFailed when it is somewhere it cannot be, MapError when it
+    is no map.
     """
     lo, hi = ack.ssm_pa, ack.ssm_pa + ack.ssm_len
     if not (0 < lo < hi <= plan.ram and lo % 4096 == 0):
@@ -47,14 +48,21 @@ def read_map(
         raise PhaseFailed(f"the echo is at {lo:#x}-{hi:#x}, not in {plan.echo}")
     content = processor.read_memory(lo, ack.ssm_len)
     if echo_of:
-        return Transcript(read(content, (echo_of.map, echo_of.content)), content, plan.echo)
-    saved = validate(content, plan, (draft.map, draft.content) if draft else None)
+        saved = read(content, (echo_of.map, echo_of.content))
+    else:
+        saved = validate(content, plan, (draft.map, draft.content) if draft else None)
+    hold_clock(saved, *time)
+    if echo_of:
+        return Transcript(saved, content, plan.echo)
     room = Span("the map", saved.header.phys_lo, saved.header.phys_hi)
     return Transcript(saved, content, room)
 
 
 def complete(script: Transcript, backplane: Backplane) -> bytes:
-    """The map with section DEV appended: one record for each card, its state in BLOB."""
+    """The map with section DEV appended: one record for each card, its state in BLOB.
+
+    Raises MapError when the kernel has put cards there itself.
+    """
     saved = script.map
     for number, slot in sorted(backplane.slots.items()):
         resources, state = slot.card.resources(), slot.card.save()
@@ -66,8 +74,9 @@ def complete(script: Transcript, backplane: Backplane) -> bytes:
                 bus=irq << 16 | port,
                 driver=slot.title.encode()[:16],
                 state_ver=state.version,
-                policy=_POLICIES.index(slot.policy),
+                policy=POLICIES.index(slot.policy),
             ),
             state.fields,
         )
+    hold_cards(saved, backplane)
     return write(saved, source=script.content, changed=(SectionType.DEV, SectionType.BLOB))

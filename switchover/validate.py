@@ -1,7 +1,6 @@
 """Is this map fit to be switched over with? L0 bounds and checksums, L1 records, L2 references.
 
-Level 3, the host's own truth (frames unchanged, cards inserted, time monotone), is the
-coordinator's: it alone can see it.
+Level 3, the host's own truth, is in `host_truth`: the coordinator alone can see it.
 """
 
 from __future__ import annotations

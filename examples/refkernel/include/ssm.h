@@ -74,6 +74,12 @@
 #define SSM_E_REFS               42      /* refs is not the number of descriptors */
 #define SSM_E_VALUE              43      /* a value that cannot be */
 #define SSM_E_BLOB_CRC           44      /* checksum of a card's state */
+#define SSM_E_NO_TTY             45      /* a terminal there is not */
+#define SSM_E_SESSION            46      /* sessions and process groups that cannot be */
+#define SSM_E_LOCK               47      /* two locks against each other */
+#define SSM_E_CARDS              64      /* DEV is not the cards inserted */
+#define SSM_E_CLOCK              65      /* the clock is not the switchover card's, or went back */
+#define SSM_E_FRAME_CRC          66      /* frames are not what their checksum says */
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>

@@ -139,7 +139,7 @@ struct SSM_PACKED ssm_dev { /* 40 bytes */
     uint32_t bus;                /* 04 IRQ << 16 | first port, 0 for none */
     char driver[16];             /* 08 the card's name, NUL padded */
     uint16_t state_ver;          /* 18 version of the card's state */
-    uint16_t policy;             /* 1a what the card wants done at a switchover */
+    uint16_t policy;             /* 1a what the card wants done at a switchover: 0 carry, 1 reinitialise, 2 cold_reset, 3 refuse */
     uint32_t blob_off;           /* 1c state: offset in BLOB */
     uint32_t blob_len;           /* 20 state: bytes */
     uint32_t crc;                /* 24 CRC-32 of the state */

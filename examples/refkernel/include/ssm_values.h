@@ -95,4 +95,10 @@
 #define SSM_TIMER_ITIMER_VIRTUAL 3       /* setitimer of pid, its user time; cookie 0; since 1.1 */
 #define SSM_TIMER_ITIMER_PROF    4       /* setitimer of pid, its user and kernel time; cookie 0; since 1.1 */
 
+/* DEV.policy. */
+#define SSM_DEV_CARRY            0       /* state, queue and lines go on as they are */
+#define SSM_DEV_REINITIALISE     1       /* stays powered; the new kernel programs it afresh */
+#define SSM_DEV_COLD_RESET       2       /* gets a RESET before the new kernel sees it */
+#define SSM_DEV_REFUSE           3       /* no switchover while it is plugged in */
+
 #endif
