@@ -6,7 +6,7 @@ Owned by one nursery (`open_backplane`); every card's task lives in it and ends 
 from __future__ import annotations
 
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -69,6 +69,16 @@ class Backplane:
         self._log = structlog.get_logger()
         self.irq.on_edge = self._irq_edge
         self.drq.on_edge = self._drq_edge
+
+    @property
+    def leases(self) -> Mapping[int, Resources]:
+        """What each card has leased, by slot."""
+        return self._leases
+
+    @property
+    def listeners(self) -> int:
+        """How many listen to board events."""
+        return len(self._listeners)
 
     # -- slots --------------------------------------------------------------------------------
 

@@ -186,6 +186,11 @@ class Disk:
         self._owed |= sectors
         self._flush_owed = self._flush_owed or bool(sectors)
 
+    @property
+    def held(self) -> bool:
+        """True while writes stay off the medium."""
+        return self._kept is not None
+
     def _write_back(self, medium: Medium) -> None:
         """Hand over what is owed, neighbours together. Raises `MediaError`; the rest stays owed."""
         for lba in sorted(self._owed):

@@ -253,6 +253,11 @@ class FrameInbox:
         self._taken = None
         self._wake()
 
+    @property
+    def held(self) -> bool:
+        """True while copies of what is read are kept."""
+        return self._taken is not None
+
     def snapshot(self) -> FramesState:
         """The frames the card has not read."""
         return FramesState(list(self._frames), self.dropped)

@@ -226,6 +226,11 @@ class Inbox:
         self._taken = None
         self._wake()
 
+    @property
+    def held(self) -> bool:
+        """True while a copy of what is read is kept."""
+        return self._taken is not None
+
     def snapshot(self) -> StreamState:
         """The bytes the card has not read."""
         return StreamState(bytes(self._data))

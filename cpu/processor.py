@@ -279,6 +279,16 @@ class Processor(Chip):
         """Take one `pause` back. Raises `CpuStateError` when there was none."""
         self._standstill.withdraw()
 
+    @property
+    def asked(self) -> bool:
+        """True while somebody asks it to stand still."""
+        return self._standstill.asked
+
+    @property
+    def budgeted(self) -> bool:
+        """True while a `budget` counts."""
+        return self._budget is not None
+
     async def step(self, count: int = 1) -> int:
         """Execute exactly `count` instructions while paused; returns how many that were.
 

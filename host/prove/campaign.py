@@ -155,6 +155,8 @@ def carry_out(
     seed: int | None,
     in_json: bool,
     work: Callable[[Campaign], Awaitable[None]],
+    *,
+    clock: trio.abc.Clock | None = None,
 ) -> Exit:
     """Do `work`, which tells the campaign of its cases; progress to stderr, the outcome to stdout.
 
@@ -173,7 +175,7 @@ def carry_out(
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(name, total=count, last="")
         campaign.tell = _Teller(campaign, progress, task)
-        trio.run(_until_interrupted, campaign, work)
+        trio.run(_until_interrupted, campaign, work, clock=clock)
     if in_json:
         click.echo(msgspec.json.format(msgspec.json.encode(campaign.facts()), indent=2).decode())
     else:

@@ -8,6 +8,7 @@ import click
 
 # campaign: one line of help; its module here has the same name and offers `command`
 CAMPAIGNS = {
+    "faults": "Let everything go wrong in every phase of a switchover.",
     "snapshots": "Restore a run at many instants: it ends the same.",
     "kernels": "Kernels with random structures take each other's place.",
 }

@@ -1,0 +1,114 @@
+"""Where faults are tried: a machine at its `Home`, with cards that can be made to misbehave."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import trio
+
+from hotswap.bus import BusError
+from hotswap.host.board import BoardConfig, open_board
+from hotswap.host.guest import Guest
+from hotswap.switchover.phases import Phase
+from hotswap.switchover.records import FrameKind
+
+from .home import Home
+from .jumping_clock import JumpingClock
+from .tampering import TamperedCard, Troublesome, plug_in
+
+MS = 1_000_000
+PROGRAMS = ("pipes:1:2", "files:2", "memory:1:12", "registers:1:700000", "sorter:1:30000")
+MEMORY = 16
+LATER = 5 * MS
+CONFIG = BoardConfig(deterministic=True, memory=MEMORY)
+
+
+class Scene:
+    """One machine and what a fault may lay hands on. `phase` is the one the fault is for."""
+
+    def __init__(
+        self, home: Home, mailbox: TamperedCard, troublesome: Troublesome, clock: JumpingClock
+    ) -> None:
+        self.home, self.guest, self.board = home, home.guest, home.guest.board
+        self.mailbox, self.troublesome, self.clock = mailbox, troublesome, clock
+        self.phase = Phase.PLAN
+        self.outside = trio.CancelScope()
+        self.user_page = 0
+        """Physical address of a page that belongs to a process."""
+        self.refused: list[str] = []
+        """What an operator was told that tried something."""
+        self.allowed = 0
+        """What an operator tried and was not refused."""
+        self._nursery: trio.Nursery | None = None
+
+    @asynccontextmanager
+    async def played(self, phase: Phase) -> AsyncIterator[None]:
+        """One case, from home; afterwards every card behaves."""
+        self.phase, self.outside = phase, trio.CancelScope()
+        self.refused, self.allowed = [], 0
+        await self.home.go()
+        self.board.resume()
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            try:
+                yield
+            finally:
+                nursery.cancel_scope.cancel()
+                self._nursery = None
+                self.mailbox.be_honest()
+                self.troublesome.release()
+
+    def later(self, act: Callable[[], None]) -> None:
+        """Do `act` when the guest has gone on for a while."""
+        clock = self.board.backplane.clock
+        due = clock.now() + LATER
+
+        async def wait() -> None:
+            await clock.sleep_until(due)
+            act()
+
+        self._start(wait)
+
+    def when_deaf_and_frozen(self, act: Callable[[], None]) -> None:
+        """Do `act` when the troublesome card is waited for."""
+
+        async def wait() -> None:
+            while not (self.board.backplane.frozen and self.troublesome.deaf):
+                await trio.testing.wait_all_tasks_blocked()
+                await trio.lowlevel.checkpoint()
+            act()
+
+        self._start(wait)
+
+    def operate(self, what: Callable[[], Awaitable[object]]) -> None:
+        """Have an operator try something."""
+
+        async def attempt() -> None:
+            try:
+                await what()
+            except BusError as error:
+                self.refused.append(str(error))
+            else:
+                self.allowed += 1
+
+        self._start(attempt)
+
+    def _start(self, task: Callable[[], Awaitable[None]]) -> None:
+        assert self._nursery is not None
+        self._nursery.start_soon(task)
+
+
+@asynccontextmanager
+async def open_scene(clock: JumpingClock, after_ms: int) -> AsyncIterator[Scene]:
+    """A machine whose programs have worked for `after_ms`; it is gone when the block ends."""
+    async with open_board(CONFIG) as board:
+        mailbox, troublesome = await plug_in(board)
+        guest = Guest(board)
+        guest.boot(PROGRAMS, hold=True)
+        await guest.pass_time(after_ms * MS)
+        examined = await guest.examine()
+        frames = [f for f in examined.map.frame if f.kind == FrameKind.PRIVATE and f.pid > 1]
+        scene = Scene(await Home.of(guest), mailbox, troublesome, clock)
+        scene.user_page = frames[0].paddr
+        yield scene
