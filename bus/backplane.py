@@ -270,20 +270,27 @@ class Backplane:
     # -- events -------------------------------------------------------------------------------
 
     @contextmanager
-    def listening(self, listener: Callable[[BoardEvent], None]) -> Iterator[None]:
-        """Send board events to `listener` while the block runs; the innermost one gets them."""
+    def listening(
+        self, listener: Callable[[BoardEvent], None]
+    ) -> Iterator[Callable[[BoardEvent], None]]:
+        """Send board events to `listener` while the block runs; the innermost one gets them.
+
+        Yields the one it takes them from, to hand on what is not for it.
+        """
+        outer = self._listeners[-1] if self._listeners else self._unheard
         self._listeners.append(listener)
         try:
-            yield
+            yield outer
         finally:
             self._listeners.remove(listener)
 
     def report(self, event: BoardEvent) -> None:
         """Tell whoever listens about a fault or a shutdown."""
-        if self._listeners:
-            self._listeners[-1](event)
-        else:
-            self._log.error("nobody listens", happened=str(event))
+        listener = self._listeners[-1] if self._listeners else self._unheard
+        listener(event)
+
+    def _unheard(self, event: BoardEvent) -> None:
+        self._log.error("nobody listens", happened=str(event))
 
     # -- freeze, thaw, snapshot ---------------------------------------------------------------
 

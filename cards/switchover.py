@@ -9,6 +9,7 @@ layout is this project's own: docs/switchover-card.md.
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -270,6 +271,13 @@ class SwitchoverCard(Card[SwitchoverState]):
                     self.state.cmd, self.state.txn = Command.NONE, 0
                     self._image = b""
                     slot.irq.set(False)
+                    self._forget_signals()
+
+    def _forget_signals(self) -> None:
+        """Nobody hears them any more."""
+        with suppress(trio.WouldBlock):
+            while True:
+                self.signals.receive_nowait()
 
     def _begin(self, order: Begin) -> None:
         state = self.state

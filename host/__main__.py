@@ -89,7 +89,7 @@ def main(argv: list[str] | None = None) -> Any:
         sys.stderr.close()  # the reader of our output is gone, and so is the point of saying so
         return Exit.FAILED
     except (Exception, BaseExceptionGroup) as error:
-        causes = _leaves(error)
+        causes = leaves(error)
         if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
             return Exit.INTERRUPTED
         from hotswap.bus.errors import HotswapError  # the board is not imported for --help
@@ -101,10 +101,10 @@ def main(argv: list[str] | None = None) -> Any:
         return Exit.FAILED
 
 
-def _leaves(error: BaseException) -> list[BaseException]:
+def leaves(error: BaseException) -> list[BaseException]:
     """The exceptions in a group, however deep; nurseries wrap what a task raises."""
     if isinstance(error, BaseExceptionGroup):
-        return [leaf for each in error.exceptions for leaf in _leaves(each)]
+        return [leaf for each in error.exceptions for leaf in leaves(each)]
     return [error]
 
 

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 import trio
 
+from hotswap.bus import BoardEvent, CardFault
 from hotswap.cpu import CommitError
 
 from . import blame
@@ -63,6 +64,7 @@ class Transaction:
         self._processor, self._backplane = machine.processor, machine.backplane
         self._point: RollbackPoint | None = None
         self._is_r1 = False
+        self._early: list[BoardEvent] = []  # before R0
         self._phase_now = Phase.PLAN
         self._log = structlog.get_logger()
 
@@ -77,7 +79,15 @@ class Transaction:
         card = self.machine.card()
         self._talk = Conversation(card, self._processor.renew_budget)
         by = f"switchover {self.report.txn}"
-        with self._backplane.locked(by), self._backplane.listening(card.relay):
+
+        def hear(event: BoardEvent) -> None:
+            if self._point is None:  # nothing can undo it: that is the board's business
+                self._early.append(event)
+                outer(event)
+            else:
+                card.relay(event)
+
+        with self._backplane.locked(by), self._backplane.listening(hear) as outer:
             try:
                 yield
             except PhaseFailed as failure:
@@ -93,7 +103,14 @@ class Transaction:
                 self.report.log = self._talk.log
 
     def _take_point(self, *, r1: bool = False) -> None:
-        """R0, or R1. When that fails the one before holds, and the phase has failed."""
+        """R0, or R1. When that fails the one before holds, and the phase has failed.
+
+        It fails, too, when the machine is past switching over already.
+        """
+        if not r1 and self._early:
+            event = self._early[0]
+            fault_of = blame.card(event.card) if isinstance(event, CardFault) else blame.OLD
+            raise PhaseFailed(str(event), fault_of)
         durability = self.machine.durability
         began = time.perf_counter_ns()
         try:

@@ -10,12 +10,12 @@ from hotswap.host.rerun import digest
 from hotswap.switchover.canonical import CanonicalMap
 
 APART = ("switchover", "pit", "cmos")
-"""The mailbox is the switchover's own. Of the PIT count the counters and of the RTC the cells as they
-read now: up to when these two have looked for ticks is their own bookkeeping."""
+"""The mailbox is the switchover's own. Of the PIT count the counters and of the RTC the cells as
+they read now: up to when these two have looked for ticks is their own bookkeeping."""
 
 
 class Exact(NamedTuple):
-    """All a guest could notice: `memory`, `cpu`, `cards` and lines as digests, and the instant.
+    """All a guest could notice, what it has sent, and the instant; mostly as digests.
 
     `memory` leaves out what a switchover keeps for itself: recorder, bootstrap, and the reserve.
     """
@@ -23,6 +23,7 @@ class Exact(NamedTuple):
     memory: str
     cpu: str
     cards: str
+    output: str
     time_ns: int
     instructions: int
 
@@ -46,6 +47,7 @@ class Exact(NamedTuple):
             memory=digest(memory),
             cpu=digest([repr(board.processor.take_state()).encode()]),
             cards=digest([repr(saved).encode(), repr(counters).encode(), bytes(clock.cells)]),
+            output=digest([guest.text.encode()]),
             time_ns=plane.clock.now(),
             instructions=board.processor.instructions,
         )
@@ -79,13 +81,12 @@ class Seen(NamedTuple):
             odd = sorted(set(self.output) ^ set(other.output))
             found.append(f"output: {', '.join(odd) or 'in number'}")
         if self.processes != other.processes:
-            odd = [
-                name
-                for name, records in self.processes.items()
-                if records != other.processes.get(name)
+            kinds = [
+                k for k, records in self.processes.items() if records != other.processes.get(k)
             ]
-            found.append(f"processes: {', '.join(str(name) for name in odd)}")
+            found.append(f"processes: {', '.join(kind.name for kind in kinds)}")
         if self.pages != other.pages:
-            odd = sorted(page for page in self.pages if self.pages[page] != other.pages.get(page))
-            found.append(f"memory: {len(odd)} pages, {odd[:3]}")
+            pages = [p for p in sorted(self.pages) if self.pages[p] != other.pages.get(p)]
+            shown = ", ".join(f"{address:#x} of {pid}" for pid, address in pages[:3])
+            found.append(f"memory: {len(pages)} pages: {shown}")
         return found

@@ -15,9 +15,10 @@ import msgspec
 from hotswap.cards.mailbox import Ack
 from hotswap.cards.switchover import Register
 from hotswap.host.discovery import make_card
-from hotswap.switchover.phases import Phase
+from hotswap.switchover.phases import BLACKOUT, Phase
 
 from . import stubs, tampering
+from .controls import COMMITTED, Expected
 from .jumping_clock import HOUR
 from .scene import Scene
 
@@ -28,21 +29,11 @@ VECTOR = 0x20 * 4
 Act = Callable[[Scene], None]
 
 
-class Expected(msgspec.Struct, frozen=True):
-    """What comes of it: the outcome, and the phase it is rolled back in."""
-
-    outcome: Literal["rolled back", "called off", "committed", "refused", "machine ends"]
-    phase: Phase | None = None
-
-    def __str__(self) -> str:
-        return self.outcome if self.phase is None else f"{self.outcome} in {self.phase.name}"
-
-
 class Row(msgspec.Struct, frozen=True):
     """A fault by `name`, what it does, and what is expected of it in each phase it is tried in.
 
-    `when` it acts: as the phase has `begun` or is `done`. A fault that is `lasting` is the guest's or
-    a card's own, from before R0: the rollback cannot mend it, and there is no run to compare with.
+    `when` it acts: as the phase has `begun` or is `done`. A fault that is `lasting` is the guest's
+    or a card's own, from before R0: no rollback mends it, and there is no run to compare with.
     """
 
     name: str
@@ -57,7 +48,6 @@ ANSWERED = [phase for phase in Phase if Phase.PREPARE <= phase <= Phase.COMMIT]
 UNDONE = [phase for phase in Phase if phase >= Phase.PREPARE]
 """There is a rollback point."""
 AFTER_R1 = [Phase.SWITCH, Phase.DECODE, Phase.NEWINIT, Phase.ECHO]
-COMMITTED = Expected("committed")
 
 
 def back(phase: Phase) -> Expected:
@@ -124,6 +114,11 @@ def low_vectors(scene: Scene) -> None:
     scene.board.processor.write_memory(VECTOR, b"\xde\xad\xbe\xef")
 
 
+def reset(scene: Scene) -> None:
+    """The RESET button."""
+    scene.board.processor.reset()
+
+
 def card_raises(scene: Scene) -> None:
     """The RTC breaks in a bus cycle."""
     scene.board.slot("cmos").set_fault(RuntimeError("smoke"))
@@ -143,12 +138,12 @@ def deaf_card(scene: Scene) -> None:
 def remove_card(scene: Scene) -> None:
     """Somebody pulls the RTC: refused until the switchover has ended."""
     number = scene.board.slot("cmos").number
-    scene.operate(lambda: scene.board.backplane.remove(number))
+    scene.operate("remove", lambda: scene.board.backplane.remove(number))
 
 
 def insert_card(scene: Scene) -> None:
     """Somebody inserts another card: refused until the switchover has ended."""
-    scene.operate(lambda: scene.board.backplane.insert(make_card("post")))
+    scene.operate("insert", lambda: scene.board.backplane.insert(make_card("lpt")))
 
 
 def cancel(scene: Scene) -> None:
@@ -159,6 +154,11 @@ def cancel(scene: Scene) -> None:
 def host_stands_still(scene: Scene) -> None:
     """It is an hour later all at once."""
     scene.clock.jump(HOUR)
+
+
+def host_stalls(scene: Scene) -> None:
+    """It is an hour later all at once, when the phase has gone on for a while."""
+    scene.later(lambda: scene.clock.jump(HOUR), 30 * MS)
 
 
 def host_set_back(scene: Scene) -> None:
@@ -180,6 +180,9 @@ CALLED_OFF = {
 }  # PLAN does not wait for anything
 EARLY = [Phase.PLAN, Phase.STAGE]
 ENDS = dict.fromkeys(EARLY, Expected("machine ends"))
+RESTARTS = dict.fromkeys(EARLY, Expected("restarts"))
+HANGS = dict.fromkeys(EARLY, back(Phase.PREPARE))
+STANDS_STILL = harmless(Phase) | there(BLACKOUT)  # a phase's limit counts from its beginning
 
 ROWS = (
     # the guest's answers
@@ -203,24 +206,19 @@ ROWS = (
     Row("write to low vectors", low_vectors, dict.fromkeys(AFTER_R1, back(Phase.ECHO))),
     Row("guest crashes by itself", stub(stubs.triple_fault), ENDS, lasting=True),
     Row("guest halts for good by itself", stub(stubs.halt), ENDS, lasting=True),
-    Row(
-        "guest hangs by itself",
-        stub(stubs.hang),
-        dict.fromkeys(EARLY, back(Phase.PREPARE)),
-        lasting=True,
-    ),
+    Row("guest hangs by itself", stub(stubs.hang), HANGS, lasting=True),
+    Row("machine is reset", reset, RESTARTS, lasting=True),
     # the cards
     Row("card raises", card_raises, there(UNDONE)),
+    Row("card has raised", card_raises, {Phase.PLAN: Expected("refused")}, lasting=True),
+    Row("card raises before R0", card_raises, there([Phase.STAGE]), lasting=True),
     Row("card's task raises", task_raises, TASK_RAISES),
     Row("card ignores cancellation", deaf_card, DEAF),
     Row("card is removed", remove_card, harmless(Phase)),
     Row("card is inserted", insert_card, harmless(Phase)),
     # outside
     Row("coordinator is cancelled", cancel, CALLED_OFF),
-    Row(
-        "host stands still for an hour",
-        host_stands_still,
-        harmless([Phase.PLAN]) | there(p for p in Phase if p > Phase.PLAN),
-    ),
+    Row("host stands still for an hour", host_stands_still, STANDS_STILL),
+    Row("host stands still in the middle", host_stalls, there([Phase.PROBATION])),
     Row("host clock is set back an hour", host_set_back, harmless(Phase)),
 )

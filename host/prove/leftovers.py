@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +19,9 @@ RAM = "guest-ram"
 class Holdings(msgspec.Struct, frozen=True):
     """Everything that can be left over, at one instant. Take it while the machine stands.
 
-    `tasks` of this trio run and open files by name, `mappings` of guest RAM with their access (a
-    protected page splits one), `leases` of ports, memory and lines, `streams` that are held; `board`:
-    what else is switched, locked or waited for.
+    `tasks` of this trio run and open `files` by name, `mappings` of guest RAM with their access (a
+    protected page splits one), `leases` of ports, memory and lines, `streams` that are held;
+    `board`: what else is switched, locked or waited for.
     """
 
     tasks: Counter[str]
@@ -69,9 +68,9 @@ def _tasks() -> Iterator[str]:
 
 
 def _files() -> Iterator[str]:
-    for number in os.listdir("/proc/self/fd"):
+    for file in Path("/proc/self/fd").iterdir():
         try:
-            yield os.readlink(f"/proc/self/fd/{number}")
+            yield str(file.readlink())
         except FileNotFoundError:  # that of the listing itself
             continue
 
@@ -118,7 +117,7 @@ def _switched(board: Board) -> dict[str, object]:
         "asked to stand still": board.processor.asked,
         "instruction budget": board.processor.budgeted,
         "garbage collection": gc.isenabled(),
-        "mailboxes": [(card.state.cmd, card.state.txn) for card in cards],
+        "mailboxes": [(int(card.state.cmd), card.state.txn) for card in cards],
         "signals nobody heard": sum(
             card.signals.statistics().current_buffer_used for card in cards
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -18,7 +19,14 @@ from .jumping_clock import JumpingClock
 from .tampering import TamperedCard, Troublesome, plug_in
 
 MS = 1_000_000
-PROGRAMS = ("pipes:1:2", "files:2", "memory:1:12", "registers:1:700000", "sorter:1:30000")
+PROGRAMS = (
+    "pipes:1:2",
+    "files:2",
+    "memory:1:12",
+    "registers:1:700000",
+    "sorter:1:30000",
+    "ticker:9:1",
+)
 MEMORY = 16
 LATER = 5 * MS
 CONFIG = BoardConfig(deterministic=True, memory=MEMORY)
@@ -36,17 +44,15 @@ class Scene:
         self.outside = trio.CancelScope()
         self.user_page = 0
         """Physical address of a page that belongs to a process."""
-        self.refused: list[str] = []
-        """What an operator was told that tried something."""
-        self.allowed = 0
-        """What an operator tried and was not refused."""
+        self.let_in: list[str] = []
+        """What an operator tried in a switchover and was not refused because of it."""
         self._nursery: trio.Nursery | None = None
 
     @asynccontextmanager
     async def played(self, phase: Phase) -> AsyncIterator[None]:
         """One case, from home; afterwards every card behaves."""
         self.phase, self.outside = phase, trio.CancelScope()
-        self.refused, self.allowed = [], 0
+        self.let_in = []
         await self.home.go()
         self.board.resume()
         async with trio.open_nursery() as nursery:
@@ -59,10 +65,10 @@ class Scene:
                 self.mailbox.be_honest()
                 self.troublesome.release()
 
-    def later(self, act: Callable[[], None]) -> None:
-        """Do `act` when the guest has gone on for a while."""
+    def later(self, act: Callable[[], None], after: int = LATER) -> None:
+        """Do `act` when the guest has gone on for `after` ns."""
         clock = self.board.backplane.clock
-        due = clock.now() + LATER
+        due = clock.now() + after
 
         async def wait() -> None:
             await clock.sleep_until(due)
@@ -81,18 +87,18 @@ class Scene:
 
         self._start(wait)
 
-    def operate(self, what: Callable[[], Awaitable[object]]) -> None:
-        """Have an operator try something."""
+    def operate(self, what: str, attempt: Callable[[], Awaitable[object]]) -> None:
+        """Have an operator try what must be refused because a switchover is under way."""
+        self.let_in.append(what)
 
-        async def attempt() -> None:
+        async def try_it() -> None:
             try:
-                await what()
+                await attempt()
             except BusError as error:
-                self.refused.append(str(error))
-            else:
-                self.allowed += 1
+                if "is under way" in str(error):
+                    self.let_in.remove(what)
 
-        self._start(attempt)
+        self._start(try_it)
 
     def _start(self, task: Callable[[], Awaitable[None]]) -> None:
         assert self._nursery is not None
@@ -102,6 +108,7 @@ class Scene:
 @asynccontextmanager
 async def open_scene(clock: JumpingClock, after_ms: int) -> AsyncIterator[Scene]:
     """A machine whose programs have worked for `after_ms`; it is gone when the block ends."""
+    gc.collect()  # machines before this one are gone, with their files
     async with open_board(CONFIG) as board:
         mailbox, troublesome = await plug_in(board)
         guest = Guest(board)

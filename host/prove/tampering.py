@@ -29,13 +29,14 @@ Change = Callable[[Answer], Sequence[Answer]]
 
 
 class TamperedCard(SwitchoverCard):
-    """Once `change` is set, the next ACK of the guest, and no other, is replaced by what it says."""
+    """Once `change` is set, the next ACK of the guest, no other, is replaced by what it says."""
 
     change: Change | None = None
     pending: tuple[Answer, int] | None = None
     """An answer that is on its way, and its transaction."""
 
     def write(self, port: int, width: int, value: int) -> None:
+        """OUT."""
         if width == 4 and port - self.settings.base == Register.ACK and self.change is not None:
             change, self.change = self.change, None
             txn = value & 0xFFFF
@@ -85,6 +86,7 @@ class Troublesome(Card[TroublesomeState]):
         self.released = trio.Event()
 
     def read(self, port: int, width: int) -> int:
+        """IN."""
         return 0x5A
 
     def release(self) -> None:

@@ -1,0 +1,152 @@
+"""The runs that others are compared with, and how a switchover is tried.
+
+The machine is deterministic, so there is no judgement in a comparison. From the instant the
+switchover was asked for until the same later instant, a run in which it was
+
+- rolled back before R1, refused or called off is, bit for bit and instruction for instruction, the
+  run that was never asked;
+- rolled back after R1 is the run whose switchover was called off right after R1 was taken. That one
+  differs from the former by what PREPARE and QUIESCE took, and in nothing that programs can see;
+- committed has programs with the same memory, files and output as in the run that was never asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from hotswap.host.guest import PATIENCE
+from hotswap.host.images import refkernel
+from hotswap.host.rerun import run_to
+from hotswap.switchover.conversation import PhaseFailed
+from hotswap.switchover.coordinator import Switchover
+from hotswap.switchover.errors import Lost, Refused, RolledBack
+from hotswap.switchover.phases import Phase
+from hotswap.switchover.protocol import BootMode
+from hotswap.switchover.report import PhaseEvent
+from hotswap.switchover.transaction import Options
+
+from .campaign import ProveError
+from .ending import Exact, Seen
+from .scene import MS, Scene
+
+LONG = 140 * MS
+"""Until then every program has reported, whatever happened."""
+PROBATION_MS = 40.0
+
+Tell = Callable[[PhaseEvent], None]
+Judge = Callable[[], Awaitable[list[str]]]
+"""What differs from the control run."""
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """What has to come of a switchover: the outcome, and the phase it is rolled back in."""
+
+    outcome: Literal[
+        "rolled back", "called off", "committed", "refused", "lost", "machine ends", "restarts"
+    ]
+    phase: Phase | None = None
+
+    def __str__(self) -> str:
+        return self.outcome if self.phase is None else f"{self.outcome} in {self.phase.name}"
+
+
+COMMITTED = Expected("committed")
+
+
+class Outcome(NamedTuple):
+    """What came of it, and why."""
+
+    what: Expected
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.why})" if self.why else str(self.what)
+
+
+class Controls:
+    """The control runs of a scene, each made when it is first asked for."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self._end = scene.home.now + LONG
+        self._never: tuple[Exact, Seen] | None = None
+        self._called_off: dict[BootMode, Exact] = {}
+
+    async def never(self) -> tuple[Exact, Seen]:
+        """The run without a switchover. Raises `ProveError` when its programs fail or are slow."""
+        if self._never is None:
+            scene = self.scene
+            async with scene.played(Phase.PLAN):
+                exact, seen = await self.exact(), await Seen.of(scene.guest)
+            names = [program.split(":")[0] for program in scene.guest.programs]
+            late = [n for n in names if not any(x.startswith(f"{n} ok ") for x in seen.output)]
+            if late:
+                raise ProveError(f"{', '.join(late)} fail or take longer than {LONG // MS} ms")
+            self._never = exact, seen
+        return self._never
+
+    async def called_off(self, mode: BootMode) -> Exact:
+        """The run whose switchover is called off as soon as R1 is taken."""
+        if mode not in self._called_off:
+            _, seen = await self.never()
+
+            def tell(event: PhaseEvent) -> None:
+                if (event.phase, event.state) == (Phase.SAVE.name, "done"):
+                    raise PhaseFailed("called off")
+
+            async with self.scene.played(Phase.SAVE):
+                await self.switch(mode, tell)
+                exact = await self.exact()
+                different = (await Seen.of(self.scene.guest)).differences(seen)
+            if different:
+                raise ProveError(f"a switchover that is called off at R1 shows: {different}")
+            self._called_off[mode] = exact
+        return self._called_off[mode]
+
+    async def exact(self) -> Exact:
+        """What the machine is at the end; it runs on."""
+        board = self.scene.board
+        await run_to(board, self._end)
+        exact = Exact.of(self.scene.guest)
+        board.resume()
+        return exact
+
+    async def judge(self, expected: Expected, mode: BootMode) -> Judge:
+        """Make the control of the run that is played next; judges that run at its end."""
+        never, seen = await self.never()
+        phase = expected.phase
+        control = never
+        if phase is not None and phase > Phase.SAVE:
+            control = await self.called_off(mode)
+
+        async def judge() -> list[str]:
+            exact = await self.exact()
+            found: list[str] = []
+            if expected != COMMITTED:
+                found = [f"{name} differs at the end" for name in exact.differences(control)]
+            if found or expected == COMMITTED:
+                found += (await Seen.of(self.scene.guest)).differences(seen)
+            return found
+
+        return judge
+
+    async def switch(self, mode: BootMode, tell: Tell) -> Outcome:
+        """Switch over, and say what came of it. `scene.outside` cancels it."""
+        scene = self.scene
+        choice = Options(mode=mode, probation_ms=PROBATION_MS, patience=PATIENCE)
+        transaction = Switchover(scene.board.machine, refkernel(2), choice, tell)
+        with scene.outside:
+            try:
+                report = await transaction.run()
+            except RolledBack as back:
+                return Outcome(Expected("rolled back", Phase[back.report.phase]), back.reason)
+            except Refused as refusal:
+                return Outcome(Expected("refused"), str(refusal))
+            except Lost as lost:
+                return Outcome(Expected("lost"), str(lost))
+            return Outcome(COMMITTED, report.reason)
+        report = transaction.report
+        return Outcome(Expected("called off", Phase[report.phase]), report.reason)
