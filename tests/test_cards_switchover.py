@@ -114,15 +114,25 @@ async def test_an_acknowledgement_of_another_transaction_or_of_none_answers_noth
     ports.write(BASE + Register.ACK, ack(Ack.PREPARED, txn=0), 4)
     await order(card, BEGIN, Issue(Command.PREPARE))
     ports.write(BASE + Register.ACK, ack(Ack.PREPARED, txn=TXN - 1), 4)
+    heard = signals(card)
     await order(card, End())
     ports.write(BASE + Register.ACK, ack(Ack.PREPARED), 4)
-    assert signals(card) == [
+    assert heard + signals(card) == [
         LogLine(
             "ACK PREPARED code 0x0 of transaction 6 belongs to a switchover that is over, "
             "and is ignored"
         )
     ]
     assert ports.read(BASE + Register.CMD, 4) == Command.NONE
+
+
+async def test_what_nobody_has_heard_is_forgotten_when_it_is_closed(
+    card: SwitchoverCard, ports: Ports
+) -> None:
+    await order(card, BEGIN, Issue(Command.PREPARE))
+    ports.write(BASE + Register.ACK, ack(Ack.PREPARED), 4)
+    await order(card, End())
+    assert signals(card) == []
 
 
 async def test_double_and_early_acknowledgements_are_heard_as_what_they_are(

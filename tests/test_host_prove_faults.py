@@ -51,7 +51,7 @@ def test_every_phase_has_faults_and_every_fault_a_phase() -> None:
     ("broken", "by", "name", "phase", "why"),
     [
         (
-            "hotswap.switchover.coordinator.stray_writes",
+            "hotswap.switchover.stray.stray_writes",
             lambda *_: [],
             "stray write into a kept frame",
             Phase.NEWINIT,
