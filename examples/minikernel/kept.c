@@ -5,7 +5,8 @@
 static struct { uint16_t type, size; uint32_t count; uint8_t records[2048]; } kept[] = {
     { SSM_FILE, sizeof(struct ssm_file), 0, "" }, { SSM_FD, sizeof(struct ssm_fd), 0, "" },
     { SSM_TASK, sizeof(struct ssm_task), 0, "" }, { SSM_TTY, sizeof(struct ssm_tty), 0, "" },
-    { SSM_INODE, sizeof(struct ssm_inode), 0, "" }, { SSM_SYSTEM, sizeof(struct ssm_system), 0, "" },
+    { SSM_INODE, sizeof(struct ssm_inode), 0, "" },
+    { SSM_SYSTEM, sizeof(struct ssm_system), 0, "" },
     { SSM_BLOB, 1, 0, "" } };
 enum { FILE, FD, KEPT = sizeof kept / sizeof *kept };
 
