@@ -15,6 +15,7 @@ from .exits import Exit
 COMMANDS = {
     "run": ("run", "Boot a machine in the foreground."),
     "switchover": ("remote", "Replace the kernel of a running machine."),
+    "history": ("history.command", "List and draw the switchovers there were."),
     "pause": ("remote", "Stop a running machine between two instructions."),
     "continue": ("remote", "Let a paused machine go on."),
     "stop": ("remote", "End a running machine."),

@@ -21,12 +21,18 @@ from hotswap.switchover.transaction import Options
 from . import keys
 from .board import Board
 from .control import Answer, Replied, Reply, Request, Tell
+from .history.record import HistoryError, Recording, keep
 from .screen import description, save_png
 from .snapshot import save_snapshot
 
+LEAVE_A_RECORD = ("committed", "rolled back", "refused", "lost")
 
-def answer_for(board: Board) -> Answer:
-    """The function that answers control requests for `board`."""
+
+def answer_for(board: Board, history: Path | None = None) -> Answer:
+    """The function that answers control requests for `board`.
+
+    Every switchover leaves a record in the folder `history`, if there is one.
+    """
 
     async def answer(request: Request, tell: Tell) -> Reply:
         match request.op:
@@ -47,7 +53,11 @@ def answer_for(board: Board) -> Answer:
             case "screen":
                 return await _screen(board, request.file)
             case "switchover":
-                return await _switchover(board, request, tell)
+                if history is None:
+                    return await _switchover(board, request, tell)
+                recording = Recording(request.image, tell)
+                reply = await _switchover(board, request, recording.tell)
+                return await trio.to_thread.run_sync(_recorded, history, recording, reply)
             case "snapshot":
                 return await _snapshot(board, Path(request.file))
 
@@ -112,6 +122,20 @@ async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
         board.lose(str(lost))
         return Reply(False, _result(lost.report, not_kept), str(lost), lost.report.todo)
     return Reply(True, _result(report, not_kept))
+
+
+def _recorded(history: Path, recording: Recording, reply: Reply) -> Reply:
+    """The reply with the id of the record in its result, or with why there is none."""
+    report = msgspec.convert(reply.result, Report)
+    if report.outcome in LEAVE_A_RECORD:
+        record = recording.record(report)
+        try:
+            keep(record, history)
+            reply.result["record"] = record.id
+        except HistoryError as error:
+            structlog.get_logger().error("no record", why=str(error))
+            reply.result["record_error"] = str(error)
+    return reply
 
 
 async def _screen(board: Board, file: str) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from .control import PATIENCE_MAX, PROBATION_MAX, Request, connect
 from .exits import Exit
+from .history.live import LiveView, why
 
 control_option = click.option(
     "--control", type=click.Path(path_type=Path), metavar="SOCKET", required=True,
@@ -20,16 +22,23 @@ control_option = click.option(
 )  # fmt: skip
 
 
-def ask(control: Path, request: Request, show: Any = None) -> dict[str, Any]:
-    """Send `request`; call `show` with each event; return the reply."""
+def ask(
+    control: Path,
+    request: Request,
+    show: Callable[[dict[str, Any]], None] = lambda event: None,
+    meanwhile: Callable[[], Awaitable[None]] = trio.sleep_forever,
+) -> dict[str, Any]:
+    """Send `request`; call `show` with each event, run `meanwhile`; return the reply."""
 
     async def talk() -> dict[str, Any]:
-        async with connect(control) as ask:
+        async with connect(control) as ask, trio.open_nursery() as nursery:
+            nursery.start_soon(meanwhile)
             message: dict[str, Any] = {}
             async for message in ask(request):
-                if "ok" not in message and show is not None:
+                if "ok" not in message:
                     show(message)
-            return message
+            nursery.cancel_scope.cancel()
+        return message
 
     return trio.run(talk)
 
@@ -90,25 +99,23 @@ def switchover_command(
 
     Anything that goes wrong ends back under the old kernel, with exit status 1 and the reason.
     """
-    console = Console(stderr=False)
+    console = Console(highlight=False)
 
     def show(event: dict[str, Any]) -> None:
-        if in_json:
-            click.echo(msgspec.json.encode(event).decode())
-        elif event["state"] == "done":
-            console.print(f"  [green]done[/]   {event['phase']:<10} {event['ms']:8.2f} ms "
-                          f"{event['instructions']:>12,} instructions")  # fmt: skip
-        elif event["state"] == "failed":
-            console.print(f"  [red]failed[/] {event['phase']:<10} {event['why']}", highlight=False)
+        click.echo(msgspec.json.encode(event).decode())
 
     kept = str(save_map.absolute()) if save_map else ""
     path = str(image.absolute())
     request = Request(
         "switchover", path, plan, mode, probation, kept, patience=patience, guard=guard
     )
-    reply = ask(control, request, show)
+    if in_json:
+        reply = ask(control, request, show)
+    else:
+        with LiveView(console) as view:
+            reply = ask(control, request, view.show, view.refresh)
     result = reply.get("result") or {}
-    not_kept = result.get("map_error")
+    not_kept = result.get("map_error") or result.get("record_error")
     if in_json:
         click.echo(msgspec.json.encode(reply).decode())
         return Exit.OK if reply["ok"] and not not_kept else Exit.FAILED
@@ -122,7 +129,15 @@ def switchover_command(
                 f"{result['outside_pause_ms']:.1f} ms, "
                 f"{count} {'process' if count == 1 else 'processes'} went on"
             )
-    status = say(reply, in_json=False)
+    if "record" in result:
+        console.print(f"record: hotswap-host history {result['record']}", soft_wrap=True)
+    status = Exit.OK
+    if not reply["ok"]:
+        status = Exit.FAILED
+        first, *rest = why(result) or [("", reply["error"])]
+        click.echo(f"hotswap-host: {' '.join(first).strip()}", err=True)
+        for line in rest:
+            click.echo(" ".join(line), err=True)
     if not_kept:
         click.echo(f"hotswap-host: {not_kept}", err=True)
         return Exit.FAILED

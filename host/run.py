@@ -21,6 +21,7 @@ from .control import serve_control
 from .display import serve_display
 from .durable_run import open_durable
 from .exits import Exit
+from .history.record import folder
 from .machine import open_machine
 from .machine_fault import MachineError
 from .machine_file import check, json_schema, read_document
@@ -158,7 +159,8 @@ async def attend(
 
             await nursery.start(end_on_signal)  # before the terminal is another
             if control is not None:
-                await nursery.start(serve_control, control, answer_for(board), replied_for(board))
+                answer = answer_for(board, folder())
+                await nursery.start(serve_control, control, answer, replied_for(board))
             if terminal is not None:
                 await nursery.start(serve_display, board, terminal)
             ended = await board.ended()

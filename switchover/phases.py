@@ -53,6 +53,21 @@ LIMITS: dict[Phase, Limit] = {
     Phase.PROBATION: Limit(60),
 }
 
+WAITS_FOR: dict[Phase, str] = {
+    Phase.PLAN: "the host, which checks",
+    Phase.STAGE: "the host, which writes ahead what the guest has dirtied",
+    Phase.PREPARE: "the old kernel: ACK PREPARED",
+    Phase.QUIESCE: "the old kernel: ACK QUIESCED; then the cards, to freeze",
+    Phase.SAVE: "the old kernel: ACK SAVED; then the host, which checks the map",
+    Phase.SWITCH: "the bootstrap: ACK BOOT",
+    Phase.DECODE: "the bootstrap: ACK DECODED",
+    Phase.NEWINIT: "the new kernel: ACK RESTORED",
+    Phase.ECHO: "the new kernel: ACK ECHOED; then the host, which compares",
+    Phase.COMMIT: "the new kernel: ACK RESUMED",
+    Phase.PROBATION: "time to pass, and the new kernel's timer ticks",
+}
+"""What a phase that takes long is waiting for."""
+
 BLACKOUT = (
     Phase.QUIESCE,
     Phase.SAVE,

@@ -12,7 +12,10 @@ Outcome = Literal["committed", "rolled back", "refused", "planned", "lost"]
 
 
 class PhaseEvent(msgspec.Struct, frozen=True, tag="phase"):
-    """A phase began, ended or failed. `ms` of host time and guest instructions it has taken."""
+    """A phase began, ended or failed. `ms` of host time and guest instructions it has taken.
+
+    With one that begins comes what it may take (0: no limit), and what it will wait for.
+    """
 
     txn: int
     phase: str
@@ -20,6 +23,9 @@ class PhaseEvent(msgspec.Struct, frozen=True, tag="phase"):
     ms: float = 0.0
     instructions: int = 0
     why: str = ""
+    limit_ms: float = 0.0
+    limit_instructions: int = 0
+    waits_for: str = ""
 
 
 class PhaseTime(msgspec.Struct):

@@ -24,7 +24,7 @@ from .errors import DurabilityError, Lost, RolledBack
 from .image import KernelImage
 from .machine import Machine, kernel_name
 from .old_kernel import resume_old
-from .phases import LIMITS, QUIESCE_ALL, QUIESCE_CARD, Phase
+from .phases import LIMITS, QUIESCE_ALL, QUIESCE_CARD, WAITS_FOR, Phase
 from .protocol import BootMode
 from .report import PhaseEvent, PhaseTime, Report
 from .rollback import RollbackPoint
@@ -163,7 +163,16 @@ class Transaction:
         limit, began = LIMITS[phase], time.perf_counter_ns()
         count = self._processor.instructions
         name, txn = phase.name, self.report.txn
-        self.tell(PhaseEvent(txn, name, "begun"))
+        self.tell(
+            PhaseEvent(
+                txn,
+                name,
+                "begun",
+                limit_ms=limit.seconds * self.options.patience * 1000,
+                limit_instructions=limit.instructions or 0,
+                waits_for=WAITS_FOR[phase],
+            )
+        )
 
         def took() -> PhaseTime:
             spent = self._processor.instructions - count

@@ -1,0 +1,286 @@
+"""Every switchover leaves a record, which can be listed, shown and drawn."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+from rich.console import Console
+
+from hotswap.host.control import Reply, Request
+from hotswap.host.exits import Exit
+from hotswap.host.guest import PATIENCE, Guest
+from hotswap.host.history import record as history
+from hotswap.host.history.chrome_trace import chrome_trace
+from hotswap.host.history.command import history_command
+from hotswap.host.history.live import LiveView
+from hotswap.host.history.record import HistoryError, Moment, Record, find, keep, load
+from hotswap.host.history.spans import LANES, spans
+from hotswap.host.history.timeline import timeline
+from hotswap.host.operator import answer_for
+from hotswap.switchover.phases import LIMITS, WAITS_FOR, Phase
+from hotswap.switchover.report import Outcome, Report
+
+TESTS = Path(__file__).parent
+V2 = TESTS.parent / "switchover" / "guest" / "refkernel-v2.elf"
+HANGS = TESTS / "guests" / "refkernel-v2-hang.elf"
+Switch = Callable[[Path], Awaitable[Reply]]
+
+
+@pytest.fixture
+async def switch(guest: Guest, tmp_path: Path) -> Switch:
+    """Ask for a switchover to an image as an operator does; records are kept in `tmp_path`."""
+    guest.boot(["registers:60"])
+    await guest.pass_time(20_000_000)
+    answer = answer_for(guest.board, tmp_path)
+
+    async def ask(image: Path) -> Reply:
+        request = Request("switchover", str(image), probation_ms=5, patience=PATIENCE)
+        return await answer(request, lambda event: None)
+
+    return ask
+
+
+def made(number: int, outcome: Outcome = "committed", reached: Phase = Phase.PROBATION) -> Record:
+    """A record in which every phase up to `reached` has taken a millisecond."""
+    phases = [phase for phase in Phase if phase <= reached]
+    moments = [
+        Moment(
+            float(phase + late), phase.name,
+            "begun" if not late else "failed" if (phase, outcome) == (reached, "rolled back")
+            else "done",
+            10 * late, "it broke" if late and outcome != "committed" and phase == reached else "",
+        )
+        for phase in phases for late in (0, 1)
+    ]  # fmt: skip
+    report = Report(
+        number, "1.0", "2.0", 2, outcome, reached.name, blackout_ms=7.0, outside_pause_ms=9.0
+    )
+    took = len(phases) + 1.5
+    if outcome == "rolled back":
+        report.blackout_ms, report.rollback_ms, report.reason = 0.0, 1.0, "it <broke>"
+        took += 1
+    name = f"20260101-000000-{number:06}"
+    return Record(name, "2026-01-01T00:00:00+00:00", 77, "/k.elf", took, report, moments)
+
+
+def run(*arguments: str | Path) -> Result:
+    words = [str(word) for word in arguments]
+    return CliRunner().invoke(history_command, words, standalone_mode=False)
+
+
+async def test_each_switchover_of_an_operator_leaves_a_record(
+    switch: Switch, tmp_path: Path
+) -> None:
+    replies = [await switch(V2), await switch(HANGS), await switch(TESTS / "conftest.py")]
+    kept = [load(tmp_path / f"{reply.result['record']}.json") for reply in replies]
+    assert [each.report.outcome for each in kept] == ["committed", "rolled back", "refused"]
+    committed, back, refused = kept
+    ends = [(moment.phase, moment.state) for moment in committed.moments]
+    assert ends == [(phase.name, state) for phase in Phase for state in ("begun", "done")]
+    assert ends[-1] == ("PROBATION", "done")
+    assert back.moments[-1].state == "failed"
+    assert back.moments[-1].phase == back.report.phase == "NEWINIT"
+    assert back.moments[-1].why
+    assert back.report.fault_of == "new kernel"
+    assert refused.moments == []
+    times = [moment.at_ms for moment in committed.moments]
+    assert times == sorted(times)
+    assert times[-1] <= committed.took_ms
+
+
+async def test_a_plan_is_no_switchover_and_leaves_no_record(guest: Guest, tmp_path: Path) -> None:
+    guest.boot(["registers:60"])
+    await guest.pass_time(20_000_000)
+    reply = await answer_for(guest.board, tmp_path)(
+        Request("switchover", str(V2), plan=True), lambda event: None
+    )
+    assert reply.ok
+    assert "record" not in reply.result
+    with pytest.raises(HistoryError, match="no record is there"):
+        find(tmp_path, "last")
+
+
+async def test_a_folder_that_cannot_be_written_costs_the_record_and_nothing_else(
+    guest: Guest, tmp_path: Path
+) -> None:
+    guest.boot(["registers:60"])
+    await guest.pass_time(20_000_000)
+    (tmp_path / "file").touch()
+    request = Request("switchover", str(V2), probation_ms=5, patience=PATIENCE)
+    reply = await answer_for(guest.board, tmp_path / "file" / "in it")(request, lambda event: None)
+    assert reply.ok
+    assert "so the switchover leaves no record" in reply.result["record_error"]
+
+
+def test_the_oldest_records_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "KEPT", 3)
+    for number in range(5):
+        keep(made(number), tmp_path)
+    assert [path.stem[-1] for path in sorted(tmp_path.iterdir())] == ["2", "3", "4"]
+
+
+def test_a_record_is_found_by_as_much_of_its_id_as_tells_it_apart(tmp_path: Path) -> None:
+    for number in (10, 11, 20):
+        keep(made(number), tmp_path)
+    assert find(tmp_path, "20260101-000000-00002").report.txn == 20
+    assert find(tmp_path, "last").report.txn == 20
+    with pytest.raises(HistoryError, match="2 records begin with"):
+        find(tmp_path, "20260101-000000-00001")
+    with pytest.raises(HistoryError, match="no record begins with 'x'"):
+        find(tmp_path, "x")
+    with pytest.raises(HistoryError, match="no record is there"):
+        find(tmp_path / "nowhere", "last")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"{", "no record of a switchover"), (b'{"id": 3}', "no record"), (b"\xff", "no record")],
+)
+def test_a_damaged_record_is_named_and_the_others_are_listed(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
+    keep(made(1), tmp_path)
+    (tmp_path / "2026.json").write_bytes(content)
+    listed = run("--folder", tmp_path)
+    assert listed.return_value == Exit.FAILED
+    assert "20260101-000000-000001" in listed.stdout
+    assert "2026.json" in listed.stderr
+    assert words in listed.stderr
+
+
+def test_a_record_of_another_format_is_refused(tmp_path: Path) -> None:
+    path = keep(msgspec.structs.replace(made(1), format=2), tmp_path)
+    with pytest.raises(HistoryError, match="has format 2, here it is 1"):
+        load(path)
+
+
+def test_the_list_has_what_became_of_each(tmp_path: Path) -> None:
+    keep(made(1), tmp_path)
+    keep(made(2, "rolled back", Phase.ECHO), tmp_path)
+    lines = run("--folder", tmp_path).stdout.splitlines()
+    assert lines[1].split()[-4:] == ["committed", "PROBATION", "7.00", "ms"]
+    assert "rolled back" in lines[2]
+    assert "it <broke>" in lines[2]
+    listed = json.loads(run("--folder", tmp_path, "--json").stdout)
+    assert [each["report"]["outcome"] for each in listed] == ["committed", "rolled back"]
+    assert json.loads(run("--folder", tmp_path, "--json", "--count", "1").stdout) == listed[1:]
+
+
+def test_one_is_shown_with_its_phases_and_why_it_did_not_happen(tmp_path: Path) -> None:
+    record = made(2, "rolled back", Phase.ECHO)
+    record.report.fault_of, record.report.saved = "new kernel", "all of it"
+    record.report.todo, record.report.log = "mend it", ["[ouch]"]
+    keep(record, tmp_path)
+    shown = run("--folder", tmp_path, "last").stdout
+    for words in (
+        "rolled back in ECHO: it <broke>", "at fault: new kernel", "saved: all of it",
+        "next: mend it", "the kernel said: [ouch]", "QUIESCE",
+    ):  # fmt: skip
+        assert words in shown
+
+
+@pytest.mark.parametrize("reached", list(Phase), ids=lambda phase: phase.name)
+@pytest.mark.parametrize("outcome", ["committed", "rolled back"])
+def test_the_lanes_of_a_record_follow_each_other_without_a_gap(
+    outcome: Outcome, reached: Phase
+) -> None:
+    record = made(1, outcome, reached)
+    drawn = spans(record)
+    for lane in LANES[1:]:
+        bars = [span for span in drawn if span.lane == lane]
+        assert all(before.end_ms == after.start_ms for before, after in itertools.pairwise(bars)), (
+            lane
+        )
+        assert all(bar.start_ms < bar.end_ms <= record.took_ms for bar in bars)
+        assert bars[0].start_ms == 0
+        if lane != "a fault ends":
+            assert bars[-1].end_ms == record.took_ms
+    assert [span.name for span in drawn if span.lane == "programs"][-1] == "run"
+    kernels = [span.name for span in drawn if span.lane == "kernel"]
+    assert kernels[-1] == ("1.0" if outcome == "rolled back" or reached < Phase.SWITCH else "2.0"
+                           if reached >= Phase.NEWINIT else "bootstrap")  # fmt: skip
+
+
+def test_the_timeline_shows_every_phase_and_where_it_went_wrong() -> None:
+    drawn = ElementTree.fromstring(timeline(made(1, "rolled back", Phase.ECHO)))
+    texts = {
+        text.text: text.get("class") for text in drawn.iter("{http://www.w3.org/2000/svg}text")
+    }
+    assert texts["QUIESCE"] == "name"
+    assert texts["ECHO"] == "wrong"
+    assert texts["rolled back in ECHO: it <broke>"] == "wrong"
+    assert "COMMIT" not in texts
+    assert {"way back", "at R1", "stand still"} <= texts.keys()
+
+
+def test_the_timeline_of_what_was_refused_before_any_phase_says_why() -> None:
+    record = made(1)
+    record.moments.clear()
+    record.report.outcome, record.report.reason = "refused", "no kernel"
+    assert "refused in PROBATION: no kernel" in timeline(record)
+
+
+def test_the_trace_has_complete_events_on_named_threads(tmp_path: Path) -> None:
+    record = made(1)
+    keep(record, tmp_path)
+    assert run("--folder", tmp_path, "--trace", tmp_path / "trace").exit_code == 0
+    trace = json.loads((tmp_path / "trace").read_text())
+    assert trace == json.loads(msgspec.json.encode(chrome_trace(record)))
+    named = {
+        e["tid"]: e["args"]["name"] for e in trace["traceEvents"] if e["name"] == "thread_name"
+    }
+    assert set(named.values()) == set(LANES)
+    done = [event for event in trace["traceEvents"] if event["ph"] == "X"]
+    echo = next(event for event in done if event["name"] == "ECHO")
+    assert (named[echo["tid"]], echo["ts"], echo["dur"]) == ("phases", 9000.0, 1000.0)
+    assert echo["args"]["instructions"] == 10
+
+
+def test_a_picture_goes_to_standard_output_too(tmp_path: Path) -> None:
+    keep(made(1), tmp_path)
+    assert run("--folder", tmp_path, "--svg", "-").stdout.startswith("<svg")
+
+
+def event(phase: Phase, state: str, ms: float = 0) -> dict[str, object]:
+    return {
+        "phase": phase.name, "state": state, "ms": ms, "instructions": 1234, "why": "",
+        "limit_ms": LIMITS[phase].seconds * 1000, "limit_instructions": 0,
+        "waits_for": WAITS_FOR[phase],
+    }  # fmt: skip
+
+
+def test_the_live_view_shows_the_phase_its_budget_and_what_is_waited_for() -> None:
+    screen = io.StringIO()
+    with LiveView(Console(file=screen, force_terminal=True, width=120)) as view:
+        view.show(event(Phase.PLAN, "begun"))
+        view.show(event(Phase.PLAN, "done", 0.5))
+        view.show(event(Phase.SAVE, "begun"))
+        assert "waits for the old kernel: ACK SAVED" in screen.getvalue()
+        assert "of 100 ms" in screen.getvalue()
+        view.show({**event(Phase.SAVE, "failed", 3), "why": "it broke"})
+    last = screen.getvalue()[screen.getvalue().rindex("PLAN") :]
+    assert "it broke" in last
+    assert "waits for" not in last
+
+
+def test_without_a_terminal_each_phase_that_ends_is_a_line() -> None:
+    screen = io.StringIO()
+    with LiveView(Console(file=screen)) as view:
+        view.show(event(Phase.PLAN, "begun"))
+        view.show(event(Phase.PLAN, "done", 0.5))
+        view.show({**event(Phase.SAVE, "failed", 3), "why": "it broke"})
+    lines = screen.getvalue().splitlines()
+    assert [line.split()[:2] for line in lines] == [["done", "PLAN"], ["failed", "SAVE"]]
+    assert "it broke" in lines[1]
+
+
+def test_every_phase_says_what_it_waits_for() -> None:
+    assert set(WAITS_FOR) == set(Phase)
