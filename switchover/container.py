@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -62,14 +62,19 @@ def open_container(data: bytes | memoryview) -> Container:
         for at in range(header.sect_off, _table_end(header), ENTRY.size)
     ]
     damaged: set[int] = set()
-    for index in range(len(entries)):
-        for fault in section_bounds(header, entries, index, view):
+    top = 0  # where those before end
+    for index, entry in enumerate(entries):
+        others = entries[:index] if entry.off < top else ()
+        for fault in section_bounds(header, others, entry, view):
             damaged.add(index)
             faults.append(fault)
+        top = max(top, entry.off + entry.len)
+    present: set[int] = set()
     for index, entry in enumerate(entries):
         if index not in damaged:
-            faults.extend(section_records(entries, index, view[entry.off : entry.off + entry.len]))
-    present = {entry.type for entry in entries}
+            again = entry.type in present
+            faults.extend(section_records(entry, view[entry.off : entry.off + entry.len], again))
+        present.add(entry.type)
     faults.extend(
         MapError(Fault.MISSING, "section table", f"no section {needed.name}", REWRITE)
         for needed in (SectionType.TIME, SectionType.PROC)
@@ -124,59 +129,57 @@ def header_faults(header: Header, view: memoryview) -> Iterator[MapError]:
 
 
 def section_bounds(
-    header: Header, entries: list[SectionEntry], index: int, view: memoryview
+    header: Header, others: Sequence[SectionEntry], entry: SectionEntry, view: memoryview
 ) -> Iterator[MapError]:
-    """Level 0 of one section: bounds, overlap with those before it, checksum."""
-    entry, where = entries[index], section_name(entries[index])
+    """Level 0 of one section: bounds, overlap with the `others` before it, checksum."""
     end = entry.off + entry.len
     if end > header.total_len or entry.off % 8:
         place = f"bytes {entry.off:#x} to {end:#x} of {header.total_len:#x}"
-        yield MapError(Fault.SECTION_BOUNDS, where, place, REWRITE)
+        yield MapError(Fault.SECTION_BOUNDS, section_name(entry), place, REWRITE)
         return
     if entry.len and entry.off < _table_end(header):
         place = f"begins at {entry.off:#x}, the section table ends at {_table_end(header):#x}"
-        yield MapError(Fault.SECTION_PLACE, where, place, REWRITE)
-    for other in entries[:index]:
+        yield MapError(Fault.SECTION_PLACE, section_name(entry), place, REWRITE)
+    for other in others:
         if entry.len and other.len and entry.off < other.off + other.len and other.off < end:
             shared = f"shares bytes with {section_name(other)}"
-            yield MapError(Fault.SECTION_OVERLAP, where, shared, REWRITE)
+            yield MapError(Fault.SECTION_OVERLAP, section_name(entry), shared, REWRITE)
     if (crc := zlib.crc32(view[entry.off : end])) != entry.crc:
-        yield MapError(Fault.SECTION_CRC, where, _crcs(entry.crc, crc), REWRITE)
+        yield MapError(Fault.SECTION_CRC, section_name(entry), _crcs(entry.crc, crc), REWRITE)
 
 
-def section_records(
-    entries: list[SectionEntry], index: int, content: memoryview
-) -> Iterator[MapError]:
-    """Level 1 of one section: known, once, version, record size, count."""
-    entry, where = entries[index], section_name(entries[index])
+def section_records(entry: SectionEntry, content: memoryview, again: bool) -> Iterator[MapError]:
+    """Level 1 of one section: known, not there `again`, version, record size, count."""
     kind = section_kind(entry.type)
     if kind is None:
         if entry.flags & SectionFlag.REQUIRED:
-            yield MapError(Fault.UNKNOWN_SECTION, where, "required, but not known here", NEWER)
+            yield MapError(
+                Fault.UNKNOWN_SECTION, section_name(entry), "required, but not known here", NEWER
+            )
         return
-    if any(other.type == entry.type for other in entries[:index]):
-        yield MapError(Fault.TWICE, where, "a second section of this type", REWRITE)
+    if again:
+        yield MapError(Fault.TWICE, section_name(entry), "a second section of this type", REWRITE)
     if entry.ver != 1:
-        yield MapError(Fault.VERSION, where, f"version {entry.ver}, this is 1", NEWER)
+        yield MapError(Fault.VERSION, section_name(entry), f"version {entry.ver}, this is 1", NEWER)
     elif entry.rec_min > kind.size:
         least = f"{entry.rec_min} bytes of a record must be known, here {kind.size} are"
-        yield MapError(Fault.REC_MIN, where, least, NEWER)
+        yield MapError(Fault.REC_MIN, section_name(entry), least, NEWER)
     elif entry.rec_size < max(entry.rec_min, kind.least):
         size = f"records of {entry.rec_size} bytes, at least {max(entry.rec_min, kind.least)}"
-        yield MapError(Fault.REC_SIZE, where, size, REWRITE)
+        yield MapError(Fault.REC_SIZE, section_name(entry), size, REWRITE)
     elif entry.type == SectionType.BLOB and entry.rec_size != kind.size:
         size = f"records of {entry.rec_size} bytes, a record of BLOB is one byte"
-        yield MapError(Fault.REC_SIZE, where, size, REWRITE)
+        yield MapError(Fault.REC_SIZE, section_name(entry), size, REWRITE)
     elif kind.has_data:
-        yield from _data_faults(entry, where, content)
+        yield from _data_faults(entry, content)
     elif entry.count * entry.rec_size != entry.len:
         count = f"{entry.count} records of {entry.rec_size} bytes in {entry.len} bytes"
-        yield MapError(Fault.COUNT, where, count, REWRITE)
+        yield MapError(Fault.COUNT, section_name(entry), count, REWRITE)
     elif entry.type == SectionType.TIME and entry.count != 1:
-        yield MapError(Fault.ONE_TIME, where, f"{entry.count} records", REWRITE)
+        yield MapError(Fault.ONE_TIME, section_name(entry), f"{entry.count} records", REWRITE)
 
 
-def _data_faults(entry: SectionEntry, where: str, content: memoryview) -> Iterator[MapError]:
+def _data_faults(entry: SectionEntry, content: memoryview) -> Iterator[MapError]:
     at = 0
     for number in range(entry.count):
         end = at + entry.rec_size
@@ -184,12 +187,12 @@ def _data_faults(entry: SectionEntry, where: str, content: memoryview) -> Iterat
             end += padded(data_length(content, at))
         if end > entry.len:
             ends = f"record {number} ends at {end:#x} of {entry.len:#x}"
-            yield MapError(Fault.DATA, where, ends, REWRITE)
+            yield MapError(Fault.DATA, section_name(entry), ends, REWRITE)
             return
         at = end
     if at != entry.len:
         left = f"{entry.len - at} bytes after the last of {entry.count} records"
-        yield MapError(Fault.COUNT, where, left, REWRITE)
+        yield MapError(Fault.COUNT, section_name(entry), left, REWRITE)
 
 
 def data_length(content: memoryview, at: int) -> int:

@@ -11,6 +11,7 @@ CAMPAIGNS = {
     "faults": "Let everything go wrong in every phase of a switchover.",
     "snapshots": "Restore a run at many instants: it ends the same.",
     "kernels": "Kernels with random structures take each other's place.",
+    "maps": "Change maps and images at random: both readers agree.",
 }
 
 

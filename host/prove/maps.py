@@ -1,0 +1,94 @@
+"""`hotswap-host prove maps`: the readers of maps against each other, and the loader of images."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections import Counter
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from subprocess import PIPE
+
+import click
+import msgspec
+import trio
+
+from .campaign import Campaign, carry_out, options
+from .map_fuzz import BATCH, Batch
+from .map_judge import EXAMPLES, build_judge
+
+
+@click.command("maps")
+@click.option("--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default=True,
+              help="Processes at a time.")  # fmt: skip
+@click.option("--examples", type=click.Path(path_type=Path, file_okay=False), default=EXAMPLES,
+              metavar="FOLDER", help="The examples of a checkout.")  # fmt: skip
+@options(1_000_000, "Mutants.")
+def command(jobs: int, examples: Path, count: int, seed: int | None, in_json: bool) -> int:
+    """Change maps and images at random: the C and the Python reader must agree on every one.
+
+    A map is refused by both for the same reason, or both read the same from it; no bytes make the
+    loader of images raise anything but Refused. Needs gcc.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        judge = build_judge(Path(scratch), examples)
+
+        async def work(campaign: Campaign) -> None:
+            await _work(campaign, judge, jobs)
+
+        return carry_out("maps", count, seed, in_json, work)
+
+
+async def _work(campaign: Campaign, judge: Path, jobs: int) -> None:
+    codes: Counter[str] = Counter()
+    ways = 0
+
+    async def share(first: int, count: int) -> None:
+        """Let a process of its own try some of the mutants."""
+        nonlocal ways
+        numbers = map(str, (first, count, campaign.seed))
+        command = [sys.executable, "-m", "hotswap.host.prove.map_fuzz", str(judge), *numbers]
+        run = partial(trio.run_process, command, stdout=PIPE, start_new_session=True)
+        async with trio.open_nursery() as nursery:
+            process = await nursery.start(run)
+            rest = b""
+            async for piece in process.stdout:
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    batch = msgspec.json.decode(line, type=Batch)
+                    codes.update(batch.codes)
+                    ways += batch.ways
+                    tell(batch)
+
+    def tell(batch: Batch) -> None:
+        for wrong in batch.wrong:
+            campaign.failed(
+                wrong.case,
+                wrong.why,
+                seed=campaign.seed,
+                repeat=f"--count {campaign.count} --seed {campaign.seed} --jobs {jobs}",
+                number=wrong.number,
+                mutant=wrong.mutant,
+            )
+        campaign.held("mutants", batch.cases - len(batch.wrong))
+
+    async with trio.open_nursery() as nursery:
+        for first, count in shares(campaign.count, jobs):
+            nursery.start_soon(share, first, count)
+    campaign.figures = {"verdicts": dict(sorted(codes.items())), "ways": ways}
+    campaign.said.append(
+        f"{len(codes)} kinds of verdict, {codes['fit']:,} maps fit; {ways:,} mutants went new ways"
+    )
+
+
+def shares(count: int, jobs: int) -> list[tuple[int, int]]:
+    """(first, count) of the mutants each process tries: whole batches, about the same for each."""
+    batches = -(-count // BATCH)
+    firsts = [batches * job // jobs * BATCH for job in range(jobs + 1)]
+    return [
+        (first, min(after, count) - first)
+        for first, after in pairwise(firsts)
+        if first < min(after, count)
+    ]
