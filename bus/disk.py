@@ -15,6 +15,8 @@ from .errors import BusError, MediaError
 
 SECTOR = 512
 """Bytes of a sector."""
+HELD_MAX = (64 << 20) // SECTOR
+"""Sectors a disk keeps off its medium before a card should wait."""
 
 
 class Medium(Protocol):
@@ -56,6 +58,9 @@ class Disk:
     def __init__(self) -> None:
         self.on_change: Callable[[], None] = _nobody
         """Called after each `change`; set by the card."""
+        self.on_room: Callable[[], None] = _nobody
+        """Called when it is not `full` any more; set by a card that waits for it."""
+        self.held_max = HELD_MAX
         self._medium: Medium | None = None
         self._kept: dict[int, bytes] | None = None
         """Sectors written since the mark; None without a mark."""
@@ -79,6 +84,11 @@ class Disk:
     def read_only(self) -> bool:
         """True when the medium is write-protected."""
         return self._medium is not None and self._medium.read_only
+
+    @property
+    def full(self) -> bool:
+        """True when a card should wait with its next write: so much is held already."""
+        return self._kept is not None and len(self._kept) >= self.held_max
 
     def change(self, medium: Medium | None) -> None:
         """Put `medium` in, or take out what is there. Raises `BusError` while writes are held."""
@@ -157,6 +167,7 @@ class Disk:
         if self._kept is not None:
             self._kept.clear()
             self._flush_owed = self._flush_before
+            self.on_room()
 
     def release(self) -> None:
         """Lift the mark: everything goes to the medium.
@@ -168,6 +179,7 @@ class Disk:
             return
         self._owed |= self._kept
         self._kept = None
+        self.on_room()
         try:
             if self._flush_owed:
                 self.flush()

@@ -108,6 +108,7 @@ class Ide(Card[IdeState]):
             serial = f"{self.settings.base:04X}-{number}"
             self._mechanisms.append(Mechanism(disk, self._geometry(number)[0], serial))
             disk.on_change = partial(self._changed, number)
+            disk.on_room = self._has_room
 
     def _changed(self, number: int) -> None:
         """A drive was put in or taken out: it is as after power-on."""
@@ -115,6 +116,10 @@ class Ide(Card[IdeState]):
         drives[number] = self._drive(number)
         self.state.drives = drives[0], drives[1]
         self._interrupt()
+
+    def _has_room(self) -> None:
+        """A write that waited for the end of a switchover can be made."""
+        self._work.set()
 
     # -- bus cycles ---------------------------------------------------------------------------
 
@@ -261,7 +266,7 @@ class Ide(Card[IdeState]):
                 drive.intrq = drive is self.state.drives[0]
             case Phase.COMMAND:
                 mechanism.execute(drive)
-            case Phase.RECEIVED:
+            case Phase.RECEIVED if not mechanism.disk.full:  # else BSY until a switchover ends
                 mechanism.store(drive)
             case Phase.STARTING:
                 if not drive.keeps_settings:

@@ -86,7 +86,7 @@ def _scan(content: bytes, point_id: bytes) -> tuple[list[tuple[int, bytes]], int
     while content[:ID] == point_id and at + _PIECE.size <= len(content):
         slot, length, checksum = _PIECE.unpack_from(content, at)
         data = content[at + _PIECE.size : at + _PIECE.size + length]
-        if len(data) < length or zlib.crc32(data) != checksum:
+        if not data or len(data) < length or zlib.crc32(data) != checksum:
             break
         pieces.append((slot, data))
         at += _PIECE.size + length

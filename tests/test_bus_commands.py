@@ -203,3 +203,31 @@ def test_whatever_is_posted_and_frozen_when_all_is_typed_once(events: list[str])
             nursery.cancel_scope.cancel()
 
     trio.run(scenario)
+
+
+async def test_what_was_fed_since_the_hold_is_posted_again_after_a_rewind_and_nothing_else() -> (
+    None
+):
+    commands: Commands[int] = Commands()
+    commands.feed(1)
+    saved = commands.snapshot()
+    commands.hold()
+    commands.feed(2)
+    commands.post(3)  # by the guest, which will do it again
+    commands.feed(4)
+    commands.restore(saved)
+    commands.rewind()
+    assert commands.snapshot() == [1, 2, 4]
+    commands.release()
+    commands.rewind()
+    assert commands.snapshot() == [1, 2, 4]
+
+
+async def test_what_is_kept_for_a_rewind_is_bounded() -> None:
+    commands: Commands[int] = Commands(capacity=2)
+    commands.hold()
+    for number in (1, 2):
+        commands.feed(number)
+        commands.restore([])
+    with pytest.raises(BusError, match="2 commands are kept for a rewind"):
+        commands.feed(3)

@@ -203,3 +203,46 @@ async def test_the_backplane_holds_and_rewinds_the_disks_of_every_card(
     assert bytes(drum.content) == bytes(SIZE * SECTOR)
     backplane.release_streams()
     assert drum.content[SECTOR : 2 * SECTOR] == b"y" * SECTOR
+
+
+def test_a_still_disk_writes_nothing_of_two_marks_before_the_release(disk: Disk) -> None:
+    drum = disk.medium
+    assert isinstance(drum, Drum)
+    disk.hold(still=True)
+    disk.write(0, b"a" * SECTOR)
+    disk.flush()
+    disk.hold(still=True)
+    disk.write(1, b"b" * SECTOR)
+    assert disk.pending == {0: b"a" * SECTOR, 1: b"b" * SECTOR}
+    disk.rewind()
+    assert disk.read(0, 2) == b"a" * SECTOR + bytes(SECTOR)
+    assert bytes(drum.content) == bytes(SIZE * SECTOR)
+    disk.release()
+    assert drum.flushed[: 2 * SECTOR] == b"a" * SECTOR + bytes(SECTOR)
+
+
+def test_sectors_that_are_owed_are_read_and_go_to_the_medium_at_the_next_chance(
+    disk: Disk,
+) -> None:
+    drum = disk.medium
+    assert isinstance(drum, Drum)
+    disk.owe({2: b"c" * SECTOR})
+    assert disk.read(2, 1) == b"c" * SECTOR
+    disk.hold(still=True)
+    assert disk.pending == {2: b"c" * SECTOR}
+    disk.release()
+    assert drum.flushed[2 * SECTOR : 3 * SECTOR] == b"c" * SECTOR
+    assert disk.pending == {}
+
+
+def test_a_disk_that_holds_as_much_as_it_may_says_so_until_the_release(disk: Disk) -> None:
+    heard = []
+    disk.on_room = lambda: heard.append(disk.full)
+    disk.held_max = 2
+    disk.hold()
+    disk.write(0, bytes(SECTOR))
+    assert not disk.full
+    disk.write(1, bytes(SECTOR))
+    assert disk.full
+    disk.release()
+    assert heard == [False]

@@ -266,3 +266,43 @@ class Plain(Card[State]):
 
     name = "plain"
     state_type = State
+
+
+FRAME = bytes(range(60))
+
+
+async def test_a_still_outbox_lets_no_frame_out_not_even_one_from_before() -> None:
+    output = FrameOutbox()
+    output.write(FRAME)
+    output.hold(still=True)
+    output.write(FRAME[::-1])
+    assert output.take() is None
+    output.rewind()
+    output.release()
+    assert [output.take(), output.take()] == [FRAME, None]
+
+
+async def test_a_frame_that_is_being_sent_is_waited_for() -> None:
+    output = FrameOutbox()
+    output.write(FRAME)
+    with output.lend() as frame:
+        assert frame == FRAME
+        output.hold(still=True)
+        with trio.move_on_after(0) as waiting:
+            await output.settled()
+        assert waiting.cancelled_caught
+    await output.settled()
+    assert len(output) == 0
+
+
+def test_a_held_inbox_is_full_when_sixteen_times_its_capacity_is_kept() -> None:
+    inbox = FrameInbox(capacity=2)
+    inbox.hold()
+    for _ in range(32):
+        inbox.feed(FRAME)
+        assert inbox.read() == FRAME
+    assert inbox.full
+    inbox.feed(FRAME)
+    assert inbox.dropped == 1
+    inbox.rewind()
+    assert len(inbox) == 32

@@ -255,3 +255,87 @@ def test_what_was_not_read_can_be_put_into_another_inbox() -> None:
     other.feed(b"x")
     other.restore(inbox.snapshot())
     assert other.read(9) == b"bc"
+
+
+async def test_a_still_outbox_lets_nothing_out_not_even_what_was_written_before() -> None:
+    output = Outbox()
+    output.write(b"before ")
+    output.hold(still=True)
+    output.write(b"after")
+    assert output.peek() == b""
+    output.rewind()
+    assert output.snapshot().data == b"before "
+    assert output.peek() == b""
+    output.release()
+    assert output.take() == b"before "
+
+
+async def test_what_is_being_sent_is_waited_for_and_then_has_left() -> None:
+    output, arrived = Outbox(), trio.Event()
+    output.write(b"under way")
+    settled = False
+
+    async def send() -> None:
+        with output.lend() as data:
+            assert data == b"under way"
+            await arrived.wait()
+
+    async def settle() -> None:
+        nonlocal settled
+        await output.settled()
+        settled = True
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send)
+        await wait_all_tasks_blocked()
+        output.hold(still=True)
+        nursery.start_soon(settle)
+        await wait_all_tasks_blocked()
+        assert not settled
+        arrived.set()
+    assert settled
+    assert output.snapshot().data == b""
+
+
+async def test_what_could_not_be_sent_is_still_there() -> None:
+    output = Outbox()
+    output.write(b"abc")
+    with pytest.raises(trio.BrokenResourceError), output.lend(2):
+        raise trio.BrokenResourceError
+    await output.settled()
+    assert output.take() == b"abc"
+
+
+async def test_a_back_end_waits_while_an_inbox_is_full_and_kept_copies_count() -> None:
+    inbox = Inbox(capacity=4)
+    inbox.hold()
+    inbox.feed(b"abcd")
+    assert inbox.read(4) == b"abcd"
+    with trio.move_on_after(0) as full:
+        await inbox.room()
+    assert full.cancelled_caught
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(inbox.room)
+        await wait_all_tasks_blocked()
+        inbox.release()
+
+
+async def test_reading_makes_room_in_an_inbox() -> None:
+    inbox = Inbox(capacity=2)
+    inbox.feed(b"ab")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(inbox.room)
+        await wait_all_tasks_blocked()
+        inbox.read(1)
+
+
+def test_whoever_listens_hears_what_comes_in_before_the_card_does() -> None:
+    inbox, heard = Inbox(), []
+
+    def listen(data: bytes) -> None:
+        heard.append((data, len(inbox)))
+
+    inbox.on_feed = listen
+    inbox.feed(b"a")
+    inbox.feed(b"bc")
+    assert heard == [(b"a", 0), (b"bc", 1)]

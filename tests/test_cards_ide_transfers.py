@@ -185,3 +185,26 @@ async def test_a_reset_in_the_middle_of_a_write_leaves_whole_sectors(
         await host.ready(0x50, irq=False)
         new = 2 if words == 256 else 1
         assert medium.read(0, 3) == b"n" * new * SECTOR + b"o" * (3 - new) * SECTOR
+
+
+async def test_a_drive_stays_busy_while_its_disk_holds_as_much_as_it_may(
+    backplane: Backplane, tmp_path: Path
+) -> None:
+    image = tmp_path / "image"
+    image.write_bytes(bytes(SIZE * SECTOR))
+    slot = await backplane.insert(Ide())
+    with open_medium(image) as medium:
+        slot.disks[0].change(medium)
+        slot.disks[0].held_max = 1
+        host = Host(backplane, slot)
+        backplane.hold_streams()
+        assert await host.perform(Transfer(write=True, multiple=0, lba=0, count=1), b"a" * SECTOR)
+        host.begin(WRITE, 1, 1)
+        await host.ready(0x58, irq=False)
+        for _ in range(SECTOR // 2):
+            host.ports.write(0x1F0, 0x6262, width=2)
+        await settle()
+        assert host.ports.read(0x1F7) == 0x80
+        backplane.release_streams()
+        await host.ready(0x50)
+        assert medium.read(0, 2) == b"a" * SECTOR + b"b" * SECTOR

@@ -423,3 +423,24 @@ async def test_a_cold_reset_takes_it_back_to_power_on(pc: Pc) -> None:
     pc.slot.backplane.thaw()
     await settle()
     assert pc.status == SYS | INH
+
+
+async def test_after_a_rollback_no_move_of_the_mouse_is_lost(pc: Pc) -> None:
+    backplane = pc.slot.backplane
+    await backplane.quiesce(each=1, total=1)
+    state = backplane.snapshot()
+    backplane.hold_streams()
+    backplane.thaw()
+    pc.slot.feed(Moved(3, 0, 0))
+    await settle()
+    pc.slot.feed(Moved(2, 1, 0))
+    assert pc.slot.card.state.chip.mouse.dx == 3
+    await backplane.quiesce(each=1, total=1)
+    backplane.restore(state)
+    assert pc.slot.card.state.chip.mouse.dx == 0
+    backplane.rewind_streams()
+    backplane.release_streams()
+    backplane.thaw()
+    await settle()
+    mouse = pc.slot.card.state.chip.mouse
+    assert (mouse.dx, mouse.dy) == (5, 1)

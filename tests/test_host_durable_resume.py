@@ -5,8 +5,9 @@ The run that goes on is rolled back at that instant, the copy is resumed: they m
 
 from __future__ import annotations
 
+import resource
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,23 +17,26 @@ import pytest
 from hotswap.host.board import Board, BoardConfig, open_board
 from hotswap.host.cables import Cable, OpenCable
 from hotswap.host.durable_folder import open_folder
-from hotswap.host.durable_resume import PowerCut, from_r1
+from hotswap.host.durable_records import PointRecord, encode, read_record
+from hotswap.host.durable_resume import PowerCut, from_r1, from_snapshot
 from hotswap.host.durable_run import open_durable
 from hotswap.host.guest import PATIENCE
 from hotswap.host.images import refkernel, shipped
 from hotswap.host.rerun import Recorder, Verdict, judge, run_to
+from hotswap.host.snapshot import save_snapshot
 from hotswap.switchover.coordinator import Switchover
-from hotswap.switchover.errors import RolledBack
+from hotswap.switchover.errors import DurabilityError, RolledBack
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.report import PhaseEvent
 from hotswap.switchover.transaction import Options
 
 from .switchover.faults import triple_fault
+from .switchover.test_rolls_back import Exact, exact_state
 
 MS = 1_000_000
 CONFIG = BoardConfig(deterministic=True, memory=16)
-PROGRAMS = "init=/bin/init stay memory:3 pipes:2 ticker:30:5"
-END = 400 * MS
+PROGRAMS = "init=/bin/init stay memory:3 pipes:1 reader:2 ticker:30:5"
+END = 500 * MS
 SERIAL = 3
 AFTER_R1 = [phase for phase in Phase if phase > Phase.SAVE]
 
@@ -80,15 +84,17 @@ async def test_a_resumed_run_ends_as_one_that_was_rolled_back_at_that_instant(
     def killed() -> None:
         nonlocal sent
         sent = bytes(recorder.data)
+        board.serial.input.feed(b"1\nline 2\n")
         shutil.copytree(folder, copy)
 
     async with running(folder, recorder) as board:
+        board.serial.input.feed(b"line ")
         await undone_in(board, phase, killed)
         await run_to(board, END)
         rolled_back = await judge(board, recorder.data)
     restored = await resumed(copy, other)
     assert sent + other.data == recorder.data
-    assert other.data
+    assert b"reader ok 2" in other.data
     assert msgspec.structs.replace(restored, output=rolled_back.output) == rolled_back
     assert not (copy / "r1").exists()
 
@@ -111,3 +117,136 @@ async def test_until_r1_a_kill_is_a_power_cut(tmp_path: Path, phase: Phase) -> N
             from_r1(held, held.machine()),
         ):
             pass
+
+
+@pytest.fixture
+def small_files() -> Iterator[Callable[[int], None]]:
+    """Call it with a number of bytes: no file can be written beyond those. Undone at the end."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def allow(size: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+
+    yield allow
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(
+    ("phase", "size"),
+    [(Phase.STAGE, 4096), (Phase.SAVE, 4096), (Phase.SAVE, 0x100000)],
+    ids=["before R0", "R1 cannot be written", "RAM cannot be written"],
+)
+async def test_a_folder_that_is_full_undoes_the_switchover_and_nothing_is_lost(
+    tmp_path: Path, small_files: Callable[[int], None], phase: Phase, size: int
+) -> None:
+    folder, recorder = tmp_path / "d", Recorder()
+    before: list[Exact] = []
+
+    def tell(event: PhaseEvent) -> None:
+        if event.state == "begun" and event.phase == Phase.PREPARE.name:
+            before.append(exact_state(board))
+        if event.state == "begun" and event.phase == phase.name:
+            small_files(size)
+        elif event.state == "failed":
+            small_files(resource.RLIM_INFINITY)
+
+    async with running(folder, recorder) as board:
+        with pytest.raises(RolledBack, match="File too large") as caught:
+            await Switchover(board.machine, refkernel(2), Options(patience=PATIENCE), tell).run()
+        assert caught.value.report.phase == phase.name
+        assert caught.value.report.fault_of == "durable folder"
+        assert [file.name for file in folder.glob("r1*")] == []
+        if before:
+            assert exact_state(board) == before[0]
+        report = await Switchover(board.machine, refkernel(2), Options(patience=PATIENCE)).run()
+        assert report.outcome == "committed"
+        board.serial.input.feed(b"line 1\nline 2\n")
+        await run_to(board, END)
+    for program in (b"memory", b"pipes", b"reader", b"ticker"):
+        assert program + b" ok" in recorder.data
+
+
+async def left_at(phase: Phase, folder: Path, copy: Path) -> None:
+    """Leave in `copy` what a SIGKILL in `phase` would leave of a machine in `folder`."""
+    async with running(folder, Recorder()) as board:
+        await undone_in(board, phase, lambda: shutil.copytree(folder, copy))
+
+
+async def test_what_was_killed_again_before_the_old_kernel_went_on_is_resumed_again(
+    tmp_path: Path,
+) -> None:
+    copy, again = tmp_path / "copy", tmp_path / "again"
+    await left_at(Phase.ECHO, tmp_path / "d", copy)
+    with open_folder(copy) as held, from_r1(held, held.machine()) as start:
+        async with start.open({}) as board:
+            board.serial.input.feed(b"line 1\n")
+            shutil.copytree(copy, again)
+    recorder = Recorder()
+    with open_folder(again) as held, from_r1(held, held.machine()) as start:
+        cables = {SERIAL: OpenCable(Cable("recorder", "serial"), recorder.backend)}
+        async with start.open(cables) as board:
+            board.serial.input.feed(b"line 2\n")
+            start.go_on(board)
+            await run_to(board, END)
+            board.resume()
+            report = await Switchover(board.machine, refkernel(2), Options(patience=PATIENCE)).run()
+            assert report.outcome == "committed"
+    assert b"reader ok 2" in recorder.data
+
+
+async def test_an_r1_that_cannot_be_used_says_why_and_offers_the_snapshot(tmp_path: Path) -> None:
+    copy, saved = tmp_path / "copy", tmp_path / "saved"
+    async with running(tmp_path / "d", Recorder()) as board:
+        await save_snapshot(board, saved)
+        await undone_in(board, Phase.SWITCH, lambda: shutil.copytree(tmp_path / "d", copy))
+    point = read_record(copy / "r1", PointRecord)
+    assert point is not None
+    offer = (
+        rf"lost is all since it was saved at 2.*s of machine time, in {saved}; .*--from-snapshot"
+    )
+    whole = (copy / "r1").read_bytes()
+
+    def refused(kind: type[DurabilityError], why: str) -> None:
+        with (
+            open_folder(copy) as held,
+            pytest.raises(kind, match=f"{why}.*{offer}"),
+            from_r1(held, held.machine()),
+        ):
+            pass
+
+    (copy / "r1").write_bytes(whole[:-1])
+    refused(DurabilityError, "r1: damaged")
+    booted = msgspec.structs.replace(point, boot_id="another")
+    (copy / "r1").write_bytes(encode(booted))
+    refused(PowerCut, "the host itself was started again since R1")
+    (copy / "r1").write_bytes(encode(msgspec.structs.replace(point, machine_id="another")))
+    refused(DurabilityError, "belongs to another machine")
+    (copy / "r1").write_bytes(whole)
+    with (copy / "ram").open("r+b") as ram:
+        ram.seek(0x100000)
+        ram.write(b"damage")
+    refused(DurabilityError, "ram: damaged: the page at 0x100000")
+    with open_folder(copy) as held, from_snapshot(held, held.machine()) as start:
+        recorder = Recorder()
+        cables = {SERIAL: OpenCable(Cable("recorder", "serial"), recorder.backend)}
+        async with start.open(cables) as board:
+            start.go_on(board)
+            board.serial.input.feed(b"line 1\nline 2\n")
+            await run_to(board, END)
+        assert b"reader ok 2" in recorder.data
+        assert held.snapshot() is not None
+        assert not held.has_r1
+
+
+async def test_an_r1_that_can_be_used_is_not_given_up_by_mistake(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    await left_at(Phase.SWITCH, tmp_path / "d", copy)
+    with (
+        open_folder(copy) as held,
+        pytest.raises(DurabilityError, match="has R1, which loses nothing"),
+        from_snapshot(held, held.machine()),
+    ):
+        pass
+    with pytest.raises(DurabilityError, match="has lost nothing"), open_durable(copy, CONFIG):
+        pass
+    assert (copy / "r1").exists()

@@ -9,6 +9,7 @@ import click
 # campaign: one line of help; its module here has the same name and offers `command`
 CAMPAIGNS = {
     "faults": "Let everything go wrong in every phase of a switchover.",
+    "kills": "SIGKILL hosts between R1 and release: nothing is lost or doubled.",
     "snapshots": "Restore a run at many instants: it ends the same.",
     "kernels": "Kernels with random structures take each other's place.",
     "maps": "Change maps and images at random: both readers agree.",

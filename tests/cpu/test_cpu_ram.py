@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import resource
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotswap.cpu import MemoryBoundsError, Ram, RamWindow, Run
+from hotswap.cpu import CommitError, MemoryBoundsError, Ram, RamWindow, Run
 from hotswap.cpu.ram import HOLE
 
 PAGE = 4096
@@ -144,3 +146,61 @@ def test_a_window_ends_where_it_was_cut_and_when_it_is_revoked(ram: Ram) -> None
 def test_no_window_reaches_beyond_ram(ram: Ram) -> None:
     with pytest.raises(MemoryBoundsError):
         RamWindow(ram, SIZE - 16, 32, ram.store)
+
+
+@pytest.fixture
+def small_files() -> Iterator[Callable[[int], None]]:
+    """Call it with a number of bytes: no file can be written beyond those. Undone at the end."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def allow(size: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+
+    yield allow
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_commit_that_fails_half_way_leaves_the_rollback_point_as_it_was(
+    tmp_path: Path, small_files: Callable[[int], None]
+) -> None:
+    with (tmp_path / "ram").open("w+b") as file:
+        file.truncate(SIZE)
+        memory = Ram(SIZE, file.fileno())
+        low, high = 0x1000, 0x600000
+        for address in (low, high):
+            memory.store(address, b"point")
+        memory.commit()
+        for address in (low, high):
+            memory.store(address, b"later")
+        small_files(0x400000)
+        for _ in range(2):  # a second failure must not take the first one's damage for the point
+            with pytest.raises(CommitError, match="cannot be written to its file: File too large"):
+                memory.commit()
+            assert memory.read(low, 5) == memory.read(high, 5) == b"later"
+        memory.roll_back()
+        memory.roll_back()
+        assert memory.read(low, 5) == memory.read(high, 5) == b"point"
+        small_files(resource.RLIM_INFINITY)
+        memory.commit()
+        file.seek(low)
+        assert file.read(5) == b"point"
+        memory.close()
+
+
+def test_each_commit_tells_what_is_in_the_file_now(tmp_path: Path) -> None:
+    told: list[tuple[int, bytes]] = []
+    with (tmp_path / "ram").open("w+b") as file:
+        file.truncate(SIZE)
+        memory = Ram(SIZE, file.fileno())
+        memory.on_commit = lambda address, content: told.append((address, bytes(content)))
+        memory.store(0x5000, b"x")
+        memory.store(0x200FFF, b"yz")
+        memory.commit()
+        assert [(address, len(content)) for address, content in told] == [
+            (0x5000, PAGE),
+            (0x200000, 2 * PAGE),
+        ]
+        file.seek(0x200000)
+        assert file.read(2 * PAGE) == told[1][1]
+        memory.on_commit = None
+        memory.close()
