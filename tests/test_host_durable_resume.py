@@ -52,7 +52,7 @@ async def running(folder: Path, recorder: Recorder) -> AsyncIterator[Board]:
             yield board
 
 
-async def undone_in(board: Board, phase: Phase, act: Callable[[], None]) -> None:
+async def undone_in(board: Board, phase: Phase, act: Callable[[], object]) -> None:
     """Call `act` as `phase` begins, and let the new kernel crash then."""
 
     def tell(event: PhaseEvent) -> None:
