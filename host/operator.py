@@ -99,12 +99,8 @@ async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
         async def carry_out() -> Report:
             if board.paused:
                 raise Refused("the machine is paused", "`hotswap-host continue` first")
-            return await transaction.run()
+            return await (transaction.plan() if request.plan else transaction.run())
 
-        if request.plan:
-            transaction.plan()
-            transaction.report.outcome = "planned"
-            return Reply(True, _result(transaction.report))
         try:
             report = await board.in_background(carry_out)
         finally:

@@ -72,6 +72,7 @@ _PROTOCOL_CONSTANTS = (
     ("SSM_KERNEL_LO", protocol.KERNEL_LO, "both kernels are linked here"),
     ("SSM_KERNEL_END", protocol.KERNEL_HI, "and end below this"),
     ("SSM_NOTE_TYPE", protocol.NOTE_TYPE, "of the ELF note named LKUS"),
+    ("SSM_CAPS_MAGIC", protocol.CAPS_MAGIC, "'KCAP'"),
     ("SC_BASE", card.CARD_BASE, "default first port"),
     ("SC_IRQ", card.CARD_IRQ, ""),
     ("SC_ID_VALUE", card.CARD_ID, "'LKU1'"),
@@ -81,7 +82,14 @@ _RECORDS: tuple[type[Record], ...] = (
     records.Regs,
     *(kind.record for kind in schema.KINDS.values() if kind.record is not records.Blob),
 )
-_PROTOCOL_RECORDS = (protocol.Boot, protocol.Note, protocol.RecorderHead)
+_PROTOCOL_RECORDS = (
+    protocol.Boot,
+    protocol.SectionCap,
+    protocol.DriverCap,
+    protocol.Note,
+    protocol.Caps,
+    protocol.RecorderHead,
+)
 
 
 def c_headers() -> dict[str, str]:
@@ -201,7 +209,7 @@ def _comment(field: Field) -> str:
         values = ", ".join(f"{int(value)} {value.name.lower()}" for value in field.choices)
         if len(field.choices) > 8:
             values = next(
-                f"one of {prefix}..." for prefix, kind in _VALUES if kind is field.choices
+                f"one of {prefix}..." for prefix, kind in (*_VALUES, *_MAP) if kind is field.choices
             )
         doc = f"{doc}: {values}" if doc else values
     return doc
@@ -216,6 +224,14 @@ def _known() -> Iterator[str]:
         numbers = f"{kind.size}, {kind.least}, {kind.flags}, {int(kind.has_data)}, {kind.since}"
         yield f"    [SSM_{kind.section.name}] = {{ {numbers} }},"
     yield "};"
+    yield ""
+    yield "/* The same as struct ssm_sectioncap, for a kernel's note and capabilities */"
+    yield f"#define SSM_SECTION_COUNT {len(schema.KINDS)}"
+    rows = [
+        f"    {{ SSM_{kind.section.name}, 1, {kind.since}, {kind.flags} }}"
+        for kind in schema.KINDS.values()
+    ]
+    yield "#define SSM_SECTION_CAPS \\\n" + ", \\\n".join(rows)
 
 
 def write_headers(folder: Path) -> None:

@@ -21,16 +21,20 @@ from hotswap.cards.switchover import Acknowledged, Begin
 from hotswap.cpu import CommitError
 
 from . import blame
+from .agreement import agree
 from .canonical import difference
 from .conversation import PhaseFailed
 from .errors import MapError, Refused
 from .host_truth import hold_checksums
-from .image import KernelImage, switchable
+from .image import KernelImage
 from .layout import layout_of
 from .machine import Machine
 from .memory import KERNEL, Span
 from .phases import QUIESCE_ALL, QUIESCE_CARD, Phase
-from .protocol import BOOT_PA, BOOTSTRAP_LO, RECORDER_PA, Boot, BootMode, RecorderHead
+from .planning import ask, check, check_free
+from .prediction import predict
+from .probation import prove
+from .protocol import BOOT_PA, BOOTSTRAP_LO, RECORDER_PA, Boot, BootMode, Note, RecorderHead
 from .report import PhaseEvent, Report
 from .rollback import DIRTY_ENOUGH, ROUNDS
 from .schema import MINOR, PAGE
@@ -38,11 +42,6 @@ from .staging import Staged, bootstrap, stage
 from .stray import StrayWatch
 from .transaction import DEFAULT, Options, Transaction
 from .transcript import Transcript, complete, read_map
-
-WATCHED = 20_000_000
-"""ns: a kernel's watchdog is expected to be kicked at least once in so long (HZ 50 and more)."""
-TICK_LATE = 10
-"""Turns the guest gets after the end of that, each half of it long."""
 
 
 class Switchover(Transaction):
@@ -58,12 +57,21 @@ class Switchover(Transaction):
 
         Cancelling it rolls back as well, and then is cancelled.
         """
-        async with self._phase(Phase.PLAN):
-            staged = self.plan()
-        async with self._transaction():
-            await self._switch(staged, self.report.txn)
+        check_free(self.machine)
+        with self._backplane.locked(f"switchover {self.machine.switchovers + 1}"):
+            staged = await self._plan()
+            async with self._transaction():
+                await self._switch(staged, self.report.txn)
         self.report.outcome, self.report.phase = "committed", self._phase_now.name
-        self.machine.kernel = self.image
+        self.machine.replaced(self.image, self.report)
+        return self.report
+
+    async def plan(self) -> Report:
+        """PLAN alone. Raises Refused."""
+        check_free(self.machine)
+        with self._backplane.locked("a plan"):
+            await self._plan()
+        self.report.outcome = "planned"
         return self.report
 
     # -- the phases -----------------------------------------------------------------------------
@@ -86,29 +94,31 @@ class Switchover(Transaction):
             spent = self._processor.instructions - before
             raise self._too_slow(allowed / 1000, spent, "blackout: ") from None
         async with self._phase(Phase.PROBATION):
-            await self._prove()
+            await prove(self._talk, self._backplane.clock, self.options.probation_ms)
         self._talk.end()
         self._release()
 
-    def plan(self) -> Staged:
-        """Everything that can be known beforehand. Raises Refused."""
-        ram = self._processor.ram.size
-        switchable(self.image, ram=ram)
-        self.machine.card()
-        if self.options.guard and (why := self._processor.guard.missing):
-            raise Refused(f"no write guard here: {why}", "switch over without --guard")
-        if self._backplane.locked_by is not None:
-            raise Refused(f"{self._backplane.locked_by} is under way", "wait until it has ended")
-        for slot in self._backplane.slots.values():
-            if slot.fault is not None:
-                raise Refused(str(slot.fault), "remove the card, or insert it again")
-            if slot.policy is Policy.REFUSE:
-                raise Refused(f"card {slot.title} forbids a switchover", "remove the card first")
-        return stage(self.image, self.options.mode, self.machine.plan)
+    async def _plan(self) -> Staged:
+        try:
+            async with self._phase(Phase.PLAN):
+                note = check(self.machine, self.image, guard=self.options.guard)
+                staged = stage(self.image, self.options.mode, self.machine.plan)
+                await self._agree(note)
+                return staged
+        except PhaseFailed as failure:
+            raise Refused(str(failure), blame.todo(failure.fault_of), failure.fault_of) from failure
+
+    async def _agree(self, note: Note) -> None:
+        """Ask the old kernel, and find what it has in common with the new one."""
+        old = await ask(self.machine, self.options.patience)
+        plan = agree(old, self.image, note, self._backplane.slots.values())
+        predict(plan, old, len(self.image.content), self.options.mode, self.machine.ratios)
+        self.report.plan, self.report.predicted_ms = plan, plan.predicted_ms
 
     async def _begin(self, txn: int, image: bytes) -> None:
         budget = int(self.options.blackout_max_ms * 1000)
-        await self._talk.begin(Begin(txn, budget, MINOR, image, self.image.load_lo))
+        minor = self.report.plan.target_minor if self.report.plan else MINOR
+        await self._talk.begin(Begin(txn, budget, minor, image, self.image.load_lo))
 
     async def _stage(self, staged: Staged, txn: int) -> None:
         await self._begin(txn, staged.image if self.options.mode is BootMode.DMA else b"")
@@ -264,28 +274,6 @@ class Switchover(Transaction):
 
         self._talk.explain = explain
         return watch
-
-    async def _prove(self) -> None:
-        """The new kernel's timer ticks must be heard in each half of probation."""
-        clock, began = self._backplane.clock, self._backplane.clock.now()
-        half = int(self.options.probation_ms * 1e6) // 2
-        for until in (began + half, began + 2 * half):
-            before = self._talk.progress
-            await self._talk.pass_time(clock, until)
-            if half >= WATCHED:
-                await self._hear_tick(before)
-
-    async def _hear_tick(self, before: int) -> None:
-        """Progress has changed since it was `before`, or does so soon.
-
-        A busy host lets neither timer nor guest have their turn for a while, and both are late.
-        """
-        clock = self._backplane.clock
-        for _ in range(TICK_LATE):
-            if self._talk.progress != before:
-                return
-            await self._talk.pass_time(clock, clock.now() + WATCHED // 2)
-        raise PhaseFailed("the new kernel's watchdog was not kicked: it takes no timer tick")
 
 
 @contextmanager

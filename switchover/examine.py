@@ -15,7 +15,7 @@ from .coordinator import Switchover
 from .errors import RolledBack
 from .machine import Machine
 from .phases import Phase
-from .protocol import BootMode
+from .protocol import BootMode, Note
 from .records import FrameKind
 from .savemap import SaveStateMap
 from .schema import PAGE, SectionType
@@ -56,6 +56,9 @@ class _Examination(Switchover):
         options = Options(mode=BootMode.DMA, patience=patience)
         super().__init__(machine, machine.kernel, options)
         self.found: Examined | None = None
+
+    async def _agree(self, note: Note) -> None:
+        """No kernel is to agree with another."""
 
     async def _switch(self, staged: Staged, txn: int) -> None:
         async with self._phase(Phase.STAGE):

@@ -20,6 +20,7 @@ from elftools.common.exceptions import ELFError
 from elftools.construct import ConstructError
 from elftools.elf.elffile import ELFFile
 
+from .capabilities import Tables, read_tables
 from .errors import ImageError
 from .layout import layout_of
 from .memory import KERNEL, MIB, RAM_MIN, plan_memory
@@ -34,6 +35,7 @@ _LZ4_MAGIC = b"\x04\x22\x4d\x18"
 _GNU, _BUILD_ID_TYPE = b"GNU\0", 3  # NT_GNU_BUILD_ID
 _LKUS = NOTE_NAME.encode() + b"\0"
 _NOTE = layout_of(Note)
+_NOTE_LEAST = 60  # bytes of the note in 1.0
 # what pyelftools raises besides its own errors when tables contradict each other
 MALFORMED = (
     ELFError, ConstructError, struct.error, ArithmeticError, AssertionError, AttributeError,
@@ -61,6 +63,8 @@ class KernelImage(msgspec.Struct, frozen=True):
     sha256: str
     elf: bytes = b""
     """The whole file, for its symbols; empty for a kernel from a snapshot."""
+    tables: Tables = Tables()
+    """What it reads and drives; empty when its note does not say."""
 
     def __str__(self) -> str:
         version = self.note.version.decode("ascii", "replace") if self.note else "no LKUS note"
@@ -83,13 +87,14 @@ def load_image(source: bytes | Path, *, ram: int = 64 * MIB) -> KernelImage:
         segments = _segments(elf, name)
         memory, lo = _load(segments, content, name, ram)
         entry = _physical_entry(segments, elf["e_entry"], name)
-        note, build_id = _notes(segments, name)
+        note, tables, build_id = _notes(segments, name)
     except MALFORMED as error:
         raise ImageError(
             f"its ELF tables are damaged or cut off ({error})", name, "copy or build it again"
         ) from error
     digest = hashlib.sha256(content).hexdigest()
-    return KernelImage(name, memory, lo, lo + len(memory), entry, note, build_id, digest, content)
+    end = lo + len(memory)
+    return KernelImage(name, memory, lo, end, entry, note, build_id, digest, content, tables)
 
 
 def switchable(image: KernelImage, *, ram: int = 64 * MIB) -> Note:
@@ -230,9 +235,9 @@ def _physical_entry(segments: list[Any], entry: int, name: str) -> int:
     )
 
 
-def _notes(segments: list[Any], name: str) -> tuple[Note | None, bytes]:
-    """The LKUS note and the build-id."""
-    note, build_id = None, b""
+def _notes(segments: list[Any], name: str) -> tuple[Note | None, Tables, bytes]:
+    """The LKUS note with its tables, and the build-id."""
+    note, tables, build_id = None, Tables(), b""
     for segment in segments:
         if segment["p_type"] != "PT_NOTE":
             continue
@@ -243,11 +248,16 @@ def _notes(segments: list[Any], name: str) -> tuple[Note | None, bytes]:
             if (owner, kind) == (_GNU, _BUILD_ID_TYPE):
                 build_id = content
             elif (owner, kind) == (_LKUS, NOTE_TYPE):
-                if len(content) < _NOTE.size:
-                    size = f"has {len(content)} bytes, at least {_NOTE.size} are needed"
+                if len(content) < _NOTE_LEAST:
+                    size = f"has {len(content)} bytes, at least {_NOTE_LEAST} are needed"
                     raise ImageError(size, f"{name}, LKUS note", REBUILD)
-                note = _NOTE.unpack(content)
-    return note, build_id
+                note = _NOTE.unpack(content[: _NOTE.size])
+                try:
+                    tables = read_tables(content, note)
+                except ValueError as error:
+                    what = f"is cut off: {error}"
+                    raise ImageError(what, f"{name}, LKUS note", REBUILD) from error
+    return note, tables, build_id
 
 
 def _note_entries(notes: bytes) -> Iterator[tuple[bytes, int, bytes]]:

@@ -13,6 +13,8 @@ from hotswap.cpu import Processor
 from .errors import Refused
 from .image import KernelImage
 from .memory import MemoryPlan
+from .prediction import REMEMBERED
+from .report import Report
 
 
 class Durability(Protocol):
@@ -42,14 +44,30 @@ class Machine(msgspec.Struct):
     plan: MemoryPlan
     kernel: KernelImage
     switchovers: int = 0
-    """Transactions tried so far; the next one's number is one more, in 16 bits, never 0."""
+    """Transactions tried so far; the next one's number is one more, in 15 bits, never 0."""
     durability: Durability | None = None
     """Where R1 is kept; without, a SIGKILL is a power cut at any time."""
+    queries: int = 0
+    """Times the kernel was asked for its capabilities."""
+    ratios: list[float] = msgspec.field(default_factory=list)
+    """Of each switchover since power-on: what the blackout took, to what it was modelled as."""
 
     def next_txn(self) -> int:
         """The number of a new transaction, as it stands in ACK."""
         self.switchovers += 1
-        return (self.switchovers - 1) % 0xFFFF + 1
+        return (self.switchovers - 1) % 0x7FFF + 1
+
+    def next_query(self) -> int:
+        """The number of a question to the kernel, which no transaction has."""
+        self.queries += 1
+        return 0x8000 | (self.queries - 1) % 0x7FFF + 1
+
+    def replaced(self, kernel: KernelImage, report: Report) -> None:
+        """`kernel` runs now: a switchover has been committed."""
+        self.kernel = kernel
+        if report.plan is not None:
+            self.ratios.append(report.blackout_ms / report.plan.modelled_ms)
+            del self.ratios[:-REMEMBERED]
 
     def card(self) -> SwitchoverCard:
         """The switchover card. Raises Refused when none is plugged in or it is faulted."""

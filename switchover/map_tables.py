@@ -14,7 +14,18 @@ from hotswap.bus.choice import Choice
 
 from .faults import Fault
 from .layout import Bits, Record, layout_of
-from .protocol import Boot, BootFunc, BootMode, Note, Reason, RecorderHead, RecorderSource
+from .protocol import (
+    Boot,
+    BootFunc,
+    BootMode,
+    Caps,
+    DriverCap,
+    Note,
+    Reason,
+    RecorderHead,
+    RecorderSource,
+    SectionCap,
+)
 from .records import Log, Regs
 from .schema import KINDS, Header, SectionEntry
 
@@ -53,6 +64,9 @@ def _lines() -> Iterator[str]:
     yield from _choices(BootFunc)
     yield from _choices(BootMode)
     yield from _record("LKUS note", Note)
+    yield from _record("Capabilities, the answer to QUERY_CAPS", Caps)
+    yield from _record("Section capability", SectionCap)
+    yield from _record("Driver capability", DriverCap)
     yield from ("### Reasons", "")
     yield from _choices(Reason)
     yield from ("### Faults", "", "| level | code | name | |", "|-|-|-|-|")

@@ -8,8 +8,8 @@ from typing import Annotated
 from hotswap.bus.choice import Choice
 from hotswap.cards.switchover import CARD_BASE
 
-from .layout import U16, U32, X32, Record, Text32
-from .schema import MAGIC, MAJOR, MINOR
+from .layout import U16, U32, X16, X32, Record, Text16, Text32
+from .schema import MAGIC, MAJOR, MINOR, Feature, SectionFlag, SectionType
 
 RECORDER_PA = 0x500  # flight recorder, RECORDER_ENTRIES entries of 8 bytes, the first its header
 RECORDER_ENTRIES = 96
@@ -17,6 +17,7 @@ BOOT_PA = 0x800  # struct ssm_boot
 BOOTSTRAP_STACK = 0x7000  # grows down
 BOOTSTRAP_LO, BOOTSTRAP_HI = 0x8000, 0xC000  # bootstrap: entered at its first byte
 KERNEL_LO, KERNEL_HI = 0x100000, 0x200000  # both kernels are linked here
+CAPS_MAGIC = 0x5041434B  # 'KCAP'
 NOTE_NAME, NOTE_TYPE = "LKUS", 1
 
 
@@ -63,8 +64,28 @@ class Boot(Record):
     mem_top: Annotated[X32, "bytes of RAM"] = 0
 
 
+class SectionCap(Record):
+    """A section a kernel reads (in its note) or writes (in its capabilities)."""
+
+    type: Annotated[U16, "section type", SectionType] = 0
+    ver: Annotated[U16, "version of the section"] = 1
+    since: Annotated[U16, "it is not in maps of a lower minor version"] = 0
+    flags: Annotated[X16, "", SectionFlag] = 0
+
+
+class DriverCap(Record):
+    """A card a kernel has a driver for."""
+
+    name: Annotated[Text16, "the card's, NUL padded"] = b""
+    least: Annotated[U16, "state version of the card: the first the driver takes over"] = 1
+    most: Annotated[U16, "the last"] = 1
+
+
 class Note(Record):
-    """Content of the ELF note a kernel image carries: name "LKUS", type 1, section .note.lkus."""
+    """Content of the ELF note a kernel image carries: name "LKUS", type 1, section .note.lkus.
+
+    Behind its `size` bytes come `sections` section and `drivers` driver capabilities.
+    """
 
     ssm_major: Annotated[U16, "map version it reads and writes"] = MAJOR
     ssm_minor: Annotated[U16, ""] = MINOR
@@ -72,8 +93,32 @@ class Note(Record):
     load_hi: Annotated[X32, "end of its text, data and bss"] = 0
     entry_switch: Annotated[X32, "entry of a switchover, physical"] = 0
     ram_min: Annotated[X32, "bytes of RAM it needs"] = 0
-    features: Annotated[X32, "feature bits of maps it knows"] = 0
+    features: Annotated[X32, "feature bits of maps it knows", Feature] = 0
     card_abi: Annotated[U32, "1"] = 1
+    version: Annotated[Text32, "as uname -r says, NUL padded"] = b""
+    size: Annotated[U16, "bytes of this part; 0 before 1.1, which has nothing behind it"] = 0
+    sections: Annotated[U16, "sections it reads"] = 0
+    drivers: Annotated[U16, "cards it takes over"] = 0
+    rsvd: Annotated[U16, "0"] = 0
+
+
+class Caps(Record):
+    """What a running kernel answers to QUERY_CAPS, at SSM_PA.
+
+    Behind its `size` bytes come `sections` section and `drivers` driver capabilities.
+    """
+
+    magic: Annotated[X32, "'KCAP'"] = CAPS_MAGIC
+    size: Annotated[U16, "bytes of this part"] = 0
+    ssm_major: Annotated[U16, "version of the maps it writes"] = MAJOR
+    ssm_minor: Annotated[U16, ""] = MINOR
+    sections: Annotated[U16, "sections it writes"] = 0
+    drivers: Annotated[U16, "cards it drives"] = 0
+    rsvd: Annotated[U16, "0"] = 0
+    features: Annotated[X32, "feat_required of its maps", Feature] = 0
+    processes: Annotated[U32, "at present"] = 0
+    frames: Annotated[U32, "frames that are not free"] = 0
+    map_len: Annotated[U32, "bytes a map of the present state takes, about"] = 0
     version: Annotated[Text32, "as uname -r says, NUL padded"] = b""
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from .phases import Phase
+from .plan import Plan
 
 Outcome = Literal["committed", "rolled back", "refused", "planned", "lost"]
 
@@ -60,7 +61,8 @@ class Report(msgspec.Struct, rename={"old": "from", "new": "to"}):
     `blackout_ms`: no user instruction ran. `outside_pause_ms`: how long outputs were held, which is
     the pause a peer sees. `engine_ms`: the part of the blackout spent in guest code.
     `pages_committed` were written back for R1 within the blackout, `durable_ms` the part of it
-    taking R1 took where it is kept in a folder. `stray` is what the write guard has seen.
+    taking R1 took where it is kept in a folder. `stray` is what the write guard has seen. `plan` is
+    what PLAN found out, `predicted_ms` the blackout it expected.
     """
 
     txn: int
@@ -73,6 +75,7 @@ class Report(msgspec.Struct, rename={"old": "from", "new": "to"}):
     fault_of: str = ""
     saved: str = ""
     todo: str = ""
+    predicted_ms: float = 0.0
     blackout_ms: float = 0.0
     outside_pause_ms: float = 0.0
     rollback_ms: float = 0.0
@@ -84,6 +87,7 @@ class Report(msgspec.Struct, rename={"old": "from", "new": "to"}):
     user_pages_copied: int = 0
     map_bytes: int = 0
     processes: int = 0
+    plan: Plan | None = None
     phases: dict[str, PhaseTime] = {}
     stray: Stray | None = None
     log: list[str] = []

@@ -70,7 +70,7 @@ class Transaction:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[None]:
-        """Number it, lock the backplane; undo everything when the block fails.
+        """Number it; undo everything when the block fails.
 
         Raises RolledBack for a phase that failed, Lost when the old kernel does not come back.
         """
@@ -78,7 +78,6 @@ class Transaction:
         self._log = self._log.bind(txn=self.report.txn)
         card = self.machine.card()
         self._talk = Conversation(card, self._processor.renew_budget)
-        by = f"switchover {self.report.txn}"
 
         def hear(event: BoardEvent) -> None:
             if self._point is None:  # nothing can undo it: that is the board's business
@@ -87,7 +86,7 @@ class Transaction:
             else:
                 card.relay(event)
 
-        with self._backplane.locked(by), self._backplane.listening(hear) as outer:
+        with self._backplane.listening(hear) as outer:
             try:
                 yield
             except PhaseFailed as failure:

@@ -6,13 +6,26 @@ enum { IDLE = 0x40 }; /* COM1_STATUS: all that was written is out */
 extern char image_start[], image_end[], _start[];
 extern const uint8_t build_id[];
 
+/* The sections we read and write, and the cards we drive with the versions of their states. */
+enum { DRIVERS = 4 };
+#define ABLE { { SSM_SECTION_CAPS }, \
+               { { "pic", 1, 1 }, { "pit", 1, 1 }, { "cmos", 1, 1 }, { "uart", 1, 1 } } }
+struct able { struct ssm_sectioncap sections[SSM_SECTION_COUNT]; struct ssm_drivercap drivers[DRIVERS]; };
+
 /* What the host has to know of this image before it may be switched to. */
-static const struct { uint32_t name_len, len, type; char name[8]; struct ssm_note desc; } note
+static const struct { uint32_t name_len, len, type; char name[8]; struct ssm_note desc; struct able able; } note
     __attribute__((section(".note.lkus"), used, aligned(4))) = {
-    5, sizeof(struct ssm_note), SSM_NOTE_TYPE, "LKUS",
+    5, sizeof(struct ssm_note) + sizeof(struct able), SSM_NOTE_TYPE, "LKUS",
     { .ssm_major = SSM_MAJOR, .ssm_minor = SSM_MINOR, .load_lo = (uint32_t)image_start,
       .load_hi = (uint32_t)image_end, .entry_switch = (uint32_t)_start, .ram_min = 16 << 20,
-      .features = SSM_FEATURE_IN_PLACE, .card_abi = 1, .version = "minikernel" } };
+      .features = SSM_FEATURE_IN_PLACE, .card_abi = 1, .version = "minikernel",
+      .size = sizeof(struct ssm_note), .sections = SSM_SECTION_COUNT, .drivers = DRIVERS }, ABLE };
+
+/* What the running kernel answers to QUERY_CAPS. */
+static struct { struct ssm_caps head; struct able able; } caps = {
+    { .magic = SSM_CAPS_MAGIC, .size = sizeof(struct ssm_caps), .ssm_major = SSM_MAJOR,
+      .ssm_minor = SSM_MINOR, .sections = SSM_SECTION_COUNT, .drivers = DRIVERS,
+      .features = SSM_FEATURE_IN_PLACE, .map_len = 4096, .version = "minikernel" }, ABLE };
 
 static uint16_t card = SC_BASE, txn, progress;
 struct ssm_time time; /* of it only boot_ns and the counts are always right */
@@ -218,7 +231,15 @@ void switchover_point(void)
     uint32_t command = noticed ? inl(card + SC_CMD) : SC_CMD_NONE;
 
     noticed = false;
-    if (command == SC_CMD_PREPARE) {
+    if (command == SC_CMD_QUERY_CAPS) {
+        caps.head.processes = 0;
+        for EACH_PROC(p)
+            caps.head.processes++;
+        outl(card + SC_SSM_PA, (uint32_t)&caps);
+        outl(card + SC_SSM_LEN, sizeof caps);
+        txn = (uint16_t)argument(SC_ARG_TXN);
+        ack(SC_ACK_CAPS, 0);
+    } else if (command == SC_CMD_PREPARE) {
         txn = (uint16_t)argument(SC_ARG_TXN);
         ack(SC_ACK_PREPARED, 0); /* the map's frames have been set aside at the boot */
     } else if (command == SC_CMD_QUIESCE) {

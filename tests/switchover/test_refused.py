@@ -24,6 +24,7 @@ from hotswap.switchover.layout import layout_of
 from hotswap.switchover.memory import MIB
 from hotswap.switchover.protocol import Note
 
+from . import faults
 from .conftest import MS
 from .test_rolls_back import exact_state
 
@@ -111,6 +112,8 @@ async def refused_without_a_trace(guest: Guest, image: Path, words: str, **optio
     assert reply.error.endswith(f"; {reply.todo}")
     result = reply.result
     assert (result["outcome"], result["phase"], result["todo"]) == ("refused", "PLAN", reply.todo)
+    assert result["fault_of"] in {"operator", "new kernel"} or "card " in result["fault_of"]
+    assert result["saved"] == "nothing was touched"
     assert result["from"] == "1.0.0-refkernel"
 
 
@@ -173,6 +176,42 @@ async def test_a_machine_of_another_kind_says_so(tmp_path: Path) -> None:
         reply = await ask(board, tmp_path / "v2.elf")
         assert not reply.ok
         assert "takes no part in switchovers; boot a kernel with an LKUS note" in str(reply.error)
+
+
+async def test_an_old_kernel_that_does_not_answer_is_refused_in_time_and_nothing_is_touched(
+    small: Guest, tmp_path: Path
+) -> None:
+    image = tmp_path / "v2.elf"
+    image.write_bytes(V2)
+    board = small.board
+    faults.hang(board)
+    async with board.processor.paused():
+        memory, _, cards = exact_state(board)
+    with trio.fail_after(60):
+        reply = await ask(board, image)
+    async with board.processor.paused():
+        after, _, cards_after = exact_state(board)
+    assert (after, cards_after) == (memory, cards)
+    assert reply.result["outcome"] == "refused"
+    assert reply.result["fault_of"] == "old kernel"
+    assert "does not say what it can do (QUERY_CAPS): no answer within 1 s" in str(reply.error)
+    card = board.slot("switchover").card
+    assert (card.state.cmd, card.state.txn, board.backplane.locked_by) == (0, 0, None)
+
+
+async def test_a_plan_says_what_will_be_done(small: Guest, tmp_path: Path) -> None:
+    image = tmp_path / "v2.elf"
+    image.write_bytes(V2)
+    result = (await ask(small.board, image, plan=True, patience=20)).result
+    assert (result["outcome"], result["phase"], result["txn"]) == ("planned", "PLAN", 0)
+    plan = result["plan"]
+    assert plan["from"]["version"] == "1.0.0-refkernel"
+    assert plan["to"]["version"] == "2.0.0-refkernel"
+    assert plan["processes"] >= 1
+    assert result["predicted_ms"] == plan["predicted_ms"] > 1
+    uart = next(card for card in plan["cards"] if card["card"] == "uart")
+    assert (uart["policy"], uart["old_drives"], uart["new_drives"]) == ("carry", True, True)
+    assert small.board.machine.switchovers == 0
 
 
 async def test_where_no_map_can_be_kept_is_said_beforehand(small: Guest, tmp_path: Path) -> None:

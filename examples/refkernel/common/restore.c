@@ -59,7 +59,7 @@ static void restore_procs(const void *map)
         p->exit_code = from.exit_code;
         p->as.brk_start = from.brk_start, p->as.brk = fault_in_field(from.brk);
         if (n % 64 == 0)
-            sc_heartbeat();
+            sc_worked(64);
     }
 }
 
@@ -107,7 +107,7 @@ static void restore_frames(const void *map)
         frame_claim(from.paddr, from.n_pages);
         restore_run(p, (struct run){ from.vaddr, from.paddr, from.n_pages });
         if (n % 256 == 0)
-            sc_heartbeat();
+            sc_worked(256);
     }
 }
 
@@ -176,6 +176,13 @@ static void restore_states(const void *map)
     }
 }
 
+static uint32_t count(const void *map, uint32_t type)
+{
+    const struct ssm_sect *sect = ssm_find(map, type);
+
+    return sect ? sect->count : 0;
+}
+
 void restore(const struct ssm_boot *boot)
 {
     const void *map = P2V(boot->ssm_pa);
@@ -190,6 +197,7 @@ void restore(const struct ssm_boot *boot)
     clock_restore(&time);
     clock.generation = hdr->generation;
     frame_claim(hdr->phys_lo, (hdr->phys_hi - hdr->phys_lo) / PAGE);
+    sc_work(count(map, SSM_PROC) + count(map, SSM_FRAME));
     restore_initrd(map);
     restore_pipes(map);
     restore_files(map);

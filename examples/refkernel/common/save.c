@@ -144,7 +144,7 @@ static void save_frames(struct ssm_writer *out)
                     return;
         }
         if (++count % 64 == 0)
-            sc_heartbeat();
+            sc_worked(64);
     }
     ssm_end_section(out);
 }
@@ -214,7 +214,7 @@ uint32_t save(uint32_t pa, uint32_t room, uint16_t txn)
     struct ssm_hdr *hdr;
 
     fpu_store();
-    sc_heartbeat();
+    sc_work(proc_count());
     ssm_begin(&out, P2V(pa), room, txn, ++clock.generation);
     save_time(&out, when);
     save_procs(&out);
@@ -232,6 +232,5 @@ uint32_t save(uint32_t pa, uint32_t room, uint16_t txn)
     hdr->phys_lo = pa;
     hdr->phys_hi = pa + room;
     memcpy(hdr->src_build, build_id_note + 16, sizeof hdr->src_build);
-    sc_heartbeat();
     return ssm_end(&out);
 }

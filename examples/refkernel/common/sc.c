@@ -45,12 +45,20 @@ void sc_map(uint32_t pa, uint32_t len)
     outl(base + SC_SSM_LEN, len);
 }
 
-/* In every long loop: the watchdog wants to see progress. */
-void sc_heartbeat(void)
-{
-    static uint16_t progress;
+/* Progress, for the host's watchdog: a piece of work of `total` items begins, or goes on by some.
+   What is written only grows from 0 until the next answer. */
+static uint32_t done, scale;
 
-    outl(base + SC_HEARTBEAT, ++progress);
+void sc_work(uint32_t total)
+{
+    done = 0;
+    scale = total / 0xFFFF + 1;
+}
+
+void sc_worked(uint32_t items)
+{
+    done += items;
+    outl(base + SC_HEARTBEAT, done / scale);
 }
 
 void sc_log(char c)

@@ -1,7 +1,8 @@
 /* A switchover, seen from both kernels. The host's coordinator puts a command into the card's CMD,
    the kernel answers in ACK:
 
-       the old kernel   PREPARE -> PREPARED   processes go on running
+       the old kernel   QUERY_CAPS -> CAPS    in PLAN; nothing changes
+                        PREPARE -> PREPARED   processes go on running
                         QUIESCE -> QUIESCED   from here on interrupts are off and CMD is polled
                         SAVE    -> SAVED      the map is written
                         SWITCH                paging off, to the bootstrap
@@ -164,6 +165,9 @@ void switchover_point(void)
         return;
     noticed = false;
     switch (sc_command()) {
+    case SC_CMD_QUERY_CAPS:
+        caps_answer();
+        break;
     case SC_CMD_PREPARE:
         if (!prepared)
             prepare();
@@ -188,7 +192,7 @@ void switchover_tick(void)
     if (sc_command() == SC_CMD_NONE)
         on_probation = false;
     else
-        sc_heartbeat();
+        sc_worked(1);
 }
 
 static void commit(void)
@@ -196,6 +200,7 @@ static void commit(void)
     frame_open();
     before_commit = false;
     on_probation = true;
+    sc_work(0); /* from here on a tick is one */
     clock.switches++;
     answer(SC_ACK_RESUMED, 0, frames_free());
     fault_after_commit();
@@ -212,8 +217,9 @@ void switchover_boot(const struct ssm_boot *at)
     switchover_txn = (uint16_t)boot.txn;
     recorder_start(boot.txn, SSM_SOURCE_NEW_KERNEL);
     sc_init(boot.card_base);
-    if (boot.magic != SSM_MAGIC || boot.major != SSM_MAJOR)
-        restore_fail(SC_REASON_BAD_BOOT, boot.magic);
+    if (boot.magic != SSM_MAGIC || boot.major != SSM_MAJOR
+        || (boot.func != SSM_FUNC_SWITCH && boot.func != SSM_FUNC_REVERSE)) /* alike, for us */
+        restore_fail(SC_REASON_BAD_BOOT, boot.func);
     if (boot.mem_top > RAM_MAX)
         restore_fail(SC_REASON_UNSUPPORTED, boot.mem_top);
     memory_switch(&boot);

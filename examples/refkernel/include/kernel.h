@@ -115,7 +115,8 @@ uint32_t sc_command(void);
 uint32_t sc_argument(uint32_t which);
 void sc_ack(uint8_t phase, uint8_t code, uint16_t txn);
 void sc_map(uint32_t pa, uint32_t len);
-void sc_heartbeat(void);
+void sc_work(uint32_t total);
+void sc_worked(uint32_t items);
 void sc_log(char c);
 void sc_irq(void);
 
@@ -249,7 +250,8 @@ void schedule(void) __attribute__((noreturn));
 void sched_tick(void);
 extern bool need_resched;
 
-/* switchover.c, save.c, restore.c */
+/* switchover.c, note.c, save.c, restore.c */
+void caps_answer(void);
 extern bool before_commit; /* this kernel has been switched to, and not told to go on yet */
 extern uint16_t switchover_txn;
 void switchover_reserve(void);

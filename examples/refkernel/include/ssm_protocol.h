@@ -13,6 +13,7 @@
 #define SSM_KERNEL_LO            0x100000 /* both kernels are linked here */
 #define SSM_KERNEL_END           0x200000 /* and end below this */
 #define SSM_NOTE_TYPE            1       /* of the ELF note named LKUS */
+#define SSM_CAPS_MAGIC           0x5041434b /* 'KCAP' */
 #define SC_BASE                  0x180   /* default first port */
 #define SC_IRQ                   10
 #define SC_ID_VALUE              0x31554b4c /* 'LKU1' */
@@ -146,19 +147,61 @@ struct SSM_PACKED ssm_boot { /* 80 bytes */
 };
 _Static_assert(sizeof(struct ssm_boot) == 80, "ssm_boot");
 
-/* Content of the ELF note a kernel image carries: name "LKUS", type 1, section .note.lkus. */
-struct SSM_PACKED ssm_note { /* 60 bytes */
+/* A section a kernel reads (in its note) or writes (in its capabilities). */
+struct SSM_PACKED ssm_sectioncap { /* 8 bytes */
+    uint16_t type;               /* 00 section type: one of SSM_... */
+    uint16_t ver;                /* 02 version of the section */
+    uint16_t since;              /* 04 it is not in maps of a lower minor version */
+    uint16_t flags;              /* 06 1 required, 2 indirect */
+};
+_Static_assert(sizeof(struct ssm_sectioncap) == 8, "ssm_sectioncap");
+
+/* A card a kernel has a driver for. */
+struct SSM_PACKED ssm_drivercap { /* 20 bytes */
+    char name[16];               /* 00 the card's, NUL padded */
+    uint16_t least;              /* 10 state version of the card: the first the driver takes over */
+    uint16_t most;               /* 12 the last */
+};
+_Static_assert(sizeof(struct ssm_drivercap) == 20, "ssm_drivercap");
+
+/* Content of the ELF note a kernel image carries: name "LKUS", type 1, section .note.lkus.
+ * 
+ * Behind its `size` bytes come `sections` section and `drivers` driver capabilities. */
+struct SSM_PACKED ssm_note { /* 68 bytes */
     uint16_t ssm_major;          /* 00 map version it reads and writes */
     uint16_t ssm_minor;          /* 02 */
     uint32_t load_lo;            /* 04 first byte of the kernel, physical */
     uint32_t load_hi;            /* 08 end of its text, data and bss */
     uint32_t entry_switch;       /* 0c entry of a switchover, physical */
     uint32_t ram_min;            /* 10 bytes of RAM it needs */
-    uint32_t features;           /* 14 feature bits of maps it knows */
+    uint32_t features;           /* 14 feature bits of maps it knows: 1 in_place */
     uint32_t card_abi;           /* 18 1 */
     char version[32];            /* 1c as uname -r says, NUL padded */
+    uint16_t size;               /* 3c bytes of this part; 0 before 1.1, which has nothing behind it */
+    uint16_t sections;           /* 3e sections it reads */
+    uint16_t drivers;            /* 40 cards it takes over */
+    uint16_t rsvd;               /* 42 0 */
 };
-_Static_assert(sizeof(struct ssm_note) == 60, "ssm_note");
+_Static_assert(sizeof(struct ssm_note) == 68, "ssm_note");
+
+/* What a running kernel answers to QUERY_CAPS, at SSM_PA.
+ * 
+ * Behind its `size` bytes come `sections` section and `drivers` driver capabilities. */
+struct SSM_PACKED ssm_caps { /* 64 bytes */
+    uint32_t magic;              /* 00 'KCAP' */
+    uint16_t size;               /* 04 bytes of this part */
+    uint16_t ssm_major;          /* 06 version of the maps it writes */
+    uint16_t ssm_minor;          /* 08 */
+    uint16_t sections;           /* 0a sections it writes */
+    uint16_t drivers;            /* 0c cards it drives */
+    uint16_t rsvd;               /* 0e 0 */
+    uint32_t features;           /* 10 feat_required of its maps: 1 in_place */
+    uint32_t processes;          /* 14 at present */
+    uint32_t frames;             /* 18 frames that are not free */
+    uint32_t map_len;            /* 1c bytes a map of the present state takes, about */
+    char version[32];            /* 20 as uname -r says, NUL padded */
+};
+_Static_assert(sizeof(struct ssm_caps) == 64, "ssm_caps");
 
 /* Entry 0 of the flight recorder; entries 1.. are LOG records. */
 struct SSM_PACKED ssm_recorderhead { /* 8 bytes */

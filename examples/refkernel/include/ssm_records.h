@@ -345,4 +345,27 @@ static const struct ssm_kind ssm_kinds[SSM_TYPE_MAX + 1] = {
     [SSM_SYSTEM] = { 16, 16, 0, 0, 1 },
 };
 
+/* The same as struct ssm_sectioncap, for a kernel's note and capabilities */
+#define SSM_SECTION_COUNT 19
+#define SSM_SECTION_CAPS \
+    { SSM_TIME, 1, 0, 1 }, \
+    { SSM_PROC, 1, 0, 1 }, \
+    { SSM_VMA, 1, 0, 1 }, \
+    { SSM_FRAME, 1, 0, 3 }, \
+    { SSM_FILE, 1, 0, 1 }, \
+    { SSM_FD, 1, 0, 1 }, \
+    { SSM_PIPE, 1, 0, 1 }, \
+    { SSM_TIMER, 1, 0, 1 }, \
+    { SSM_DEV, 1, 0, 0 }, \
+    { SSM_BLOB, 1, 0, 1 }, \
+    { SSM_LOG, 1, 0, 0 }, \
+    { SSM_SIGACT, 1, 0, 1 }, \
+    { SSM_TASK, 1, 1, 0 }, \
+    { SSM_RESTART, 1, 1, 0 }, \
+    { SSM_TTY, 1, 1, 0 }, \
+    { SSM_LOCK, 1, 1, 0 }, \
+    { SSM_XSTATE, 1, 1, 0 }, \
+    { SSM_INODE, 1, 1, 0 }, \
+    { SSM_SYSTEM, 1, 1, 0 }
+
 #endif
