@@ -122,10 +122,13 @@ def switchover_command(
     if reply["ok"]:
         words = "could be replaced by" if plan else "was replaced by"
         console.print(f"{result['from']} {words} {result['to']}")
-        if not plan:
+        if plan:
+            show_plan(console, result["plan"])
+        else:
             count = result["processes"]
             console.print(
-                f"blackout {result['blackout_ms']:.2f} ms, outputs held "
+                f"blackout {result['blackout_ms']:.2f} ms "
+                f"({result['predicted_ms']:.2f} predicted), outputs held "
                 f"{result['outside_pause_ms']:.1f} ms, "
                 f"{count} {'process' if count == 1 else 'processes'} went on"
             )
@@ -142,6 +145,24 @@ def switchover_command(
         click.echo(f"hotswap-host: {not_kept}", err=True)
         return Exit.FAILED
     return status
+
+
+def show_plan(console: Console, plan: dict[str, Any]) -> None:
+    """What PLAN has found out, for people."""
+    lo, hi = plan["load"]
+    earlier = f", corrected by {plan['earlier']} earlier ones" if plan["earlier"] else ""
+    for name, fact in (
+        ("map", f"1.{plan['target_minor']}, about {plan['map_bytes']:,} bytes, "
+                f"{plan['processes']} processes, {plan['frames']} frames in use"),
+        ("load", f"{lo:#x}-{hi:#x}"),
+        ("signature", plan["signature"]),
+        ("blackout", f"{plan['predicted_ms']:.2f} ms predicted{earlier}"),
+    ):  # fmt: skip
+        console.print(f"  {name:<10} {fact}", highlight=False)
+    for card in plan["cards"]:
+        driven = "driven by both kernels" if card["old_drives"] and card["new_drives"] else ""
+        name = f"slot {card['slot']} {card['card']}"
+        console.print(f"  {name:<20} {card['policy']:<12} {driven}", highlight=False)
 
 
 def _simple(op: Any, control: Path, in_json: bool, text: str = "") -> int:

@@ -239,7 +239,7 @@ async def test_a_mistake_is_named_as_the_guide_says(
     board.boot(old)
     guest = Guest(board)
     await guest.pass_time(20 * MS)
-    patience = 1 if phase == "PREPARE" else PATIENCE  # the first waits for the end of a limit
+    patience = 1 if phase == "PLAN" else PATIENCE  # the first waits for the end of a limit
     switchover = Switchover(board.machine, new, Options(patience=patience))
     with pytest.raises(HotswapError) as caught:
         await switchover.run()

@@ -179,7 +179,7 @@ def test_an_answer_is_read() -> None:
     ids=["nothing", "cut off", "no magic", "too many", "too small a size"],
 )
 def test_an_answer_that_makes_no_sense_is_none(content: bytes) -> None:
-    with pytest.raises(ValueError, match="bytes|magic"):
+    with pytest.raises(ValueError, match=r"bytes|magic"):
         read_capabilities(content)
 
 

@@ -10,11 +10,15 @@ extern const uint8_t build_id[];
 enum { DRIVERS = 4 };
 #define ABLE { { SSM_SECTION_CAPS }, \
                { { "pic", 1, 1 }, { "pit", 1, 1 }, { "cmos", 1, 1 }, { "uart", 1, 1 } } }
-struct able { struct ssm_sectioncap sections[SSM_SECTION_COUNT]; struct ssm_drivercap drivers[DRIVERS]; };
+struct able {
+    struct ssm_sectioncap sections[SSM_SECTION_COUNT];
+    struct ssm_drivercap drivers[DRIVERS];
+};
 
 /* What the host has to know of this image before it may be switched to. */
-static const struct { uint32_t name_len, len, type; char name[8]; struct ssm_note desc; struct able able; } note
-    __attribute__((section(".note.lkus"), used, aligned(4))) = {
+static const struct {
+    uint32_t name_len, len, type; char name[8]; struct ssm_note desc; struct able able;
+} note __attribute__((section(".note.lkus"), used, aligned(4))) = {
     5, sizeof(struct ssm_note) + sizeof(struct able), SSM_NOTE_TYPE, "LKUS",
     { .ssm_major = SSM_MAJOR, .ssm_minor = SSM_MINOR, .load_lo = (uint32_t)image_start,
       .load_hi = (uint32_t)image_end, .entry_switch = (uint32_t)_start, .ram_min = 16 << 20,
