@@ -16,6 +16,7 @@ import msgspec
 from hotswap.bus import HasScreen
 from hotswap.switchover.image import KernelImage
 from hotswap.switchover.memory import MIB, RAM_MIN, plan_memory
+from hotswap.switchover.trust import Trust, trusted_key
 
 from .board import BoardConfig, PlugIn
 from .cables import Cable
@@ -112,6 +113,7 @@ class _Assembler:
             name=machine.name,
             reboot=machine.reboot,
             switchover=cold,
+            trust=self._trust(),
         )
         geometries, diskettes = drives(self.file, self.faults)
         found = Found(self.bios, self.options, geometries, diskettes)
@@ -127,6 +129,14 @@ class _Assembler:
             what = "no card has a screen; add card vga, or choose the cards of a pc"
             self.faults.append(fault("display.to", what, "terminal"))
         return None if start is None else Assembly(self.file, config, cards, start)
+
+    def _trust(self) -> Trust:
+        table = self.file.switchover
+        keys = tuple(map(trusted_key, table.trust))
+        if table.signatures in {"warn", "require"} and not keys:
+            what = "no key is trusted; add one to switchover.trust"
+            self.faults.append(Fault("switchover.signatures", what))
+        return Trust(keys, table.signatures or ("require" if keys else "none"))
 
     def _without_stdio(self) -> MachineFile:
         """The terminal is the screen's: a port leads there by mistake, or only by default."""

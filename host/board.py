@@ -30,6 +30,7 @@ from hotswap.switchover.errors import Refused
 from hotswap.switchover.image import KernelImage
 from hotswap.switchover.machine import Durability, Machine, kernel_name
 from hotswap.switchover.memory import MIB, RAM_MIN, MemoryPlan, plan_memory
+from hotswap.switchover.trust import Trust
 
 from . import wall_clock
 from .backends import SerialBackEnd
@@ -61,6 +62,8 @@ class BoardConfig(msgspec.Struct, frozen=True):
     name: str = "machine"
     switchover: bool = True
     """Whether memory is kept for switchovers, and the card for them is plugged in."""
+    trust: Trust = Trust()
+    """Which images a switchover may replace the kernel by."""
     reboot: bool = True
     """Whether the machine starts again when the guest resets it; else the run ends."""
 

@@ -46,6 +46,9 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
     text: str = ""
     file: FileName = ""
     patience: Annotated[float, msgspec.Meta(ge=1, le=PATIENCE_MAX)] = 1
+    signature: FileName = ""
+    trust: list[str] = []
+    reverse: bool = False
     guard: bool = False
 
 

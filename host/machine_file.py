@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from hotswap.cpu import Model
+from hotswap.switchover.trust import trusted_key
 
 from .backends import is_file
 from .machine_fault import Fault, MachineError, from_pydantic
@@ -71,6 +72,17 @@ def _network_end(to: str) -> str:
     return to
 
 
+def _trusted(word: str, info: ValidationInfo) -> str:
+    """A key as it is, a file with its whole path."""
+    path = _below_base(Path(word), info)
+    word = str(path) if path.is_file() else word
+    try:
+        trusted_key(word)
+    except ValueError as error:
+        raise PydanticCustomError("key", "{why}", {"why": str(error)}) from error
+    return word
+
+
 SERIAL_FORMS = "stdio, pty, tcp:HOST:PORT, none or a file"
 NewFile = Annotated[
     Path, Field(strict=False), AfterValidator(_below_base), AfterValidator(_can_be_made)
@@ -80,6 +92,7 @@ ImageFile = Annotated[
 ]
 SerialEnd = Annotated[str, Field(description=SERIAL_FORMS), AfterValidator(_serial_end)]
 NetworkEnd = Annotated[str, Field(description=", ".join(FORMS)), AfterValidator(_network_end)]
+TrustedKey = Annotated[str, AfterValidator(_trusted)]
 Base = Annotated[int | None, Field(ge=0, le=0xFFFF, description="first port")]
 Irq = Annotated[int | None, Field(ge=0, le=15)]
 
@@ -211,6 +224,18 @@ class CardTable(Table):
     settings: Annotated[dict[str, Any], Field(description="its jumpers")] = {}
 
 
+class SwitchoverTable(Table):
+    """`[switchover]`: which kernels may replace the running one."""
+
+    trust: Annotated[
+        list[TrustedKey], Field(description="minisign keys, or the files they are in")
+    ] = []
+    signatures: Annotated[
+        Literal["none", "warn", "require"] | None,
+        Field(description="of images: by default required when a key is trusted"),
+    ] = None
+
+
 class MachineFile(Table):
     """A whole machine file."""
 
@@ -222,6 +247,7 @@ class MachineFile(Table):
     disk: Annotated[list[DiskTable], Field(max_length=4)] = []
     network: Annotated[list[NetworkTable], Field(max_length=4)] = []
     display: DisplayTable = DisplayTable()
+    switchover: SwitchoverTable = SwitchoverTable()
     card: list[CardTable] = []
 
 

@@ -12,11 +12,12 @@ import trio
 
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import Lost, Refused, RolledBack
-from hotswap.switchover.image import load_image
+from hotswap.switchover.image import KernelImage, load_image, read_file
 from hotswap.switchover.machine import kernel_name
 from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.report import Report
 from hotswap.switchover.transaction import Options
+from hotswap.switchover.trust import Trust, signature_of, trusted_key
 
 from . import keys
 from .board import Board
@@ -84,14 +85,13 @@ async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
     not_kept = ""
     try:
         machine = board.machine
-        image = await trio.to_thread.run_sync(
-            lambda: load_image(Path(request.image), ram=board.processor.ram.size)
-        )
+        image = await _image(board, request)
         options = Options(
             mode=BootMode(request.mode),
             probation_ms=request.probation_ms,
             patience=request.patience,
             guard=request.guard,
+            reverse=request.reverse,
         )
         transaction = Switchover(machine, image, options, tell)
         kept = _place_for_map(request.save_map)
@@ -132,6 +132,28 @@ def _recorded(history: Path, recording: Recording, reply: Reply) -> Reply:
             structlog.get_logger().error("no record", why=str(error))
             reply.result["record_error"] = str(error)
     return reply
+
+
+async def _image(board: Board, request: Request) -> KernelImage:
+    """The new kernel: the one before, or a file that is signed as the machine wants it."""
+    if request.reverse:
+        return board.machine.kernel_before()
+    trust, ram = board.config.trust, board.processor.ram.size
+    path, signature = Path(request.image), Path(request.signature) if request.signature else None
+    try:
+        keys = tuple(map(trusted_key, request.trust))
+    except ValueError as error:
+        raise Refused(str(error), "give a minisign key or its file with --trust") from error
+
+    def load() -> KernelImage:
+        content = read_file(path)
+        status = signature_of(content, path, trust, signature)
+        if keys:  # whoever asks may ask for more than the machine, but not for less
+            status = signature_of(content, path, Trust(keys, "require"), signature)
+        image = load_image(content, name=path.name, ram=ram)
+        return msgspec.structs.replace(image, signature=status)
+
+    return await trio.to_thread.run_sync(load)
 
 
 async def _screen(board: Board, file: str) -> Reply:

@@ -53,8 +53,15 @@ def say(reply: dict[str, Any], *, in_json: bool) -> int:
 
 
 @click.command("switchover")
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=click.Path(path_type=Path), required=False)
 @control_option
+@click.option("--reverse", is_flag=True,
+              help="Go back to the kernel that ran before, without IMAGE.")  # fmt: skip
+@click.option("--signature", type=click.Path(path_type=Path), metavar="FILE",
+              help="The image's minisign signature.  [default: IMAGE.minisig]")  # fmt: skip
+@click.option("--trust", multiple=True, metavar="KEYFILE|KEY",
+              help="Insist on a signature by one of these keys, whatever the machine "
+                   "asks.")  # fmt: skip
 @click.option("--plan", is_flag=True, help="Check everything, touch nothing.")
 @click.option("--mode", type=click.IntRange(0, 2), default=2, show_default=True,
               help="How the image gets over the old kernel: 0 the guest unpacks it, "
@@ -85,8 +92,11 @@ def say(reply: dict[str, Any], *, in_json: bool) -> int:
               help="Name the instruction of the first stray write before COMMIT.")  # fmt: skip
 @click.option("--json", "in_json", is_flag=True, help="JSON lines: the events, then the report.")
 def switchover_command(
-    image: Path,
+    image: Path | None,
     control: Path,
+    reverse: bool,
+    signature: Path | None,
+    trust: tuple[str, ...],
     plan: bool,
     guard: bool,
     mode: int,
@@ -95,7 +105,7 @@ def switchover_command(
     save_map: Path | None,
     in_json: bool,
 ) -> int:
-    """Replace the kernel of the machine at SOCKET by IMAGE.
+    """Replace the kernel of the machine at SOCKET by IMAGE, or by the one before.
 
     Anything that goes wrong ends back under the old kernel, with exit status 1 and the reason.
     """
@@ -105,9 +115,20 @@ def switchover_command(
         click.echo(msgspec.json.encode(event).decode())
 
     kept = str(save_map.absolute()) if save_map else ""
-    path = str(image.absolute())
+    if (image is None) != reverse:
+        raise click.UsageError("give an IMAGE, or --reverse for the kernel before")
     request = Request(
-        "switchover", path, plan, mode, probation, kept, patience=patience, guard=guard
+        "switchover",
+        str(image.absolute()) if image else "",
+        plan,
+        mode,
+        probation,
+        kept,
+        patience=patience,
+        guard=guard,
+        signature=str(signature.absolute()) if signature else "",
+        trust=[str(Path(word).absolute()) if Path(word).is_file() else word for word in trust],
+        reverse=reverse,
     )
     if in_json:
         reply = ask(control, request, show)

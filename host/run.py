@@ -73,6 +73,12 @@ def _print_schema(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
               help="End the run after S seconds with status 3.")  # fmt: skip
 @click.option("--control", type=file_path, metavar="SOCKET",
               help="Listen here for switchover, stop, screen and others.")  # fmt: skip
+@click.option("--trust", multiple=True, metavar="KEYFILE|KEY",
+              help="Replace the kernel only by images this minisign key has signed; "
+                   "repeatable.")  # fmt: skip
+@click.option("--signatures", type=click.Choice(["none", "warn", "require"]),
+              help="What is asked of images.  "
+                   "[default: require with --trust, else none]")  # fmt: skip
 @click.option(
     "--deterministic",
     is_flag=True,

@@ -22,7 +22,7 @@ OPTIONS = {
     "boot.modules": "--module", "boot.flat": "IMAGE", "boot.address": "--flat",
     "boot.bios": "--bios",
     "serial": "--serial", "floppy": "--floppy", "disk": "--disk", "network": "--net",
-    "display": "--display",
+    "display": "--display", "switchover.trust": "--trust", "switchover.signatures": "--signatures",
 }  # fmt: skip
 """Where a fault is, as the command line has it."""
 
@@ -45,6 +45,8 @@ class RunOptions(msgspec.Struct, frozen=True):
     disks: Sequence[Path] = ()
     networks: Sequence[str] = ()
     display: str | None = None
+    trust: Sequence[str] = ()
+    signatures: str | None = None
 
     def starts_something(self) -> bool:
         """Whether there is something to boot, or a BIOS that looks for it."""
@@ -78,7 +80,11 @@ def apply(options: RunOptions, document: Mapping[str, Any], here: Path) -> dict[
     if options.modules:
         boot["modules"] = [_module(text, here) for text in options.modules]
     display = _given(options, ("display",), "to")
-    for key, values in (("machine", machine), ("boot", boot), ("display", display)):
+    switchover = _given(options, ("signatures",))
+    if options.trust:
+        switchover["trust"] = [_key(word, here) for word in options.trust]
+    tables = {"machine": machine, "boot": boot, "display": display, "switchover": switchover}
+    for key, values in tables.items():
         if values and isinstance(table := result.get(key, {}), Mapping):
             result[key] = {**table, **values}
     lists: dict[str, list[dict[str, Any]]] = {
@@ -115,6 +121,10 @@ def _first_to(ports: Any, to: str, here: Path) -> Any:
     if isinstance(ports, list) and ports and isinstance(ports[0], Mapping):
         return [{**ports[0], "to": to}, *ports[1:]]
     return [{"to": to}]
+
+
+def _key(word: str, here: Path) -> str:
+    return str(here / word) if (here / word).is_file() else word
 
 
 def _module(text: str, here: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import msgspec
 import trio
 
 from hotswap.bus import Policy, StrayWrite
@@ -34,11 +35,19 @@ from .phases import QUIESCE_ALL, QUIESCE_CARD, Phase
 from .planning import ask, check, check_free
 from .prediction import predict
 from .probation import prove
-from .protocol import BOOT_PA, BOOTSTRAP_LO, RECORDER_PA, Boot, BootMode, Note, RecorderHead
+from .protocol import (
+    BOOT_PA,
+    BOOTSTRAP_LO,
+    RECORDER_PA,
+    Boot,
+    BootMode,
+    Note,
+    RecorderHead,
+)
 from .report import PhaseEvent, Report
 from .rollback import DIRTY_ENOUGH, ROUNDS
 from .schema import MINOR, PAGE
-from .staging import Staged, bootstrap, stage
+from .staging import Staged, boot_record, bootstrap, stage
 from .stray import StrayWatch
 from .transaction import DEFAULT, Options, Transaction
 from .transcript import Transcript, complete, read_map
@@ -113,6 +122,7 @@ class Switchover(Transaction):
         old = await ask(self.machine, self.options.patience)
         plan = agree(old, self.image, note, self._backplane.slots.values())
         predict(plan, old, len(self.image.content), self.options.mode, self.machine.ratios)
+        plan.signature = self.image.signature or plan.signature
         self.report.plan, self.report.predicted_ms = plan, plan.predicted_ms
 
     async def _begin(self, txn: int, image: bytes) -> None:
@@ -143,7 +153,9 @@ class Switchover(Transaction):
             await self._quiesce()
         async with self._phase(Phase.SAVE):
             script, place = await self._save()
-            boot = self._boot(staged, place)
+            boot = boot_record(
+                self.machine, self.image, staged, place, self.report, reverse=self.options.reverse
+            )
             self._put(BOOT_PA, layout_of(Boot).pack(boot))
             self._take_point(r1=True)
             watch = self._watch_writes(script, place)
@@ -219,29 +231,6 @@ class Switchover(Transaction):
         self.report.map_bytes, self.report.processes = len(content), len(script.map.proc)
         return script, Span("the map", room.lo, room.lo + -(-len(content) // PAGE) * PAGE)
 
-    def _boot(self, staged: Staged, place: Span) -> Boot:
-        plan, note = self.machine.plan, self.image.note
-        assert note is not None  # PLAN refuses an image without one
-        return Boot(
-            ssm_pa=place.lo,
-            ssm_len=self.report.map_bytes,
-            img_pa=plan.stage.lo,
-            img_clen=len(staged.stored),
-            img_ulen=len(staged.image),
-            img_ccrc=staged.stored_crc,
-            img_ucrc=staged.image_crc,
-            dest=self.image.load_lo,
-            entry=note.entry_switch,
-            card_base=self.machine.card().settings.base,
-            txn=self.report.txn,
-            mode=int(self.options.mode),
-            scratch_lo=plan.scratch.lo,
-            scratch_hi=plan.scratch.hi,
-            echo_pa=plan.echo.lo,
-            echo_len=plan.echo.size,
-            mem_top=plan.ram,
-        )
-
     def _cold_reset(self) -> None:
         for slot in self._backplane.slots.values():
             if slot.policy is Policy.COLD_RESET:
@@ -304,3 +293,13 @@ async def switch_over(
 ) -> Report:
     """Replace the kernel of a running machine by `image`; see `Switchover.run`."""
     return await Switchover(machine, image, options, tell).run()
+
+
+async def switch_back(
+    machine: Machine,
+    options: Options = DEFAULT,
+    tell: Callable[[PhaseEvent], None] = lambda event: None,
+) -> Report:
+    """Go back to the kernel that ran before; as `switch_over`. Raises Refused without one."""
+    options = msgspec.structs.replace(options, reverse=True)
+    return await switch_over(machine, machine.kernel_before(), options, tell)

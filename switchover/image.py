@@ -20,6 +20,7 @@ from elftools.common.exceptions import ELFError
 from elftools.construct import ConstructError
 from elftools.elf.elffile import ELFFile
 
+from . import blame
 from .capabilities import Tables, read_tables
 from .errors import ImageError
 from .layout import layout_of
@@ -43,6 +44,7 @@ MALFORMED = (
 )  # fmt: skip
 
 REBUILD = "build the kernel again"
+GIVE = "give a kernel image", blame.OPERATOR
 
 
 class KernelImage(msgspec.Struct, frozen=True):
@@ -65,16 +67,21 @@ class KernelImage(msgspec.Struct, frozen=True):
     """The whole file, for its symbols; empty for a kernel from a snapshot."""
     tables: Tables = Tables()
     """What it reads and drives; empty when its note does not say."""
+    signature: str = ""
+    """Whose signature it has, when that was asked for."""
 
     def __str__(self) -> str:
         version = self.note.version.decode("ascii", "replace") if self.note else "no LKUS note"
         return f"{self.name} ({version}) {self.load_lo:#x}-{self.load_hi:#x}"
 
 
-def load_image(source: bytes | Path, *, ram: int = 64 * MIB) -> KernelImage:
-    """Read and check a kernel image for a machine with `ram` bytes of RAM. Raises ImageError."""
-    name = "image" if isinstance(source, bytes) else source.name
-    content = source if isinstance(source, bytes) else _file(source)
+def load_image(source: bytes | Path, *, name: str = "image", ram: int = 64 * MIB) -> KernelImage:
+    """Read and check a kernel image for a machine with `ram` bytes of RAM. Raises ImageError.
+
+    `name` is what to call one whose bytes are given.
+    """
+    name = name if isinstance(source, bytes) else source.name
+    content = source if isinstance(source, bytes) else read_file(source)
     if content[:4] == _LZ4_MAGIC:
         content = _decompress(content, name)
     if content[:4] != b"\x7fELF":
@@ -137,15 +144,16 @@ def switchable(image: KernelImage, *, ram: int = 64 * MIB) -> Note:
     return note
 
 
-def _file(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """The bytes of an image file, once. Raises ImageError."""
     try:
         mode = path.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # reading a pipe may take for ever
-            raise ImageError("is no regular file", str(path), "give a kernel image")
+            raise ImageError("is no regular file", str(path), *GIVE)
         with path.open("rb") as file:
             content = file.read(IMAGE_MAX + 1)
     except OSError as error:
-        raise ImageError(error.strerror or str(error), str(path), "give a kernel image") from error
+        raise ImageError(error.strerror or str(error), str(path), *GIVE) from error
     if len(content) > IMAGE_MAX:
         raise ImageError(f"is larger than {IMAGE_MAX // MIB} MiB", str(path), "strip it")
     return content

@@ -47,6 +47,8 @@ class Machine(msgspec.Struct):
     """Transactions tried so far; the next one's number is one more, in 15 bits, never 0."""
     durability: Durability | None = None
     """Where R1 is kept; without, a SIGKILL is a power cut at any time."""
+    before: KernelImage | None = None
+    """The kernel that ran before `kernel`, to go back to."""
     queries: int = 0
     """Times the kernel was asked for its capabilities."""
     ratios: list[float] = msgspec.field(default_factory=list)
@@ -64,10 +66,21 @@ class Machine(msgspec.Struct):
 
     def replaced(self, kernel: KernelImage, report: Report) -> None:
         """`kernel` runs now: a switchover has been committed."""
+        self.before = self.kernel if self.kernel.content else None
         self.kernel = kernel
         if report.plan is not None:
             self.ratios.append(report.blackout_ms / report.plan.modelled_ms)
             del self.ratios[:-REMEMBERED]
+
+    def kernel_before(self) -> KernelImage:
+        """What a reverse switchover goes back to. Raises Refused when there is nothing."""
+        if self.before is None:
+            raise Refused(
+                "no kernel ran here before this one, or its image was not kept (a snapshot "
+                "keeps none)",
+                "switch over to an image instead",
+            )
+        return self.before
 
     def card(self) -> SwitchoverCard:
         """The switchover card. Raises Refused when none is plugged in or it is faulted."""

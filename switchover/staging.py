@@ -10,9 +10,11 @@ import msgspec
 
 from .errors import ImageError
 from .image import KernelImage
-from .memory import MemoryPlan
+from .machine import Machine
+from .memory import MemoryPlan, Span
 from .packed import pack_image
-from .protocol import BOOTSTRAP_HI, BOOTSTRAP_LO, BootMode
+from .protocol import BOOTSTRAP_HI, BOOTSTRAP_LO, Boot, BootFunc, BootMode
+from .report import Report
 
 
 class Staged(msgspec.Struct, frozen=True):
@@ -51,3 +53,37 @@ def stage(image: KernelImage, mode: BootMode, plan: MemoryPlan) -> Staged:
             "use mode 2 or a machine with more memory",
         )
     return Staged(stored, zlib.crc32(stored), image.content, zlib.crc32(image.content))
+
+
+def boot_record(
+    machine: Machine,
+    image: KernelImage,
+    staged: Staged,
+    place: Span,
+    report: Report,
+    *,
+    reverse: bool,
+) -> Boot:
+    """What bootstrap and new kernel are told; `place` is the map."""
+    plan, note = machine.plan, image.note
+    assert note is not None  # PLAN refuses an image without one
+    return Boot(
+        func=int(BootFunc.REVERSE if reverse else BootFunc.SWITCH),
+        ssm_pa=place.lo,
+        ssm_len=report.map_bytes,
+        img_pa=plan.stage.lo,
+        img_clen=len(staged.stored),
+        img_ulen=len(staged.image),
+        img_ccrc=staged.stored_crc,
+        img_ucrc=staged.image_crc,
+        dest=image.load_lo,
+        entry=note.entry_switch,
+        card_base=machine.card().settings.base,
+        txn=report.txn,
+        mode=report.mode,
+        scratch_lo=plan.scratch.lo,
+        scratch_hi=plan.scratch.hi,
+        echo_pa=plan.echo.lo,
+        echo_len=plan.echo.size,
+        mem_top=plan.ram,
+    )

@@ -37,6 +37,8 @@ class Options(msgspec.Struct, frozen=True):
     probation_ms: float = 50
     blackout_max_ms: float = 250
     patience: float = 1.0
+    reverse: bool = False
+    """Whether the image is the kernel that ran before, which is told so (`ssm_boot.func`)."""
     guard: bool = False
     """Whether the first stray write before COMMIT is to be named at once."""
     frame_crcs: bool = False
