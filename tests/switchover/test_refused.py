@@ -61,7 +61,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "wrong machine": (lambda: patched(18, "<H", 40), "machine EM_ARM, not EM_386"),
     "overlapping segments": (
         lambda: patched(HEADERS + HEADER, "<I", 1),
-        "segment 0x10000c-0x100160: overlaps the one before",
+        "overlaps the one before; correct the linker script",
     ),
     "outside RAM": (
         lambda: patched(HEADERS + 12, "<I", 0x4000000),
