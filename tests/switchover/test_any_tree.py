@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 import trio
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from hotswap.host.board import BoardConfig, open_board
@@ -89,7 +89,9 @@ def trees(draw: st.DrawFn) -> Tree:
         parent = draw(st.sampled_from([0, *pids[:number]]))
         if pid in gone:
             code = draw(st.integers(0, 0xFFFF))
-            proc = Proc(pid, parent, draw(names), ProcState.ZOMBIE, regs=draw(_registers()))
+            proc = Proc(
+                pid, parent, draw(names), ProcState.ZOMBIE, regs=draw(_registers()), sid=1, pgrp=1
+            )
             proc.exit_code = code
             tree.proc.append(proc)
             continue
@@ -150,8 +152,8 @@ def _process(draw: st.DrawFn, pid: int, parent: int, tree: Tree) -> Proc:
         stime_ns=draw(ns),
         brk_start=0x9000000,
         brk=0x9000000 + draw(st.integers(0, 1 << 20)),
-        pgrp=draw(st.sampled_from([pid, parent or pid])),
-        sid=draw(st.sampled_from([pid, parent or pid])),
+        pgrp=draw(st.sampled_from([1, pid, parent or pid])),
+        sid=1,
     )
     if state is ProcState.BLOCKED:
         proc.wait_kind, proc.wait_obj, proc.restart_nr = draw(_waits(tree))
@@ -262,7 +264,11 @@ async def restored_and_echoed(tree: Tree, version: int) -> None:
 
 
 @pytest.mark.parametrize("version", [1, 2])
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=15,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # an example is a boot: no shrinking
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(tree=trees())
 def test_any_tree_of_objects_is_restored_and_echoed(version: int, tree: Tree) -> None:
     trio.run(restored_and_echoed, tree, version)
