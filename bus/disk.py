@@ -90,6 +90,11 @@ class Disk:
         """True when a card should wait with its next write: so much is held already."""
         return self._kept is not None and len(self._kept) >= self.held_max
 
+    @property
+    def settled(self) -> bool:
+        """True when the medium has all that was written."""
+        return not self._owed and not self._kept
+
     def change(self, medium: Medium | None) -> None:
         """Put `medium` in, or take out what is there. Raises `BusError` while writes are held."""
         if self._kept is not None:

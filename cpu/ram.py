@@ -175,6 +175,38 @@ class Ram:
             self._bytes[page * PAGE : (page + 1) * PAGE] = content
         return runs
 
+    # -- copies -------------------------------------------------------------------------------
+
+    def copy_base(self) -> int:
+        """A new file (memfd) with the last commit's contents, which the caller closes.
+
+        May run in another thread, as long as nobody commits. Raises `OSError`.
+        """
+        copy = os.memfd_create("guest-ram-copy", os.MFD_CLOEXEC)
+        try:
+            os.ftruncate(copy, self.size)
+            for page, count in self._file_runs():
+                at, end = page * PAGE, (page + count) * PAGE
+                os.lseek(copy, at, os.SEEK_SET)
+                while at < end:
+                    at += os.sendfile(copy, self._file, at, end - at)
+        except BaseException:
+            os.close(copy)
+            raise
+        return copy
+
+    def copy_written(self, copy: int) -> int:
+        """Bring such a copy up to date; the processor stands. Returns the pages. Raises `OSError`.
+
+        The pages stay written: there is no new rollback point.
+        """
+        runs = self.dirty_runs()
+        for page, count in runs:
+            at, end = page * PAGE, (page + count) * PAGE
+            while at < end:
+                at += os.pwrite(copy, self._bytes[at:end], at)
+        return sum(run.pages for run in runs)
+
     def _drop(self, runs: Iterable[Run]) -> None:
         runs = list(runs)
         if len(runs) >= _EVERYTHING:

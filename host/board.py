@@ -289,7 +289,11 @@ class Board:
         """Stop between two instructions; machine time stands still. Twice is once."""
         if not self.paused:
             self.paused = True
-            await self.processor.pause()
+            try:
+                await self.processor.pause()
+            except BaseException:
+                self.paused = False  # it has not come to that
+                raise
             if isinstance(self._timebase, RealTime):
                 self._timebase.stop()
 

@@ -27,6 +27,7 @@ LINE_MAX = 1 << 20
 PROBATION_MAX = 30_000
 """ms: a guest whose outputs are held for long fills memory with them."""
 PATIENCE_MAX = 100
+REHEARSALS_MAX = 10_000
 FileName: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
 
 
@@ -50,6 +51,8 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
     trust: list[str] = []
     reverse: bool = False
     guard: bool = False
+    dry_run: bool = False
+    count: Annotated[int, msgspec.Meta(ge=1, le=REHEARSALS_MAX)] = 1
 
 
 class Reply(msgspec.Struct, omit_defaults=True):
@@ -151,7 +154,10 @@ async def _converse(stream: trio.SocketStream, answer: Answer, replied: Replied)
 
 
 async def _answer_line(lines: _Lines, line: bytes, answer: Answer) -> tuple[Request | None, Reply]:
-    """Carry out one request, sending its events as they come."""
+    """Carry out one request, sending its events as they come.
+
+    A rehearsal is nobody else's: it ends when its client hangs up.
+    """
     try:
         request = msgspec.json.decode(line, type=Request)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -167,15 +173,18 @@ async def _answer_line(lines: _Lines, line: bytes, answer: Answer) -> tuple[Requ
         async for event in receive:
             await lines.send(event)
 
+    async def carry_out() -> Reply:
+        try:
+            return await answer(request, tell)
+        except Refused as refusal:
+            return Reply(False, error=str(refusal), todo=refusal.todo)
+        except HotswapError as error:
+            return Reply(False, error=str(error))
+
     async with trio.open_nursery() as nursery:
         nursery.start_soon(forward)
         with send:
-            try:
-                reply = await answer(request, tell)
-            except Refused as refusal:
-                reply = Reply(False, error=str(refusal), todo=refusal.todo)
-            except HotswapError as error:
-                reply = Reply(False, error=str(error))
+            reply = await (lines.while_open(carry_out) if request.dry_run else carry_out())
     return request, reply
 
 
@@ -189,6 +198,20 @@ class _Lines:
 
     async def send(self, message: object) -> None:
         await self._stream.send_all(self._encoder.encode(message) + b"\n")
+
+    async def while_open(self, work: Callable[[], Awaitable[Reply]]) -> Reply:
+        """Do `work`; cancel it and raise `trio.BrokenResourceError` when the client hangs up."""
+
+        async def hang_up() -> None:
+            while data := await self._stream.receive_some():
+                self._buffer += data  # its next request
+            raise trio.BrokenResourceError("the client has hung up")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hang_up)
+            reply = await work()
+            nursery.cancel_scope.cancel()
+        return reply
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self

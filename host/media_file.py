@@ -16,11 +16,17 @@ DIGEST_CHUNK = 1 << 20
 
 
 class ImageFile:
-    """An open image. Raises `MediaError` with the path and the reason, whatever fails."""
+    """An open image. Raises `MediaError` with the path and the reason, whatever fails.
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    With `shared`, a descriptor another machine has opened it by, it is only read, and not locked.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False, shared: int | None = None) -> None:
         self.path = path
-        self.read_only = read_only
+        self.read_only = read_only or shared is not None
+        if shared is not None:
+            self._fd = shared
+            return
         flags = (os.O_RDONLY if read_only else os.O_RDWR) | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO
         try:
             self._fd = os.open(path, flags)
@@ -61,6 +67,10 @@ class ImageFile:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def share(self) -> int:
+        """A new descriptor, to read by; the caller closes it."""
+        return os.dup(self._fd)
 
     @property
     def closed(self) -> bool:

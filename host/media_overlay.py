@@ -19,6 +19,7 @@ import os
 import struct
 import tempfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -79,14 +80,19 @@ def create_overlay(path: Path, base: RawImage) -> None:
 
 
 class Overlay:
-    """A raw image as changed by an overlay file; a `Medium`. Raises `MediaError`."""
+    """A raw image as changed by an overlay file; a `Medium`. Raises `MediaError`.
 
-    def __init__(self, file: ImageFile, base: RawImage) -> None:
+    `places` says where its blocks are when the table in the file is behind.
+    """
+
+    def __init__(
+        self, file: ImageFile, base: RawImage, places: Mapping[int, int] | None = None
+    ) -> None:
         self._file, self._base = file, base
         self.sectors = base.sectors
         try:
             self._digest = self._check_header()
-            self._places = self._read_table()
+            self._places = self._read_table() if places is None else dict(places)
         except BaseException:
             file.close()
             raise
@@ -103,6 +109,11 @@ class Overlay:
     def places(self) -> tuple[Path, Path | None]:
         """Where it comes from: the image, and the overlay."""
         return self._base.file.path, self._file.path
+
+    @property
+    def layers(self) -> tuple[ImageFile, ImageFile, dict[int, int]]:
+        """The image, the overlay, and where in it its blocks are, by block of the disk."""
+        return self._base.file, self._file, dict(self._places)
 
     @property
     def identity(self) -> str:

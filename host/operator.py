@@ -23,6 +23,7 @@ from . import keys
 from .board import Board
 from .control import Answer, Replied, Reply, Request, Tell
 from .history.record import HistoryError, Recording, keep
+from .rehearsal import Rehearsal, rehearse_often, summary
 from .screen import description, save_png
 from .snapshot import save_snapshot
 
@@ -53,6 +54,8 @@ def answer_for(board: Board, history: Path | None = None) -> Answer:
                 return Reply(True)
             case "screen":
                 return await _screen(board, request.file)
+            case "switchover" if request.dry_run:
+                return await _rehearse(board, request, tell)
             case "switchover":
                 if history is None:
                     return await _switchover(board, request, tell)
@@ -81,18 +84,44 @@ def _check_settled(board: Board) -> None:
         raise Refused(f"{board.backplane.locked_by} is under way", "pause when it has ended")
 
 
+def _options(request: Request) -> Options:
+    return Options(
+        mode=BootMode(request.mode),
+        probation_ms=request.probation_ms,
+        patience=request.patience,
+        guard=request.guard,
+        reverse=request.reverse,
+    )
+
+
+async def _rehearse(board: Board, request: Request, tell: Tell) -> Reply:
+    try:
+        image = await _image(board, request)
+        found = await rehearse_often(board, image, _options(request), tell, count=request.count)
+    except Refused as refusal:
+        found = [
+            Rehearsal(
+                outcome="would be refused",
+                reason=refusal.what,
+                fault_of=refusal.fault_of,
+                todo=refusal.todo,
+            )
+        ]
+    failed = next((rehearsal for rehearsal in found if not rehearsal.ok), None)
+    result: dict[str, Any] = msgspec.to_builtins(failed or found[-1])
+    if request.count > 1:
+        result["summary"] = msgspec.to_builtins(summary(found))
+    if failed is None:
+        return Reply(True, result)
+    return Reply(False, result, f"{failed.outcome} in {failed.phase}: {failed.reason}", failed.todo)
+
+
 async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
     not_kept = ""
     try:
         machine = board.machine
         image = await _image(board, request)
-        options = Options(
-            mode=BootMode(request.mode),
-            probation_ms=request.probation_ms,
-            patience=request.patience,
-            guard=request.guard,
-            reverse=request.reverse,
-        )
+        options = _options(request)
         transaction = Switchover(machine, image, options, tell)
         kept = _place_for_map(request.save_map)
 

@@ -12,9 +12,10 @@ import trio
 from rich.console import Console
 from rich.table import Table
 
-from .control import PATIENCE_MAX, PROBATION_MAX, Request, connect
+from .control import PATIENCE_MAX, PROBATION_MAX, REHEARSALS_MAX, Request, connect
 from .exits import Exit
 from .history.live import LiveView, why
+from .rehearsal_words import rehearsed, summed_up
 
 control_option = click.option(
     "--control", type=click.Path(path_type=Path), metavar="SOCKET", required=True,
@@ -88,6 +89,10 @@ def say(reply: dict[str, Any], *, in_json: bool) -> int:
     metavar="FILE",
     help="Keep the Save State Map, for `hotswap-host ssm show`.",
 )
+@click.option("--dry-run", is_flag=True,
+              help="Rehearse it on a fork of the machine, which does not notice.")  # fmt: skip
+@click.option("--count", type=click.IntRange(1, REHEARSALS_MAX), default=1, metavar="N",
+              help="With --dry-run: rehearse at N instants.")  # fmt: skip
 @click.option("--guard", is_flag=True,
               help="Name the instruction of the first stray write before COMMIT.")  # fmt: skip
 @click.option("--json", "in_json", is_flag=True, help="JSON lines: the events, then the report.")
@@ -98,6 +103,8 @@ def switchover_command(
     signature: Path | None,
     trust: tuple[str, ...],
     plan: bool,
+    dry_run: bool,
+    count: int,
     guard: bool,
     mode: int,
     probation: float,
@@ -109,6 +116,10 @@ def switchover_command(
 
     Anything that goes wrong ends back under the old kernel, with exit status 1 and the reason.
     """
+    if count > 1 and not dry_run:
+        raise click.UsageError("--count is for rehearsals: give --dry-run as well")
+    if dry_run and (plan or save_map):
+        raise click.UsageError("--dry-run goes with neither --plan nor --save-map")
     console = Console(highlight=False)
 
     def show(event: dict[str, Any]) -> None:
@@ -126,12 +137,16 @@ def switchover_command(
         kept,
         patience=patience,
         guard=guard,
+        dry_run=dry_run,
+        count=count,
         signature=str(signature.absolute()) if signature else "",
         trust=[str(Path(word).absolute()) if Path(word).is_file() else word for word in trust],
         reverse=reverse,
     )
     if in_json:
         reply = ask(control, request, show)
+    elif count > 1:
+        reply = ask(control, request, lambda event: console.print(rehearsed(event), soft_wrap=True))
     else:
         with LiveView(console) as view:
             reply = ask(control, request, view.show, view.refresh)
@@ -140,6 +155,10 @@ def switchover_command(
     if in_json:
         click.echo(msgspec.json.encode(reply).decode())
         return Exit.OK if reply["ok"] and not not_kept else Exit.FAILED
+    if dry_run and result:
+        words = summed_up(result["summary"]) if count > 1 else rehearsed(result)
+        console.print(words, soft_wrap=True)
+        return say(reply, in_json=False)
     if reply["ok"]:
         words = "could be replaced by" if plan else "was replaced by"
         console.print(f"{result['from']} {words} {result['to']}")

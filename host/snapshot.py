@@ -19,7 +19,7 @@ import msgspec
 import trio
 import zstandard
 
-from hotswap.bus import Disk, Slot
+from hotswap.bus import Disk, Medium, Slot
 from hotswap.bus.backplane import BackplaneState
 from hotswap.bus.slot import SlotState
 from hotswap.cpu import Ram
@@ -257,23 +257,25 @@ async def open_restored(
     ram: Ram | None = None,
     identify: abc.Callable[[RawImage | Overlay], str] = identity,
     prepare: abc.Callable[[Board], None] = lambda board: None,
+    media: abc.Mapping[int, list[Medium | None]] | None = None,
 ) -> AsyncIterator[Board]:
     """The machine again, standing where it stood; `go_on(board, snapshot)` lets it run.
 
     Its disks are opened again, `moved` has the new place of files that are elsewhere now. The
     first serial port goes to `serial`, or `cables` has what all ports are connected to. `ram` is
     where RAM goes, by default new memory; `identify` is how a disk is known again; `prepare` is
-    called with the machine before anything is connected to it. Raises
+    called with the machine before anything is connected to it. `media` are what is in the drives,
+    by slot, when it is not to be opened. Raises
     `PluginError`, `StateError`, `SnapshotError`, `MediaError`, `UnsupportedEngine` when something
     of it cannot be had here.
     """
     machine = snapshot.machine
     plugs = [PlugIn(card.slot, card.name, card.settings) for card in machine.cards]
     with ExitStack() as open_media:
-        disks = open_disks(machine, moved, open_media, identify)
+        disks = media or open_disks(machine, moved, open_media, identify)
         async with open_board(machine.config, serial, plugs, ram=ram) as board:
-            for number, media in disks.items():
-                for disk, medium in zip(board.backplane.find(number).disks, media, strict=True):
+            for number, inserted in disks.items():
+                for disk, medium in zip(board.backplane.find(number).disks, inserted, strict=True):
                     disk.change(medium)
             _put_back(board, snapshot)
             prepare(board)

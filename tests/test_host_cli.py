@@ -14,6 +14,7 @@ import pytest
 from hotswap.host.exits import Exit, debug_exit_status
 
 GUEST = Path(__file__).parents[1] / "switchover" / "guest"
+STRAY = Path(__file__).parent / "guests" / "refkernel-v2-stray.elf"
 V1, V2, INITRD = GUEST / "refkernel-v1.elf", GUEST / "refkernel-v2.elf", GUEST / "initrd.cpio"
 COMMAND = [str(Path(sys.executable).with_name("hotswap-host"))]
 
@@ -328,6 +329,65 @@ def test_a_plan_touches_nothing(machine: Running) -> None:
     assert done.returncode == Exit.OK, done.stderr
     assert "could be replaced" in done.stdout
     assert machine.info()["kernel"].startswith("1.")
+
+
+def test_a_rehearsal_tells_what_would_happen_and_touches_nothing(machine: Running) -> None:
+    done = machine.ask("switchover", V2, "--dry-run")
+    assert done.returncode == Exit.OK, done.stderr
+    for word in ("SAVE", "NEWINIT", "PROBATION", "rehearsed ok at", "processes go on"):
+        assert word in done.stdout
+    assert machine.info()["kernel"].startswith("1.")
+    bad = machine.ask("switchover", STRAY, "--dry-run", "--json")
+    assert bad.returncode == Exit.FAILED
+    *events, reply = map(json.loads, bad.stdout.splitlines())
+    assert {event["phase"] for event in events} >= {"PLAN", "SAVE", "NEWINIT"}
+    assert reply["result"]["outcome"] == "would roll back"
+    assert reply["result"]["report"]["stray"]["function"].startswith("restore")
+    assert "would roll back in NEWINIT: stray write: restore" in reply["error"]
+    assert machine.info()["switchovers"] == 0
+
+
+def test_rehearsals_at_several_instants_are_summed_up(machine: Running) -> None:
+    done = machine.ask("switchover", V2, "--dry-run", "--count", "2")
+    assert done.returncode == Exit.OK, done.stderr
+    assert done.stdout.count("rehearsed ok at") == 2
+    assert "2 of 2 rehearsed ok, blackout" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["--count", "2"], "--count is for rehearsals"),
+        (["--dry-run", "--plan"], "--dry-run goes with neither"),
+    ],
+    ids=["count without a rehearsal", "rehearsal and plan"],
+)
+def test_options_that_do_not_go_together_are_refused(words: list[str], what: str) -> None:
+    done = hotswap("switchover", V2, "--control", "/nowhere/socket", *words)
+    assert done.returncode == Exit.USAGE
+    assert what in done.stderr
+
+
+def test_interrupting_the_client_ends_the_rehearsal_and_not_the_machine(machine: Running) -> None:
+    words = [*COMMAND, "switchover", str(V2), "--control", str(machine.control)]
+    client = subprocess.Popen(
+        [*words, "--dry-run", "--probation", "30000", "--patience", "20"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert client.stdout is not None
+    while "NEWINIT" not in client.stdout.readline():
+        pass
+    assert len(children_of(machine.process.pid)) == 1
+    client.send_signal(signal.SIGINT)
+    client.communicate(timeout=30)
+    while children_of(machine.process.pid):
+        pass
+    assert machine.info()["kernel"].startswith("1.")
+
+
+def children_of(pid: int) -> list[str]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [child for task in tasks for child in (task / "children").read_text().split()]
 
 
 def test_a_broken_image_is_refused_and_says_what_to_do(machine: Running, tmp_path: Path) -> None:

@@ -143,6 +143,52 @@ async def test_what_follows_a_reply_is_done_when_it_has_been_sent(path: Path) ->
         assert asked.replied == ["switchover"]
 
 
+@pytest.mark.parametrize("dry_run", [True, False], ids=["rehearsal", "switchover"])
+async def test_a_rehearsal_ends_when_its_client_hangs_up_and_a_switchover_does_not(
+    path: Path, dry_run: bool
+) -> None:
+    begun, cancelled = trio.Event(), trio.Event()
+
+    async def answer(request: Request, _tell: Tell) -> Reply:
+        begun.set()
+        try:
+            await trio.sleep_forever()
+        finally:
+            cancelled.set()
+
+    with trio.fail_after(SECONDS):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(serve_control, path, answer)
+            stream = await trio.open_unix_socket(str(path))
+            async with stream:
+                line = {"op": "switchover", "dry_run": dry_run}
+                await stream.send_all(json.dumps(line).encode() + b"\n")
+                await begun.wait()
+                await wait_all_tasks_blocked()
+                assert not cancelled.is_set()
+            if dry_run:
+                await cancelled.wait()
+            else:
+                await wait_all_tasks_blocked()
+                assert not cancelled.is_set()
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_request_that_follows_a_rehearsal_is_answered_after_it(path: Path) -> None:
+    async with served(path) as asked, await trio.open_unix_socket(str(path)) as stream:
+        await stream.send_all(b'{"op":"switchover","dry_run":true}\n')
+        await wait_all_tasks_blocked()
+        await stream.send_all(b'{"op":"in')
+        await wait_all_tasks_blocked()
+        await stream.send_all(b'fo"}\n')
+        await wait_all_tasks_blocked()
+        asked.go_on.set()
+        got = b""
+        while got.count(b"\n") < 2:
+            got += await stream.receive_some()
+        assert [json.loads(line)["result"] for line in got.splitlines()] == ["done", 2]
+
+
 async def test_an_error_is_a_reply(path: Path) -> None:
     async with served(path):
         assert await ask(path, Request("pause")) == [{"ok": False, "error": "no brake"}]
