@@ -109,7 +109,9 @@ async def test_the_machine_goes_on_as_if_it_had_not_been_rehearsed(
         assert await judge(board, recorder.data) == verdict
 
     assert (well.outcome, well.phase, well.reason) == ("rehearsed ok", "RUN_ON", "")
-    assert (well.processes, well.ran_on_ms, well.guarded) == (PROCESSES, RUN_ON, True)
+    assert (well.processes, well.guarded) == (PROCESSES, True)
+    assert RUN_ON <= well.ran_on_ms < RUN_ON + 1
+    assert well.predicted_ms > 0
     assert well.report is not None
     assert well.report.outcome == "committed"
     assert well.blackout_ms == well.report.blackout_ms > 0
