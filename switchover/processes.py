@@ -129,7 +129,7 @@ def restart_faults(found: SaveStateMap) -> Iterator[MapError]:
         if (proc := procs.get(call.pid)) is None:
             yield record_fault(Fault.NO_PROC, _RESTART, call, "no such process")
             continue
-        if proc.state not in _IN_A_CALL or not proc.wait_kind:
+        if not proc.restart_nr or proc.state == ProcState.ZOMBIE:
             yield record_fault(Fault.VALUE, _RESTART, call, "it is in no call")
         elif call.nr != proc.restart_nr:
             other = f"call {call.nr}, PROC says {proc.restart_nr}"
@@ -155,6 +155,19 @@ def action_faults(found: SaveStateMap) -> Iterator[MapError]:
             yield record_fault(Fault.NO_PROC, SectionType.SIGACT, action, "no such process")
         if not 1 <= action.signo <= _SIGNALS:
             yield record_fault(Fault.VALUE, SectionType.SIGACT, action, "signals are 1 to 64")
+
+
+def siginfo_faults(found: SaveStateMap) -> Iterator[MapError]:
+    """What signals tell is of signals that are pending."""
+    pending: dict[int, int] = {}
+    for proc in found.proc:
+        pending[proc.pid] = pending.get(proc.pid, 0) | proc.sig_pending
+    for info in found.siginfo:
+        if info.pid not in pending:
+            yield record_fault(Fault.NO_PROC, SectionType.SIGINFO, info, "no such process")
+        elif not (1 <= info.signo <= _SIGNALS and pending[info.pid] >> (info.signo - 1) & 1):
+            what = f"signal {info.signo} is not pending"
+            yield record_fault(Fault.VALUE, SectionType.SIGINFO, info, what)
 
 
 def xstate_faults(found: SaveStateMap) -> Iterator[MapError]:

@@ -24,6 +24,7 @@ from .records_process import (
     Restart,
     RestartFlag,
     Sigact,
+    Siginfo,
     Task,
     WaitFlag,
     WaitKind,
@@ -34,6 +35,7 @@ from .records_process import (
 __all__ = [
     "Blob", "Dev", "DevPolicy", "Fd", "File", "FileKind", "Frame", "FrameKind", "Inode", "KeyFlag",
     "Lock", "LockKind", "LockType", "Log", "Pipe", "PipeFlag", "Proc", "ProcState", "Protection",
-    "Regs", "Restart", "RestartFlag", "ScreenFlag", "Sigact", "System", "Task", "Time", "Timer",
-    "TimerKind", "Tty", "TtyFlag", "Vma", "VmaKind", "WaitFlag", "WaitKind", "Xstate", "XstateKind",
+    "Regs", "Restart", "RestartFlag", "ScreenFlag", "Sigact", "Siginfo", "System", "Task", "Time",
+    "Timer", "TimerKind", "Tty", "TtyFlag", "Vma", "VmaKind", "WaitFlag", "WaitKind",
+    "Xstate", "XstateKind",
 ]  # fmt: skip

@@ -41,7 +41,7 @@ class WaitKind(Choice):
     FLOCK = 13, "flock: the lock of an open file (file_id)"
     POSIX_LOCK = 14, "fcntl F_SETLKW: a range of a file (file_id); progress = pid that holds it"
     SIGSUSPEND = 15, "a signal; RESTART.saved_mask comes back after it (0)"
-    SIGTIMEDWAIT = 16, "one of a set of signals (0)"
+    SIGTIMEDWAIT = 16, "one of a set of signals (the set, bit n-1 = signal n)"
     VFORK = 17, "a child to execve or end (the child's pid)"
 
 
@@ -182,6 +182,19 @@ class Sigact(Record):
     restorer: Annotated[X32, "linear address, or 0"] = 0
     rsvd: Annotated[U32, "0"] = 0
     mask: Annotated[X64, "signals blocked meanwhile; bit n-1 = signal n"] = 0
+
+
+class Siginfo(Record):
+    """What a pending signal tells its handler; one that tells nothing is in PROC alone."""
+
+    pid: Annotated[U32, "process it is pending for"] = 0
+    seq: Annotated[U32, "its place in the order they came, from 0"] = 0
+    signo: Annotated[U32, "1 to 64; its bit is set in PROC.sig_pending"] = 0
+    code: Annotated[X32, "si_code, 32-bit two's complement"] = 0
+    from_pid: Annotated[U32, "si_pid"] = 0
+    from_uid: Annotated[U32, "si_uid"] = 0
+    value: Annotated[X32, "si_value, or si_status of a child"] = 0
+    rsvd: Annotated[U32, "0"] = 0
 
 
 class XstateKind(Choice):

@@ -24,7 +24,14 @@ from .open_files import (
     pipe_faults,
     terminal_faults,
 )
-from .processes import action_faults, process_faults, restart_faults, task_faults, xstate_faults
+from .processes import (
+    action_faults,
+    process_faults,
+    restart_faults,
+    siginfo_faults,
+    task_faults,
+    xstate_faults,
+)
 from .records import FileKind, TimerKind
 from .savemap import SaveStateMap
 from .schema import KINDS, PAGE, SectionType
@@ -202,6 +209,7 @@ _CHECKS: tuple[
     (task_faults, (SectionType.PROC, SectionType.TASK, SectionType.TTY)),
     (restart_faults, (SectionType.PROC, SectionType.RESTART)),
     (action_faults, (PIDS, SectionType.SIGACT)),
+    (siginfo_faults, (SectionType.PROC, SectionType.SIGINFO)),
     (xstate_faults, (PIDS, SectionType.XSTATE)),
     (address_space_faults, (PIDS, SectionType.VMA, SectionType.FILE)),
     (file_faults, (SectionType.FILE, SectionType.FD, SectionType.PIPE, SectionType.TTY)),

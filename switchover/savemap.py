@@ -30,6 +30,7 @@ from .records import (
     Proc,
     Restart,
     Sigact,
+    Siginfo,
     System,
     Task,
     Time,
@@ -70,6 +71,7 @@ class SaveStateMap(msgspec.Struct):
     xstate: list[Xstate] = []
     inode: list[Inode] = []
     system: list[System] = []
+    siginfo: list[Siginfo] = []
     blob: bytes = b""
     unknown: list[bytes] = []
     table: list[SectionEntry] = []

@@ -25,6 +25,7 @@ from .records import (
     Proc,
     Restart,
     Sigact,
+    Siginfo,
     System,
     Task,
     Time,
@@ -94,7 +95,7 @@ class SectionEntry(Record):
 
 
 class SectionType(Choice):
-    """Section types; 5, 8, 9 and 14 are set aside, 17 to 23 are of 1.1, 24 and up extensions."""
+    """Section types; 5, 8, 9 and 14 are set aside, 17 to 24 are of 1.1, 25 and up extensions."""
 
     TIME = 1, "the clock"
     PROC = 2, "processes"
@@ -115,6 +116,7 @@ class SectionType(Choice):
     XSTATE = 21, "processor state beyond the x87"
     INODE = 22, "what is in /tmp"
     SYSTEM = 23, "command line and console"
+    SIGINFO = 24, "what pending signals tell"
 
 
 class SectionKind(msgspec.Struct, frozen=True):
@@ -163,5 +165,6 @@ KINDS: dict[int, SectionKind] = {
         SectionKind(SectionType.XSTATE, Xstate, ("pid",), since=1),
         SectionKind(SectionType.INODE, Inode, ("ino",), since=1),
         SectionKind(SectionType.SYSTEM, System, (), since=1),
+        SectionKind(SectionType.SIGINFO, Siginfo, ("pid", "seq"), since=1),
     )
 }

@@ -27,7 +27,7 @@ SIZES_1_0 = {
 }  # fmt: skip
 SIZES_1_1 = SIZES_1_0 | {
     "TIME": 64, "TASK": 192, "RESTART": 64, "TTY": 160, "LOCK": 32, "XSTATE": 520,
-    "INODE": 72, "SYSTEM": 16
+    "INODE": 72, "SYSTEM": 16, "SIGINFO": 32
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from hotswap.switchover.records import (
     Restart,
     RestartFlag,
     Sigact,
+    Siginfo,
     System,
     Task,
     Time,
@@ -52,7 +53,16 @@ def sample_map() -> SaveStateMap:
             load1=0x8000,
         ),
         proc=[
-            Proc(1, 0, b"init", ProcState.BLOCKED, WaitKind.PAUSE, regs=Regs(eax=29), pgrp=1),
+            Proc(
+                1,
+                0,
+                b"init",
+                ProcState.BLOCKED,
+                WaitKind.PAUSE,
+                regs=Regs(eax=29),
+                sig_pending=1 << 33,
+                pgrp=1,
+            ),
             Proc(
                 2,
                 1,
@@ -106,6 +116,7 @@ def sample_map() -> SaveStateMap:
         ],
         log=[Log(2, 1, 0x10, 0x1234)],
         sigact=[Sigact(1, 14, 0x8048200, 4, mask=1 << 13)],
+        siginfo=[Siginfo(1, 0, 34, 0xFFFFFFFF, 2, 1000, 4711)],
         task=[
             Task(1, 1, cwd_off=9, cwd_len=1, exe_off=10, exe_len=9, start_ns=5_000_000),
             Task(2, 2, tty=1, uid=1000, altstack_sp=0xBFFFF000, altstack_size=0x800),

@@ -35,11 +35,14 @@ void clock_restore(const struct ssm_time *time)
     clock.switches = time->switch_count; /* this one counts from COMMIT on */
 }
 
-void clock_tick(void)
+/* in_user_mode: a tick the program has used, not the kernel for it. */
+void clock_tick(bool in_user_mode)
 {
     clock.ticks++;
-    if (current)
-        current->utime_ns += NS_PER_TICK;
+    if (current) {
+        *(in_user_mode ? &current->utime_ns : &current->stime_ns) += NS_PER_TICK;
+        cputimers_tick(current, in_user_mode);
+    }
     timers_run(now());
     sched_tick();
     switchover_tick();

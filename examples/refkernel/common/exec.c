@@ -11,6 +11,8 @@ struct elf_header {
 struct elf_segment { uint32_t type, offset, vaddr, paddr, filesz, memsz, flags, align; };
 enum { ET_EXEC = 2, EM_386 = 3, PT_LOAD = 1, PT_INTERP = 3 };
 
+enum { ARGUMENTS = 32 << 10 }; /* bytes of argv and envp */
+
 struct image { uint32_t entry, phdr, phnum, end; char interpreter[64]; };
 
 static uint32_t prot_of(uint32_t elf_flags)
@@ -103,8 +105,9 @@ static void push_vector(struct stack *stack, uint32_t count, const char *strings
 
 /* argc, argv, envp and auxv as Linux has them; strings: those of argv, then of envp. Returns the
    stack pointer, 0 when there is no memory. */
-static uint32_t make_stack(struct aspace *as, const struct image *program, uint32_t argc,
-                           uint32_t envc, const char *strings, uint32_t strings_len)
+static uint32_t make_stack(struct aspace *as, const struct image *program,
+                           const struct task *task, uint32_t argc, uint32_t envc,
+                           const char *strings, uint32_t strings_len)
 {
     struct stack stack = { as, STACK_HI - 4, false };
     uint32_t names, platform, random, end = strings_len;
@@ -116,11 +119,11 @@ static uint32_t make_stack(struct aspace *as, const struct image *program, uint3
     push_aux(&stack, AT_NULL, 0);
     push_aux(&stack, AT_PLATFORM, platform);
     push_aux(&stack, AT_RANDOM, random);
-    push_aux(&stack, AT_SECURE, 0);
-    push_aux(&stack, AT_EGID, 0);
-    push_aux(&stack, AT_GID, 0);
-    push_aux(&stack, AT_EUID, 0);
-    push_aux(&stack, AT_UID, 0);
+    push_aux(&stack, AT_SECURE, task->user.effective != task->user.real);
+    push_aux(&stack, AT_EGID, task->group.effective);
+    push_aux(&stack, AT_GID, task->group.real);
+    push_aux(&stack, AT_EUID, task->user.effective);
+    push_aux(&stack, AT_UID, task->user.real);
     push_aux(&stack, AT_ENTRY, program->entry);
     push_aux(&stack, AT_FLAGS, 0);
     push_aux(&stack, AT_BASE, 0); /* an interpreter stands where it was linked */
@@ -136,20 +139,35 @@ static uint32_t make_stack(struct aspace *as, const struct image *program, uint3
     return stack.full ? 0 : stack.sp;
 }
 
+/* What a program changes of who runs it: all files are user 0's. */
+static void become(struct task *task, const struct inode *inode)
+{
+    task->user.saved = task->user.fs = task->user.effective =
+        inode->mode & S_ISUID ? 0 : task->user.effective;
+    task->group.saved = task->group.fs = task->group.effective =
+        inode->mode & S_ISGID ? 0 : task->group.effective;
+    task->did_exec = true;
+    task->altstack = (struct altstack){ 0, 0 };
+    memset(task->tls, 0, sizeof task->tls);
+}
+
 /* Replaces what p runs. On an error p is as before, but for one that has no address space yet. */
 int exec(struct proc *p, const char *path, uint32_t argc, uint32_t envc, const char *strings,
          uint32_t strings_len)
 {
     struct inode *inode = initrd_find(path), *library;
-    struct aspace as, old = p->as;
+    struct aspace as;
     struct image program, interpreter;
+    struct task task = p->task;
     uint32_t sp = 0, entry;
     int error;
 
     if (!inode)
         return -ENOENT;
-    if ((inode->mode & S_IFMT) != S_IFREG || !(inode->mode & 0111))
+    if ((inode->mode & S_IFMT) != S_IFREG
+        || !(inode->mode & (task.user.effective ? S_IXOTH : S_IXUSR | S_IXGRP | S_IXOTH)))
         return -EACCES;
+    become(&task, inode);
     memset(&as, 0, sizeof as);
     if (!aspace_new(&as))
         return -ENOMEM;
@@ -164,7 +182,7 @@ int exec(struct proc *p, const char *path, uint32_t argc, uint32_t envc, const c
     if (!error && !vma_add(&as, STACK_LO, STACK_HI, PROT_READ | PROT_WRITE, SSM_VMA_STACK))
         error = -ENOMEM;
     if (!error) {
-        sp = make_stack(&as, &program, argc, envc, strings, strings_len);
+        sp = make_stack(&as, &program, &task, argc, envc, strings, strings_len);
         if (!sp)
             error = -ENOMEM;
     }
@@ -172,8 +190,11 @@ int exec(struct proc *p, const char *path, uint32_t argc, uint32_t envc, const c
         aspace_delete(&as);
         return error;
     }
-    aspace_delete(&old);
+    if (!process_return_memory(p))
+        aspace_delete(&p->as);
     p->as = as;
+    p->task = task;
+    p->task.vfork_parent = 0;
     for (const char *at = path; *at; at++)
         if (*at == '/')
             path = at + 1;
@@ -210,7 +231,7 @@ static int collect(uint32_t vector, char *text, uint32_t room, uint32_t *len)
 /* Signals that are caught go back to their default, ignored ones stay. */
 int sys_execve(struct proc *p, const uint32_t a[6])
 {
-    static char text[4096];
+    static char text[ARGUMENTS];
     char path[PATH_MAX];
     uint32_t len = 0, ignored[2] = { 0, 0 };
     struct sigact act;
@@ -232,10 +253,6 @@ int sys_execve(struct proc *p, const uint32_t a[6])
     for (int signo = 1; signo <= NSIG; signo++)
         if (ignored[(signo - 1) / 32] >> (signo - 1) % 32 & 1)
             sig_set_action(p, signo, &(struct sigact){ .handler = SIG_IGN });
-    for (uint32_t fd = 0; fd < NOFILE; fd++)
-        if (fd_file(p, fd) && fd_cloexec(p, fd)) {
-            file_release(fd_file(p, fd));
-            fd_set(p, fd, 0, false);
-        }
+    fds_close(p, false);
     return 0;
 }

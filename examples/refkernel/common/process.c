@@ -1,7 +1,17 @@
 /* Processes: how they begin, by fork or as the first one, and how they end. */
 #include "calls.h"
 
-/* A child, not yet runnable, with everything of its parent; 0 when there is no memory. */
+/* What a child has of its parent's, and what it begins anew. */
+static struct task task_of_child(const struct task *parent)
+{
+    return (struct task){
+        .user = parent->user, .group = parent->group, .umask = parent->umask, .nice = parent->nice,
+        .exit_signal = SIGCHLD, .altstack = parent->altstack, .start_ns = now(),
+        .tls = { parent->tls[0], parent->tls[1], parent->tls[2] },
+    };
+}
+
+/* A child, not yet runnable, with everything of its parent but memory; 0 when there is none. */
 static struct proc *copy_process(struct proc *p)
 {
     struct proc *child = proc_new(pid_unused());
@@ -9,58 +19,126 @@ static struct proc *copy_process(struct proc *p)
 
     if (!child)
         return 0;
-    if (!aspace_new(&child->as)) {
-        proc_delete(child);
-        return 0;
-    }
     for (int signo = 1; sig_any(p) && signo <= NSIG; signo++)
-        if (sig_action(p, signo, &act) && !sig_set_action(child, signo, &act))
-            goto no_memory;
-    if (!aspace_copy(&child->as, &p->as))
-        goto no_memory;
+        if (sig_action(p, signo, &act) && !sig_set_action(child, signo, &act)) {
+            proc_delete(child);
+            return 0;
+        }
     fpu_store();
     memcpy(child->fpu, p->fpu, sizeof child->fpu);
     child->used_fpu = p->used_fpu;
     child->frame = p->frame;
+    child->frame.eax = 0;
     child->sig_mask = p->sig_mask;
     memcpy(child->name, p->name, sizeof child->name);
     child->ppid = p->pid, child->pgrp = p->pgrp, child->sid = p->sid;
-    for (uint32_t fd = 0; fd < NOFILE; fd++)
-        if (fd_file(p, fd)) {
-            fd_set(child, fd, fd_file(p, fd), fd_cloexec(p, fd));
-            fd_file(p, fd)->refs++;
-        }
+    child->task = task_of_child(&p->task);
     return child;
+}
 
-no_memory:
+static bool copy_memory(struct proc *child, struct proc *p)
+{
+    if (aspace_new(&child->as) && aspace_copy(&child->as, &p->as))
+        return true;
     aspace_delete(&child->as);
-    proc_delete(child);
-    return 0;
+    return false;
+}
+
+/* vfork: the child has the parent's memory, and the parent none until it gets it back. */
+static void lend_memory(struct proc *child, struct proc *p)
+{
+    child->as = p->as;
+    memset(&p->as, 0, sizeof p->as);
+}
+
+/* Who waits in vfork for p; 0: nobody, or it has been killed meanwhile. */
+struct proc *vfork_waiter(struct proc *p)
+{
+    struct proc *parent = p->task.vfork_parent ? proc_find(p->task.vfork_parent) : 0;
+    bool waits = parent && parent->wait.kind == SSM_WAIT_VFORK && parent->wait.obj == p->pid;
+
+    return waits ? parent : 0;
+}
+
+/* At the end of p, or of its being what its parent is: the parent goes on. Whether p's memory was
+   the parent's, and has gone back to it. */
+bool process_return_memory(struct proc *p)
+{
+    struct proc *parent = vfork_waiter(p);
+    bool borrowed;
+
+    p->task.vfork_parent = 0;
+    if (!parent)
+        return false;
+    borrowed = !vma_first(&parent->as);
+    if (borrowed) {
+        aspace_delete(&parent->as);
+        lend_memory(parent, p);
+    }
+    proc_wake(parent);
+    return borrowed;
+}
+
+static const uint32_t no_arguments[6];
+
+/* fork, vfork and clone, which alone has arguments. There are no threads. */
+static int make_child(struct proc *p, uint32_t flags, const uint32_t a[6])
+{
+    const uint32_t known = CSIGNAL | CLONE_VM | CLONE_VFORK | CLONE_SETTLS | CLONE_PARENT_SETTID
+                           | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+    struct proc *child;
+    int error = 0;
+
+    if (p->wait.restart_nr)
+        return (int)p->wait.obj; /* vfork, whose child needs our memory no more */
+    if ((flags & ~known) || (flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM
+        || (flags & CSIGNAL) > NSIG)
+        return -EINVAL;
+    child = copy_process(p);
+    if (!child)
+        return proc_count() >= NPROC ? -EAGAIN : -ENOMEM;
+    child->task.exit_signal = flags & CSIGNAL;
+    if (a[1])
+        child->frame.esp = a[1];
+    if (flags & CLONE_SETTLS)
+        error = tls_set(child, a[3], false);
+    if (!error && (flags & CLONE_PARENT_SETTID) && copy_out(a[2], &child->pid, sizeof child->pid))
+        error = -EFAULT;
+    if (!error && !(flags & CLONE_VM) && !copy_memory(child, p))
+        error = -ENOMEM;
+    if (error) {
+        proc_delete(child);
+        return error;
+    }
+    if (flags & CLONE_VM)
+        lend_memory(child, p);
+    if (flags & CLONE_CHILD_SETTID)
+        aspace_write(&child->as, a[4], &child->pid, sizeof child->pid);
+    fds_copy(child, p);
+    proc_continue(child);
+    if (!(flags & CLONE_VFORK))
+        return (int)child->pid;
+    child->task.vfork_parent = p->pid;
+    proc_block(p, SSM_WAIT_VFORK, child->pid);
+    return BLOCKED;
 }
 
 int sys_fork(struct proc *p, const uint32_t a[6])
 {
-    struct proc *child = copy_process(p);
-
     (void)a;
-    if (!child)
-        return proc_count() >= NPROC ? -EAGAIN : -ENOMEM;
-    child->frame.eax = 0;
-    proc_continue(child);
-    return (int)child->pid;
+    return make_child(p, SIGCHLD, no_arguments);
 }
 
-/* The C library's way to fork: nothing shared, SIGCHLD at the end. */
+int sys_vfork(struct proc *p, const uint32_t a[6])
+{
+    (void)a;
+    return make_child(p, SIGCHLD | CLONE_VM | CLONE_VFORK, no_arguments);
+}
+
+/* flags, the child's stack, where its number goes, its segment, where its number goes there. */
 int sys_clone(struct proc *p, const uint32_t a[6])
 {
-    int pid;
-
-    if ((a[0] & ~0x01200000u) != SIGCHLD) /* CLONE_CHILD_SETTID and CLEARTID: for threads only */
-        return -EINVAL;
-    pid = sys_fork(p, a);
-    if (pid > 0 && a[1])
-        proc_find((uint32_t)pid)->frame.esp = a[1];
-    return pid;
+    return make_child(p, a[0], a);
 }
 
 /* The first process: the words behind `init=` on the kernel's command line, else /bin/init. */
@@ -87,6 +165,7 @@ void process_spawn_init(const char *cmdline)
     if (!p || !console || !aspace_new(&p->as))
         panic("no memory for the first process");
     p->pgrp = p->sid = 1;
+    p->task.umask = 022, p->task.start_ns = now();
     for (uint32_t fd = 0; fd < 3; fd++)
         fd_set(p, fd, console, false);
     console->refs = 3;
@@ -96,39 +175,76 @@ void process_spawn_init(const char *cmdline)
     proc_continue(p);
 }
 
+static struct proc *dead; /* nobody wants to know how it ended */
+
+/* What nobody will wait for is gone, too; called when nothing refers to it any more. */
+void process_bury(void)
+{
+    if (dead)
+        proc_delete(dead);
+    dead = 0;
+}
+
+/* Whether its parent has said that it will not wait for it. */
+static bool is_unwanted(const struct proc *p, struct proc *parent, uint32_t *signo)
+{
+    struct sigact act;
+
+    *signo = p->task.exit_signal;
+    if (!parent || *signo != SIGCHLD || !sig_action(parent, SIGCHLD, &act))
+        return false;
+    if (act.handler == SIG_IGN)
+        *signo = 0;
+    return act.handler == SIG_IGN || (act.flags & SA_NOCLDWAIT);
+}
+
+/* The first process takes them over. */
+static void leave_children(struct proc *p)
+{
+    struct proc *child, *next, *first = proc_find(1);
+    uint32_t signo;
+
+    for (child = proc_first(); child; child = next) {
+        next = proc_after(child);
+        if (child->ppid != p->pid)
+            continue;
+        child->ppid = 1;
+        child->task.exit_signal = SIGCHLD;
+        group_left_alone(p, child, 0);
+        if (child->state != P_ZOMBIE)
+            continue;
+        if (is_unwanted(child, first, &signo))
+            proc_delete(child);
+        else
+            notify_parent(first, child, signo, CLD_EXITED, child->exit_code >> 8 & 0xFF);
+    }
+}
+
 /* p ends; status as wait4 returns it. Its number stays until its parent has asked. */
 void process_exit(struct proc *p, uint32_t status)
 {
     struct proc *parent = proc_find(p->ppid);
-    struct sigact act;
+    uint32_t signo, by = status & 0x7F;
 
     if (p->pid == 1)
-        machine_exit((uint8_t)(status & 0x7F ? 128 + (status & 0x7F) : status >> 8));
-    for (uint32_t fd = 0; fd < NOFILE; fd++)
-        if (fd_file(p, fd)) {
-            file_release(fd_file(p, fd));
-            fd_set(p, fd, 0, false);
-        }
+        machine_exit((uint8_t)(by ? 128 + by : status >> 8));
+    fds_close(p, true);
     timer_disarm(SSM_TIMER_SLEEP, p->pid);
     timer_disarm(SSM_TIMER_ITIMER_REAL, p->pid);
-    aspace_delete(&p->as);
+    if (!process_return_memory(p))
+        aspace_delete(&p->as);
     fpu_drop(p);
     wait_clear(p);
+    signal_forget(p);
     p->exit_code = status;
-    p->sig_pending = 0;
+    p->task.unreported = p->task.stop_signal = 0;
     proc_zombie(p);
-    for (struct proc *child = proc_first(); child; child = proc_after(child))
-        if (child->ppid == p->pid) {
-            child->ppid = 1;
-            if (child->state == P_ZOMBIE)
-                proc_wake(proc_find(1));
-        }
-    if (sig_action(parent, SIGCHLD, &act)
-        && (act.handler == SIG_IGN || (act.flags & SA_NOCLDWAIT))) {
-        p->ppid = 1; /* the parent does not want to know: the first process reaps it */
-        proc_wake(proc_find(1));
+    leave_children(p);
+    group_left_alone(parent, p, p);
+    if (is_unwanted(p, parent, &signo)) {
+        dead = p;
+        p->ppid = 0; /* so that a parent in wait4 does not find it */
     }
-    signal_post(parent, SIGCHLD);
-    if (parent->wait.kind == SSM_WAIT_WAIT4)
-        proc_wake(parent);
+    if (parent)
+        notify_parent(parent, p, signo, by ? CLD_KILLED : CLD_EXITED, by ? by : status >> 8);
 }

@@ -35,8 +35,7 @@ static void restore_regs(struct trapframe *f, const struct ssm_regs *from)
     f->esi = from->esi, f->edi = from->edi, f->ebp = from->ebp, f->esp = from->esp;
     f->eip = from->eip, f->eflags = (from->eflags & EFLAGS_USER) | EFLAGS_IF | 2;
     f->cs = USER_CS, f->ss = USER_DS;
-    f->ds = user_selector(from->ds), f->es = user_selector(from->es);
-    f->fs = user_selector(from->fs), f->gs = user_selector(from->gs);
+    f->ds = from->ds, f->es = from->es, f->fs = from->fs, f->gs = from->gs; /* checked later */
 }
 
 /* All but what refers to other objects; not yet runnable. */
@@ -57,6 +56,8 @@ static void restore_procs(const void *map)
         p->sig_pending = from.sig_pending, p->sig_mask = from.sig_mask;
         p->utime_ns = from.utime_ns, p->stime_ns = from.stime_ns;
         p->exit_code = from.exit_code;
+        p->task.exit_signal = SIGCHLD, p->task.umask = 022; /* until TASK says more */
+        p->task.start_ns = clock.boot_ns;
         p->as.brk_start = from.brk_start, p->as.brk = fault_in_field(from.brk);
         if (n % 64 == 0)
             sc_worked(64);
@@ -71,8 +72,8 @@ static void restore_ranges(const void *map)
 
     while (ssm_next(&at, &from, sizeof from)) {
         p = proc_of(from.pid, p);
-        must(from.kind != SSM_VMA_FILE && from.kind != SSM_VMA_SHARED && from.start >= USER_LO
-             && from.end <= USER_HI, SC_REASON_UNSUPPORTED, from.start);
+        must(from.kind != SSM_VMA_FILE && from.start >= USER_LO && from.end <= USER_HI,
+             SC_REASON_UNSUPPORTED, from.start);
         must(vma_add(&p->as, from.start, from.end, from.prot, from.kind), SC_REASON_NO_MEMORY,
              from.start);
     }
@@ -87,7 +88,7 @@ static void restore_run(struct proc *p, struct run run)
         must(vma, SC_REASON_BAD_MAP, run.vaddr);
         part.n = MIN(run.n, (vma->end - run.vaddr) / PAGE);
         must(aspace_map_run(&p->as, &part), SC_REASON_NO_MEMORY, run.vaddr);
-        run = (struct run){ run.vaddr + part.n * PAGE, run.paddr + part.n * PAGE, run.n - part.n };
+        run.vaddr += part.n * PAGE, run.paddr += part.n * PAGE, run.n -= part.n;
     }
 }
 
@@ -100,12 +101,16 @@ static void restore_frames(const void *map)
     for (uint32_t n = 1; ssm_next(&at, &from, sizeof from); n++) {
         if (from.kind == SSM_FRAME_RAMDISK)
             continue;
-        must(from.kind == SSM_FRAME_PRIVATE, SC_REASON_UNSUPPORTED, from.paddr);
+        must(from.kind <= SSM_FRAME_COW, SC_REASON_UNSUPPORTED, from.paddr);
         if (!p)
             fault_in_restore(from.paddr);
         p = proc_of(from.pid, p);
-        frame_claim(from.paddr, from.n_pages);
-        restore_run(p, (struct run){ from.vaddr, from.paddr, from.n_pages });
+        if (from.kind == SSM_FRAME_PRIVATE)
+            frame_claim(from.paddr, from.n_pages);
+        else
+            frame_claim_shared(from.paddr, from.n_pages);
+        restore_run(p, (struct run){ from.vaddr, from.paddr, from.n_pages,
+                                     from.kind == SSM_FRAME_COW });
         if (n % 256 == 0)
             sc_worked(256);
     }
@@ -118,26 +123,16 @@ static void restore_timers(const void *map, uint64_t when)
 
     while (ssm_next(&at, &from, sizeof from)) {
         uint32_t owner = from.kind == SSM_TIMER_TIMERFD ? (uint32_t)from.cookie : from.pid;
-        must(from.kind <= SSM_TIMER_TIMERFD, SC_REASON_UNSUPPORTED, from.kind);
+        if (from.kind > SSM_TIMER_TIMERFD) {
+            must(restore_cputimer(&from), SC_REASON_UNSUPPORTED, from.kind);
+            continue;
+        }
         must(from.kind == SSM_TIMER_TIMERFD ? file_find(owner) != 0 : proc_find(owner) != 0,
              SC_REASON_BAD_MAP, owner);
+        if (from.kind == SSM_TIMER_SLEEP)
+            proc_find(owner)->wait.deadline = when + from.left_ns;
         must(timer_arm(from.kind, owner, when + from.left_ns, from.period_ns), SC_REASON_NO_MEMORY,
              owner);
-    }
-}
-
-static void restore_actions(const void *map)
-{
-    struct ssm_cursor at = ssm_open(map, SSM_SIGACT);
-    struct ssm_sigact from;
-    struct proc *p = 0;
-
-    while (ssm_next(&at, &from, sizeof from)) {
-        struct sigact act = { .handler = from.handler, .flags = from.flags,
-                              .restorer = from.restorer, .mask = from.mask };
-        p = proc_of(from.pid, p);
-        must(from.signo >= 1 && from.signo <= NSIG, SC_REASON_BAD_MAP, from.pid);
-        must(sig_set_action(p, (int)from.signo, &act), SC_REASON_NO_MEMORY, from.pid);
     }
 }
 
@@ -156,7 +151,7 @@ static void restore_states(const void *map)
             proc_continue(p);
             break;
         case SSM_STATE_BLOCKED:
-            must(kind <= SSM_WAIT_TIMER_READ, SC_REASON_UNSUPPORTED, from.pid);
+            must(kind <= SSM_WAIT_VFORK, SC_REASON_UNSUPPORTED, from.pid);
             must((!of_pipe || pipe_find(obj))
                  && (kind != SSM_WAIT_TIMER_READ || file_find(obj)),
                  SC_REASON_BAD_MAP, from.pid);
@@ -173,6 +168,7 @@ static void restore_states(const void *map)
         p->wait.obj = from.wait_obj;
         p->wait.progress = from.progress;
         p->wait.restart_nr = (uint16_t)from.restart_nr;
+        check_selectors(p);
     }
 }
 
@@ -205,7 +201,10 @@ void restore(const struct ssm_boot *boot)
     restore_ranges(map);
     restore_frames(map);
     restore_fds(map);
+    restore_tasks(map);
     restore_timers(map, time.mono_ns);
     restore_actions(map);
+    restore_siginfos(map);
     restore_states(map);
+    restore_restarts(map, time.mono_ns);
 }

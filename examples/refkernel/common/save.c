@@ -9,16 +9,13 @@ uint32_t save_size(void)
     uint32_t len = PAGE + TTY_INPUT + SSM_RECORDER_ENTRIES * sizeof(struct ssm_log);
 
     for (struct proc *p = proc_first(); p; p = proc_after(p)) {
-        struct sigact act;
-        len += sizeof(struct ssm_proc) + 2 * sizeof(struct ssm_timer);
+        len += sizeof(struct ssm_proc) + save_task_size(p);
         for (uint32_t fd = 0; fd < NOFILE; fd++)
             len += fd_file(p, fd) ? sizeof(struct ssm_fd) : 0;
-        for (int signo = 1; sig_any(p) && signo <= NSIG; signo++)
-            len += sig_action(p, signo, &act) ? sizeof(struct ssm_sigact) : 0;
         if (p->state == P_ZOMBIE)
             continue;
         for (struct vma *vma = vma_first(&p->as); vma; vma = vma_after(&p->as, vma)) {
-            struct run run = { vma->start, 0, 0 };
+            struct run run = { .vaddr = vma->start };
             len += sizeof(struct ssm_vma);
             while (aspace_next_run(&p->as, &run, vma->end))
                 len += sizeof(struct ssm_frame);
@@ -128,7 +125,7 @@ static bool append_run(struct ssm_writer *out, uint32_t pid, const struct run *r
 
 static void save_frames(struct ssm_writer *out)
 {
-    struct run initrd = { 0, PAGE_DOWN(memory.initrd), PAGES(memory.initrd_len) };
+    struct run initrd = { 0, PAGE_DOWN(memory.initrd), PAGES(memory.initrd_len), false };
     uint32_t count = 0;
 
     ssm_begin_section(out, SSM_FRAME);
@@ -138,9 +135,10 @@ static void save_frames(struct ssm_writer *out)
         if (p->state == P_ZOMBIE)
             continue;
         for (struct vma *vma = vma_first(&p->as); vma; vma = vma_after(&p->as, vma)) {
-            struct run run = { vma->start, 0, 0 };
+            struct run run = { .vaddr = vma->start };
             while (aspace_next_run(&p->as, &run, vma->end))
-                if (!append_run(out, p->pid, &run, SSM_FRAME_PRIVATE))
+                if (!append_run(out, p->pid, &run, vma->kind == SSM_VMA_SHARED ? SSM_FRAME_SHARED
+                                                   : run.cow ? SSM_FRAME_COW : SSM_FRAME_PRIVATE))
                     return;
         }
         if (++count % 64 == 0)
@@ -172,22 +170,7 @@ static void save_timers(struct ssm_writer *out, uint64_t when)
     for (struct file *file = file_first(); file; file = file_after(file))
         if (file->kind == SSM_FILE_TIMER)
             append_timer(out, SSM_TIMER_TIMERFD, file->id, when);
-    ssm_end_section(out);
-}
-
-static void save_actions(struct ssm_writer *out)
-{
-    ssm_begin_section(out, SSM_SIGACT);
-    for (struct proc *p = proc_first(); p; p = proc_after(p))
-        for (int signo = 1; sig_any(p) && signo <= NSIG; signo++) {
-            struct sigact act;
-            struct ssm_sigact *to = sig_action(p, signo, &act) ? ssm_append(out) : 0;
-            if (!to)
-                continue;
-            to->pid = p->pid, to->signo = (uint32_t)signo;
-            to->handler = act.handler, to->flags = act.flags;
-            to->restorer = act.restorer, to->mask = act.mask;
-        }
+    save_cputimers(out);
     ssm_end_section(out);
 }
 
@@ -225,6 +208,9 @@ uint32_t save(uint32_t pa, uint32_t room, uint16_t txn)
     save_pipes(&out);
     save_timers(&out, when);
     save_actions(&out);
+    save_siginfos(&out);
+    save_tasks(&out);
+    save_restarts(&out, when);
     save_log(&out);
     if (out.full)
         return 0;

@@ -5,9 +5,12 @@
 static int slice; /* ticks the current process has had */
 static bool yield;
 
+/* A slice is twice as long for the least nice, and a tick for the nicest. */
 void sched_tick(void)
 {
-    if (++slice >= SLICE_TICKS)
+    int nice = current ? current->task.nice : 0;
+
+    if (++slice >= MAX(1, SLICE_TICKS * (20 - nice) / 20))
         yield = true;
 }
 
@@ -22,6 +25,7 @@ void schedule(void)
     for (;;) {
         struct proc *p;
 
+        process_bury();
         switchover_point();
         p = sched_pick(yield);
         if (p != current)
@@ -39,6 +43,7 @@ void schedule(void)
             continue;
         fpu_switch(p);
         segment_stack((uint32_t)(&p->frame + 1));
+        segment_tls(p->task.tls);
         resume_user(&p->frame);
     }
 }

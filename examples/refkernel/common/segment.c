@@ -12,7 +12,7 @@ static struct __attribute__((packed)) {
 
 static uint64_t gdt[32];
 
-static uint64_t descriptor(uint32_t base, uint32_t limit, uint8_t access, uint8_t flags)
+uint64_t segment_descriptor(uint32_t base, uint32_t limit, uint8_t access, uint8_t flags)
 {
     return (limit & 0xFFFF) | (uint64_t)(base & 0xFFFFFF) << 16 | (uint64_t)access << 40
            | (uint64_t)(limit >> 16 & 0xF) << 48 | (uint64_t)flags << 52
@@ -23,13 +23,13 @@ void segment_init(void)
 {
     struct descriptor_table table = { sizeof gdt - 1, (uint32_t)gdt };
 
-    gdt[KERNEL_CS / 8] = descriptor(0, 0xFFFFF, 0x9B, 0xC);
-    gdt[KERNEL_DS / 8] = descriptor(0, 0xFFFFF, 0x93, 0xC);
-    gdt[USER_CS / 8] = descriptor(0, 0xFFFFF, 0xFB, 0xC);
-    gdt[USER_DS / 8] = descriptor(0, 0xFFFFF, 0xF3, 0xC);
+    gdt[KERNEL_CS / 8] = segment_descriptor(0, 0xFFFFF, 0x9B, 0xC);
+    gdt[KERNEL_DS / 8] = segment_descriptor(0, 0xFFFFF, 0x93, 0xC);
+    gdt[USER_CS / 8] = segment_descriptor(0, 0xFFFFF, 0xFB, 0xC);
+    gdt[USER_DS / 8] = segment_descriptor(0, 0xFFFFF, 0xF3, 0xC);
     tss.ss0 = KERNEL_DS;
     tss.io_map = sizeof tss; /* beyond its end: no port for user mode */
-    gdt[TSS_SELECTOR / 8] = descriptor((uint32_t)&tss, sizeof tss - 1, 0x89, 0);
+    gdt[TSS_SELECTOR / 8] = segment_descriptor((uint32_t)&tss, sizeof tss - 1, 0x89, 0);
     __asm__ volatile("lgdt %0\n\t"
                      "ljmp %1, $1f\n1:\t"
                      "movl %2, %%ds\n\tmovl %2, %%es\n\tmovl %2, %%ss\n\t"
@@ -37,6 +37,14 @@ void segment_init(void)
                      "lldt %w3\n\tltr %w4"
                      : : "m"(table), "i"(KERNEL_CS), "r"(KERNEL_DS), "r"(0), "r"(TSS_SELECTOR)
                      : "memory");
+}
+
+/* What the process that is to run has described (tls.c). */
+void segment_tls(const uint64_t tls[3])
+{
+    gdt[TLS_SELECTOR / 8] = tls[0];
+    gdt[TLS_SELECTOR / 8 + 1] = tls[1];
+    gdt[TLS_SELECTOR / 8 + 2] = tls[2];
 }
 
 /* Where the next trap from user mode pushes: the end of that process's trap frame. */

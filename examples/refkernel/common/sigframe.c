@@ -3,7 +3,8 @@
 #include "kernel.h"
 #include "calls.h"
 
-static void get_context(struct proc *p, struct abi_sigcontext *sc, uint32_t fpstate, uint64_t mask)
+static void get_context(struct proc *p, struct abi_sigcontext *sc, uint32_t fpstate,
+                        uint64_t mask, uint32_t address)
 {
     const struct trapframe *f = &p->frame;
 
@@ -12,14 +13,31 @@ static void get_context(struct proc *p, struct abi_sigcontext *sc, uint32_t fpst
         .edi = f->edi, .esi = f->esi, .ebp = f->ebp, .esp = f->esp, .ebx = f->ebx, .edx = f->edx,
         .ecx = f->ecx, .eax = f->eax, .trapno = f->vector, .err = f->error, .eip = f->eip,
         .cs = f->cs & 0xFFFF, .eflags = f->eflags, .esp_at_signal = f->esp, .ss = f->ss & 0xFFFF,
-        .fpstate = fpstate, .oldmask = (uint32_t)mask, .cr2 = read_cr2(),
+        .fpstate = fpstate, .oldmask = (uint32_t)mask, .cr2 = address,
     };
 }
 
-/* What a program may load into a data segment register: the flat segment, or nothing. */
-uint32_t user_selector(uint32_t selector)
+/* Whether it tells an address: an instruction of the program's own has done it. */
+static bool is_fault(const struct siginfo *info)
 {
-    return (selector & 0xFFFF) == USER_DS ? USER_DS : 0;
+    uint32_t faults = 1u << SIGILL | 1u << SIGTRAP | 1u << SIGBUS | 1u << SIGFPE | 1u << SIGSEGV;
+
+    return info->signo < 32 && (faults >> info->signo & 1) && info->code > SI_USER
+           && info->code < SI_KERNEL;
+}
+
+struct abi_siginfo siginfo_of(const struct siginfo *info)
+{
+    struct abi_siginfo user = { .signo = (int32_t)info->signo, .code = info->code };
+
+    if (is_fault(info)) {
+        user.fields[0] = (int32_t)info->value;
+    } else {
+        user.fields[0] = (int32_t)info->pid;
+        user.fields[1] = (int32_t)info->uid;
+        user.fields[2] = (int32_t)info->value;
+    }
+    return user;
 }
 
 /* false when its memory is not there. */
@@ -33,8 +51,8 @@ static bool set_context(struct proc *p, const struct abi_sigcontext *sc)
             return false;
         p->used_fpu = 1;
     }
-    f->gs = user_selector(sc->gs), f->fs = user_selector(sc->fs);
-    f->es = user_selector(sc->es), f->ds = user_selector(sc->ds);
+    f->gs = sc->gs, f->fs = sc->fs, f->es = sc->es, f->ds = sc->ds;
+    check_selectors(p);
     f->edi = sc->edi, f->esi = sc->esi, f->ebp = sc->ebp, f->esp = sc->esp;
     f->ebx = sc->ebx, f->edx = sc->edx, f->ecx = sc->ecx, f->eax = sc->eax;
     f->eip = sc->eip, f->cs = USER_CS, f->ss = USER_DS;
@@ -49,11 +67,15 @@ static uint32_t below(uint32_t sp, uint32_t len)
 }
 
 /* Makes p enter its handler; mask is what it goes back to. false when the stack has no room. */
-bool sigframe_push(struct proc *p, int signo, const struct sigact *act, uint64_t mask)
+bool sigframe_push(struct proc *p, const struct siginfo *info, const struct sigact *act,
+                   uint64_t mask)
 {
     struct trapframe *f = &p->frame;
     bool rt = act->flags & SA_SIGINFO;
-    uint32_t sp = f->esp, fpstate = 0, at, code;
+    struct abi_stack stack = altstack_of(p);
+    uint32_t address = is_fault(info) ? info->value : 0;
+    uint32_t sp = (act->flags & SA_ONSTACK) && !stack.flags ? stack.sp + stack.size : f->esp;
+    uint32_t fpstate = 0, at, code;
 
     if (p->used_fpu) {
         struct abi_fpstate image = { .magic = 0xFFFF };
@@ -68,7 +90,7 @@ bool sigframe_push(struct proc *p, int signo, const struct sigact *act, uint64_t
     }
     if (rt) {
         struct abi_rt_sigframe frame = {
-            .sig = (uint32_t)signo, .info = { .signo = signo },
+            .sig = info->signo, .info = siginfo_of(info), .uc.stack = stack,
             .uc.mask = { (uint32_t)mask, (uint32_t)(mask >> 32) },
             /* movl $nr, %eax; int $0x80 */
             .retcode = { 0xB8, NR_rt_sigreturn, 0, 0, 0, 0xCD, 0x80 },
@@ -78,38 +100,37 @@ bool sigframe_push(struct proc *p, int signo, const struct sigact *act, uint64_t
         frame.pretcode = act->flags & SA_RESTORER ? act->restorer : code;
         frame.pinfo = at + offsetof(struct abi_rt_sigframe, info);
         frame.puc = at + offsetof(struct abi_rt_sigframe, uc);
-        get_context(p, &frame.uc.sc, fpstate, mask);
+        get_context(p, &frame.uc.sc, fpstate, mask, address);
         if (copy_out(at, &frame, sizeof frame))
             return false;
         f->edx = frame.pinfo, f->ecx = frame.puc;
     } else {
         struct abi_sigframe frame = {
-            .sig = (uint32_t)signo, .extramask = (uint32_t)(mask >> 32),
+            .sig = info->signo, .extramask = (uint32_t)(mask >> 32),
             /* popl %eax; movl $nr, %eax; int $0x80 */
             .retcode = { 0x58, 0xB8, NR_sigreturn, 0, 0, 0, 0xCD, 0x80 },
         };
         at = below(sp, sizeof frame);
         code = at + offsetof(struct abi_sigframe, retcode);
         frame.pretcode = act->flags & SA_RESTORER ? act->restorer : code;
-        get_context(p, &frame.sc, fpstate, mask);
+        get_context(p, &frame.sc, fpstate, mask, address);
         if (copy_out(at, &frame, sizeof frame))
             return false;
         f->edx = f->ecx = 0;
     }
     f->esp = at;
     f->eip = act->handler;
-    f->eax = (uint32_t)signo;
+    f->eax = info->signo;
     f->eflags &= ~(EFLAGS_DF | EFLAGS_TF);
     f->ds = f->es = f->ss = USER_DS, f->cs = USER_CS;
     return true;
 }
 
-static int back(struct proc *p, const struct abi_sigcontext *sc, uint64_t mask)
+static void back(struct proc *p, const struct abi_sigcontext *sc, uint64_t mask)
 {
     p->sig_mask = mask & ~(1ull << (SIGKILL - 1) | 1ull << (SIGSTOP - 1));
     if (!set_context(p, sc))
         process_exit(p, SIGSEGV);
-    return (int)p->frame.eax;
 }
 
 /* The handler's RET has taken pretcode off the stack, the restorer the signal number. */
@@ -122,7 +143,8 @@ int sys_sigreturn(struct proc *p, const uint32_t a[6])
         process_exit(p, SIGSEGV);
         return 0;
     }
-    return back(p, &frame.sc, frame.sc.oldmask | (uint64_t)frame.extramask << 32);
+    back(p, &frame.sc, frame.sc.oldmask | (uint64_t)frame.extramask << 32);
+    return 0;
 }
 
 int sys_rt_sigreturn(struct proc *p, const uint32_t a[6])
@@ -134,5 +156,7 @@ int sys_rt_sigreturn(struct proc *p, const uint32_t a[6])
         process_exit(p, SIGSEGV);
         return 0;
     }
-    return back(p, &frame.uc.sc, frame.uc.mask[0] | (uint64_t)frame.uc.mask[1] << 32);
+    altstack_set(p, &frame.uc.stack); /* what is wrong with it is nobody's to hear of */
+    back(p, &frame.uc.sc, frame.uc.mask[0] | (uint64_t)frame.uc.mask[1] << 32);
+    return 0;
 }

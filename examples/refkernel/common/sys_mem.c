@@ -1,4 +1,5 @@
-/* System calls about memory: private pages only, given when they are first touched. */
+/* System calls about memory. Private pages are given when they are first touched, shared ones at
+   once: they have no other place than the page tables of who shares them. */
 #include "calls.h"
 
 int sys_brk(struct proc *p, const uint32_t a[6])
@@ -48,21 +49,33 @@ static bool is_free(struct aspace *as, uint32_t start, uint32_t end)
     return true;
 }
 
-/* A private mapping of a file is a copy of it. */
+/* All pages of a shared range. */
+static bool fill(struct aspace *as, const struct vma *vma)
+{
+    for (uint32_t at = vma->start; at < vma->end; at += PAGE)
+        if (!aspace_page(as, vma, at, true))
+            return false;
+    return true;
+}
+
+/* A mapping of a file is a copy of it: no file here ever changes. */
 static int map(struct proc *p, uint32_t at, uint32_t len, uint32_t prot, uint32_t flags,
                uint32_t fd, uint64_t offset)
 {
     struct file *file = flags & MAP_ANONYMOUS ? 0 : fd_file(p, fd);
     uint32_t bytes = PAGE_UP(len);
+    bool shared = (flags & MAP_SHARED) && !file;
 
     if (!len || bytes < len || bytes > USER_HI - USER_LO || (offset & PAGE_MASK))
         return -EINVAL;
-    if (!(flags & MAP_PRIVATE))
-        return -ENODEV;
+    if (!(flags & MAP_SHARED) == !(flags & MAP_PRIVATE))
+        return -EINVAL;
     if (!(flags & MAP_ANONYMOUS) && !file)
         return -EBADF;
     if (file && file->kind != SSM_FILE_REGULAR)
         return -ENODEV;
+    if (file && (flags & MAP_SHARED) && (prot & PROT_WRITE))
+        return -EACCES;
     if (flags & MAP_FIXED) {
         if ((at & PAGE_MASK) || at < USER_LO || at > USER_HI - bytes)
             return -EINVAL;
@@ -72,8 +85,13 @@ static int map(struct proc *p, uint32_t at, uint32_t len, uint32_t prot, uint32_
                || !is_free(&p->as, at, at + bytes)) {
         at = find_gap(&p->as, bytes);
     }
-    if (!at || !vma_add(&p->as, at, at + bytes, prot & 7, SSM_VMA_ANON))
+    if (!at || !vma_add(&p->as, at, at + bytes, prot & 7,
+                         shared ? SSM_VMA_SHARED : SSM_VMA_ANON))
         return -ENOMEM;
+    if (shared && !fill(&p->as, vma_find(&p->as, at))) {
+        vma_unmap(&p->as, at, at + bytes);
+        return -ENOMEM;
+    }
     if (file && offset < file->inode->size
         && !aspace_write(&p->as, at, file->inode->data + offset,
                          MIN(bytes, file->inode->size - (uint32_t)offset))) {
@@ -116,4 +134,71 @@ int sys_mprotect(struct proc *p, const uint32_t a[6])
     if (!is_range(a[0], a[1]) || a[2] > 7)
         return -EINVAL;
     return a[1] ? vma_protect(&p->as, a[0], a[0] + PAGE_UP(a[1]), a[2]) : 0;
+}
+
+/* Bigger in its place, or where there is room. */
+static int grow(struct aspace *as, struct vma *vma, uint32_t at, uint32_t old, uint32_t len,
+                uint32_t flags)
+{
+    uint32_t prot = vma->prot, kind = vma->kind, to;
+
+    if (vma->end == at + old && at + len > at && at + len <= USER_HI
+        && is_free(as, at + old, at + len)) {
+        vma->end = at + len;
+        return (int)at;
+    }
+    to = flags & MREMAP_MAYMOVE ? find_gap(as, len) : 0;
+    if (!to || !vma_add(as, to, to + len, prot, kind))
+        return -ENOMEM;
+    if (!aspace_move(as, at, to, old) || vma_unmap(as, at, at + old)) {
+        vma_unmap(as, to, to + len);
+        return -ENOMEM;
+    }
+    return (int)to;
+}
+
+/* Of private ranges only, and not to an address of the caller's choice. */
+int sys_mremap(struct proc *p, const uint32_t a[6])
+{
+    uint32_t at = a[0], old = PAGE_UP(a[1]), len = PAGE_UP(a[2]);
+    struct vma *vma;
+
+    if (!old || !len || len < a[2] || (a[3] & ~(uint32_t)MREMAP_MAYMOVE) || !is_range(at, a[1]))
+        return -EINVAL;
+    if (len <= old) {
+        int error = len < old ? vma_unmap(&p->as, at + len, at + old) : 0;
+        return error ? error : (int)at;
+    }
+    vma = vma_find(&p->as, at);
+    if (!vma || vma->end < at + old)
+        return -EFAULT;
+    if (vma->kind == SSM_VMA_SHARED || len > USER_HI - USER_LO)
+        return -EINVAL;
+    return grow(&p->as, vma, at, old, len, a[3]);
+}
+
+/* Advice is not taken, but for pages whose content nobody wants. */
+int sys_madvise(struct proc *p, const uint32_t a[6])
+{
+    uint32_t end = a[0] + PAGE_UP(a[1]);
+
+    if (!is_range(a[0], a[1]))
+        return -EINVAL;
+    for (uint32_t at = a[0]; at < end;) {
+        struct vma *vma = vma_find(&p->as, at);
+        if (!vma)
+            return -ENOMEM;
+        if (a[2] == MADV_DONTNEED && vma->kind != SSM_VMA_SHARED
+            && !aspace_drop(&p->as, at, MIN(end, vma->end)))
+            return -ENOMEM;
+        at = vma->end;
+    }
+    return 0;
+}
+
+/* There is nothing behind memory that it could be written to. */
+int sys_msync(struct proc *p, const uint32_t a[6])
+{
+    (void)p;
+    return is_range(a[0], a[1]) ? 0 : -EINVAL;
 }

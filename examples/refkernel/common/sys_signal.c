@@ -1,7 +1,6 @@
-/* System calls about signals. Masks are 64 bits, the first word signals 1 to 32. */
+/* System calls about what a process does at signals. Masks are 64 bits, the first word signals 1 to
+   32. */
 #include "calls.h"
-
-static const uint64_t UNBLOCKABLE = 1ull << (SIGKILL - 1) | 1ull << (SIGSTOP - 1);
 
 static bool may_set(uint32_t signo)
 {
@@ -12,8 +11,10 @@ static int set_action(struct proc *p, uint32_t signo, const struct sigact *act)
 {
     if (!sig_set_action(p, (int)signo, act))
         return -ENOMEM;
-    if (act->handler == SIG_IGN || (act->handler == SIG_DFL && signo == SIGCHLD))
-        p->sig_pending &= ~(1ull << (signo - 1));
+    if (act->handler == SIG_IGN
+        || (act->handler == SIG_DFL && (signo == SIGCHLD || signo == SIGCONT || signo == SIGURG
+                                        || signo == SIGWINCH)))
+        signal_discard(p, (int)signo);
     return 0;
 }
 
@@ -94,68 +95,39 @@ int sys_rt_sigprocmask(struct proc *p, const uint32_t a[6])
     return a[3] == sizeof(uint64_t) ? change_mask(p, a, 8) : -EINVAL;
 }
 
-int sys_rt_sigpending(struct proc *p, const uint32_t a[6])
+/* Where handlers with SA_ONSTACK run. */
+int sys_sigaltstack(struct proc *p, const uint32_t a[6])
 {
-    uint64_t pending = p->sig_pending & p->sig_mask;
+    struct abi_stack old = altstack_of(p), user;
 
-    return copy_out(a[0], &pending, MIN(a[1], sizeof pending));
+    if (a[0] && copy_in(&user, a[0], sizeof user))
+        return -EFAULT;
+    if (a[1] && copy_out(a[1], &old, sizeof old))
+        return -EFAULT;
+    return a[0] ? altstack_set(p, &user) : 0;
 }
 
-int sys_pause(struct proc *p, const uint32_t a[6])
+struct abi_stack altstack_of(const struct proc *p)
 {
-    (void)a;
-    proc_block(p, SSM_WAIT_PAUSE, 0);
-    return BLOCKED;
+    const struct altstack *stack = &p->task.altstack;
+    uint32_t flags = !stack->size ? SS_DISABLE
+                     : p->frame.esp - stack->sp <= stack->size ? SS_ONSTACK : 0;
+
+    return (struct abi_stack){ stack->sp, flags, stack->size };
 }
 
-/* Waits under another mask; wait.obj is the one to go back to. */
-static int suspend(struct proc *p, uint64_t mask)
+int altstack_set(struct proc *p, const struct abi_stack *user)
 {
-    uint64_t old = p->wait.restart_nr ? p->wait.obj : p->sig_mask;
-
-    p->sig_mask = mask & ~UNBLOCKABLE;
-    proc_block(p, SSM_WAIT_PAUSE, old);
-    if (p->sig_pending & ~p->sig_mask)
-        proc_wake(p);
-    return BLOCKED;
-}
-
-int sys_sigsuspend(struct proc *p, const uint32_t a[6])
-{
-    return suspend(p, a[2]);
-}
-
-int sys_rt_sigsuspend(struct proc *p, const uint32_t a[6])
-{
-    uint64_t mask;
-
-    if (a[1] != sizeof mask)
+    if (altstack_of(p).flags & SS_ONSTACK)
+        return -EPERM;
+    if (user->flags & ~(uint32_t)(SS_DISABLE | SS_ONSTACK))
         return -EINVAL;
-    return copy_in(&mask, a[0], sizeof mask) ? -EFAULT : suspend(p, mask);
-}
-
-/* pid > 0: it; 0: our group; -1: all but the first process and ourselves; < -1: that group. */
-int sys_kill(struct proc *p, const uint32_t a[6])
-{
-    int pid = (int)a[0];
-    uint32_t found = 0;
-
-    if (a[1] > NSIG)
-        return -EINVAL;
-    for (struct proc *each = proc_first(); each; each = proc_after(each)) {
-        if (pid > 0 ? each->pid != (uint32_t)pid
-            : pid == 0 ? each->pgrp != p->pgrp
-            : pid == -1 ? each->pid == 1 || each == p
-            : each->pgrp != (uint32_t)-pid)
-            continue;
-        found++;
-        if (a[1])
-            signal_post(each, (int)a[1]);
+    if (user->flags & SS_DISABLE) {
+        p->task.altstack = (struct altstack){ 0, 0 };
+        return 0;
     }
-    return found ? 0 : -ESRCH;
-}
-
-int sys_tgkill(struct proc *p, const uint32_t a[6])
-{
-    return a[0] == a[1] ? sys_kill(p, a + 1) : -ESRCH;
+    if (user->size < MINSIGSTKSZ)
+        return -ENOMEM;
+    p->task.altstack = (struct altstack){ user->sp, user->size };
+    return 0;
 }

@@ -6,7 +6,7 @@ struct abi_timespec timespec_of(uint64_t ns)
     return (struct abi_timespec){ (int32_t)(ns / NS_PER_S), (int32_t)(ns % NS_PER_S) };
 }
 
-static struct abi_timeval timeval_of(uint64_t ns)
+struct abi_timeval timeval_of(uint64_t ns)
 {
     return (struct abi_timeval){ (int32_t)(ns / NS_PER_S), (int32_t)(ns % NS_PER_S / 1000) };
 }
@@ -44,7 +44,7 @@ int sys_gettimeofday(struct proc *p, const uint32_t a[6])
 }
 
 /* The time of a clock; false when there is no such clock. Monotonic time begins at boot. */
-static bool read_clock(uint32_t id, uint64_t *ns)
+static bool read_clock(const struct proc *p, uint32_t id, uint64_t *ns)
 {
     switch (id) {
     case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE:
@@ -54,9 +54,22 @@ static bool read_clock(uint32_t id, uint64_t *ns)
     case CLOCK_BOOTTIME:
         *ns = uptime();
         return true;
+    case CLOCK_PROCESS_CPUTIME_ID: case CLOCK_THREAD_CPUTIME_ID:
+        *ns = p->utime_ns + p->stime_ns;
+        return true;
     default:
         return false;
     }
+}
+
+static int set_real_time(const struct proc *p, int32_t seconds, uint32_t ns)
+{
+    if (p->task.user.effective)
+        return -EPERM;
+    if (seconds < 0)
+        return -EINVAL;
+    clock.real_offset = (int64_t)((uint64_t)seconds * NS_PER_S + ns - now());
+    return 0;
 }
 
 int sys_clock_gettime(struct proc *p, const uint32_t a[6])
@@ -64,8 +77,7 @@ int sys_clock_gettime(struct proc *p, const uint32_t a[6])
     struct abi_timespec ts;
     uint64_t ns;
 
-    (void)p;
-    if (!read_clock(a[0], &ns))
+    if (!read_clock(p, a[0], &ns))
         return -EINVAL;
     ts = timespec_of(ns);
     return copy_out(a[1], &ts, sizeof ts);
@@ -76,45 +88,62 @@ int sys_clock_getres(struct proc *p, const uint32_t a[6])
     struct abi_timespec ts = timespec_of(sc_present() ? 1 : NS_PER_TICK);
     uint64_t ns;
 
-    (void)p;
-    if (!read_clock(a[0], &ns))
+    if (!read_clock(p, a[0], &ns))
         return -EINVAL;
     return a[1] ? copy_out(a[1], &ts, sizeof ts) : 0;
 }
 
-int sys_times(struct proc *p, const uint32_t a[6])
+int sys_stime(struct proc *p, const uint32_t a[6])
 {
-    struct abi_tms tms = { .utime = (uint32_t)(p->utime_ns / (NS_PER_S / USER_HZ)),
-                           .stime = (uint32_t)(p->stime_ns / (NS_PER_S / USER_HZ)) };
+    int32_t seconds;
 
-    if (a[0] && copy_out(a[0], &tms, sizeof tms))
+    if (copy_in(&seconds, a[0], sizeof seconds))
         return -EFAULT;
-    return (int)(uptime() / (NS_PER_S / USER_HZ));
+    return set_real_time(p, seconds, 0);
 }
 
-/* First the timer; run again on waking, until it is no longer armed. */
+int sys_settimeofday(struct proc *p, const uint32_t a[6])
+{
+    struct abi_timeval tv;
+
+    if (!a[0])
+        return p->task.user.effective ? -EPERM : 0; /* the zone is the library's business */
+    if (copy_in(&tv, a[0], sizeof tv))
+        return -EFAULT;
+    return (uint32_t)tv.usec > 999999 ? -EINVAL : set_real_time(p, tv.sec, (uint32_t)tv.usec * 1000);
+}
+
+int sys_clock_settime(struct proc *p, const uint32_t a[6])
+{
+    struct abi_timespec ts;
+
+    if (a[0] != CLOCK_REALTIME)
+        return -EINVAL;
+    if (copy_in(&ts, a[1], sizeof ts))
+        return -EFAULT;
+    return (uint32_t)ts.nsec >= NS_PER_S ? -EINVAL : set_real_time(p, ts.sec, (uint32_t)ts.nsec);
+}
+
+/* The wait remembers the time it ends; run again on waking, until that has come. */
 static int sleep_until(struct proc *p, uint64_t deadline)
 {
-    uint64_t armed;
-
-    if (p->wait.restart_nr) {
-        if (!timer_read(SSM_TIMER_SLEEP, p->pid, &armed, 0))
-            return 0;
-    } else {
-        if (deadline <= now())
-            return 0;
-        if (!timer_arm(SSM_TIMER_SLEEP, p->pid, deadline, 0))
-            return -ENOMEM;
+    if (!p->wait.restart_nr)
+        p->wait.deadline = deadline;
+    if (p->wait.deadline <= now()) {
+        timer_disarm(SSM_TIMER_SLEEP, p->pid);
+        return 0;
     }
+    if (!timer_arm(SSM_TIMER_SLEEP, p->pid, p->wait.deadline, 0))
+        return -ENOMEM;
     proc_block(p, SSM_WAIT_SLEEP, 0);
     return BLOCKED;
 }
 
 int sys_nanosleep(struct proc *p, const uint32_t a[6])
 {
-    uint64_t ns;
+    uint64_t ns = 0;
 
-    if (!timespec_in(a[0], &ns))
+    if (!p->wait.restart_nr && !timespec_in(a[0], &ns))
         return user_ok(a[0], sizeof(struct abi_timespec), false) ? -EINVAL : -EFAULT;
     return sleep_until(p, now() + ns);
 }
@@ -123,8 +152,13 @@ int sys_clock_nanosleep(struct proc *p, const uint32_t a[6])
 {
     uint64_t ns, reading;
 
-    if (!read_clock(a[0], &reading) || !timespec_in(a[2], &ns))
+    if (p->wait.restart_nr)
+        return sleep_until(p, 0);
+    if (a[0] == CLOCK_PROCESS_CPUTIME_ID || a[0] == CLOCK_THREAD_CPUTIME_ID
+        || !read_clock(p, a[0], &reading))
         return -EINVAL;
+    if (!timespec_in(a[2], &ns))
+        return user_ok(a[2], sizeof(struct abi_timespec), false) ? -EINVAL : -EFAULT;
     if (a[1] & TIMER_ABSTIME)
         ns = ns > reading ? ns - reading : 0;
     return sleep_until(p, now() + ns);
@@ -134,66 +168,13 @@ int sys_clock_nanosleep(struct proc *p, const uint32_t a[6])
 void nanosleep_left(struct proc *p, uint32_t nr)
 {
     uint32_t to = nr == NR_nanosleep ? p->frame.ecx : p->frame.esi;
-    uint64_t deadline = 0, when = now();
+    uint64_t deadline = p->wait.deadline, when = now();
     struct abi_timespec left;
 
     if (!to || (nr == NR_clock_nanosleep && (p->frame.ecx & TIMER_ABSTIME)))
         return;
-    timer_read(SSM_TIMER_SLEEP, p->pid, &deadline, 0);
     left = timespec_of(deadline > when ? deadline - when : 0);
     copy_out(to, &left, sizeof left);
-}
-
-static struct abi_itimerval read_itimer(struct proc *p)
-{
-    uint64_t deadline, period;
-
-    if (!timer_read(SSM_TIMER_ITIMER_REAL, p->pid, &deadline, &period))
-        return (struct abi_itimerval){ { 0, 0 }, { 0, 0 } };
-    return (struct abi_itimerval){ timeval_of(period),
-                                   timeval_of(timer_left_for_user(deadline, now())) };
-}
-
-int sys_getitimer(struct proc *p, const uint32_t a[6])
-{
-    struct abi_itimerval value = read_itimer(p);
-
-    return a[0] == ITIMER_REAL ? copy_out(a[1], &value, sizeof value) : -EINVAL;
-}
-
-static int set_itimer(struct proc *p, uint64_t value, uint64_t interval)
-{
-    timer_disarm(SSM_TIMER_ITIMER_REAL, p->pid);
-    if (value && !timer_arm(SSM_TIMER_ITIMER_REAL, p->pid, now() + value, interval))
-        return -ENOMEM;
-    return 0;
-}
-
-int sys_setitimer(struct proc *p, const uint32_t a[6])
-{
-    struct abi_itimerval old = read_itimer(p), it = { { 0, 0 }, { 0, 0 } };
-
-    if (a[0] != ITIMER_REAL)
-        return -EINVAL;
-    if ((a[1] && copy_in(&it, a[1], sizeof it)) || (a[2] && copy_out(a[2], &old, sizeof old)))
-        return -EFAULT;
-    if (it.value.sec < 0 || (uint32_t)it.value.usec > 999999 || it.interval.sec < 0
-        || (uint32_t)it.interval.usec > 999999)
-        return -EINVAL;
-    return set_itimer(p, (uint64_t)it.value.sec * NS_PER_S + (uint32_t)it.value.usec * 1000,
-                      (uint64_t)it.interval.sec * NS_PER_S + (uint32_t)it.interval.usec * 1000);
-}
-
-/* Seconds that were left, rounded up. */
-int sys_alarm(struct proc *p, const uint32_t a[6])
-{
-    uint64_t deadline, left = 0, when = now();
-
-    if (timer_read(SSM_TIMER_ITIMER_REAL, p->pid, &deadline, 0) && deadline > when)
-        left = deadline - when;
-    if (set_itimer(p, a[0] * NS_PER_S, 0))
-        return -ENOMEM;
-    return (int)((left + NS_PER_S - 1) / NS_PER_S);
 }
 
 /* The deadline after the one that has passed, 0 for none; in *times how many have passed. */

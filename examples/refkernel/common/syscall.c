@@ -6,26 +6,36 @@
 static call *const calls[] = {
     [1] = sys_exit, [2] = sys_fork, [3] = sys_read, [4] = sys_write, [5] = sys_open,
     [6] = sys_close, [7] = sys_waitpid, [11] = sys_execve, [12] = sys_chdir, [13] = sys_time,
-    [19] = sys_lseek, [20] = sys_getpid, [24] = sys_root, [27] = sys_alarm, [29] = sys_pause,
-    [33] = sys_access, [37] = sys_kill, [41] = sys_dup, [42] = sys_pipe, [43] = sys_times,
-    [45] = sys_brk, [47] = sys_root, [48] = sys_signal, [49] = sys_root, [50] = sys_root,
+    [19] = sys_lseek, [20] = sys_getpid, [23] = sys_setuid16, [24] = sys_getuid16, [25] = sys_stime,
+    [27] = sys_alarm, [29] = sys_pause, [33] = sys_access, [34] = sys_nice, [37] = sys_kill,
+    [41] = sys_dup, [42] = sys_pipe, [43] = sys_times, [45] = sys_brk, [46] = sys_setgid16,
+    [47] = sys_getgid16, [48] = sys_signal, [49] = sys_geteuid16, [50] = sys_getegid16,
     [54] = sys_ioctl, [55] = sys_fcntl, [57] = sys_setpgid, [60] = sys_umask, [63] = sys_dup2,
     [64] = sys_getppid, [65] = sys_getpgrp, [66] = sys_setsid, [67] = sys_sigaction,
-    [72] = sys_sigsuspend, [78] = sys_gettimeofday, [85] = sys_readlink, [90] = sys_mmap,
-    [91] = sys_munmap, [104] = sys_setitimer, [105] = sys_getitimer, [114] = sys_wait4,
-    [116] = sys_sysinfo, [119] = sys_sigreturn, [120] = sys_clone, [122] = sys_uname,
-    [125] = sys_mprotect, [126] = sys_sigprocmask, [132] = sys_getpgid, [140] = sys_llseek,
+    [70] = sys_setreuid16, [71] = sys_setregid16, [72] = sys_sigsuspend, [73] = sys_sigpending,
+    [77] = sys_getrusage, [78] = sys_gettimeofday, [79] = sys_settimeofday, [80] = sys_getgroups,
+    [81] = sys_setgroups, [85] = sys_readlink, [90] = sys_mmap, [91] = sys_munmap,
+    [96] = sys_getpriority, [97] = sys_setpriority, [104] = sys_setitimer, [105] = sys_getitimer,
+    [114] = sys_wait4, [116] = sys_sysinfo, [119] = sys_sigreturn, [120] = sys_clone,
+    [122] = sys_uname, [125] = sys_mprotect, [126] = sys_sigprocmask, [132] = sys_getpgid,
+    [138] = sys_setfsuid16, [139] = sys_setfsgid16, [140] = sys_llseek, [144] = sys_msync,
     [145] = sys_readv, [146] = sys_writev, [147] = sys_getsid, [158] = sys_sched_yield,
-    [162] = sys_nanosleep, [168] = sys_poll, [173] = sys_rt_sigreturn, [174] = sys_rt_sigaction,
-    [175] = sys_rt_sigprocmask, [176] = sys_rt_sigpending, [179] = sys_rt_sigsuspend,
-    [183] = sys_getcwd, [190] = sys_fork, [192] = sys_mmap2, [195] = sys_stat64,
-    [196] = sys_lstat64, [197] = sys_fstat64, [199] = sys_root, [200] = sys_root,
-    [201] = sys_root, [202] = sys_root, [220] = sys_getdents64, [221] = sys_fcntl,
-    [224] = sys_getpid, [238] = sys_kill, [252] = sys_exit, [258] = sys_getpid,
-    [265] = sys_clock_gettime, [266] = sys_clock_getres, [267] = sys_clock_nanosleep,
-    [270] = sys_tgkill, [295] = sys_openat, [300] = sys_fstatat64, [322] = sys_timerfd_create,
-    [325] = sys_timerfd_settime, [326] = sys_timerfd_gettime, [330] = sys_dup3,
-    [331] = sys_pipe2,
+    [162] = sys_nanosleep, [163] = sys_mremap, [164] = sys_setresuid16, [165] = sys_getresuid16,
+    [168] = sys_poll, [170] = sys_setresgid16, [171] = sys_getresgid16, [172] = sys_prctl,
+    [173] = sys_rt_sigreturn, [174] = sys_rt_sigaction, [175] = sys_rt_sigprocmask,
+    [176] = sys_rt_sigpending, [177] = sys_rt_sigtimedwait, [178] = sys_rt_sigqueueinfo,
+    [179] = sys_rt_sigsuspend, [183] = sys_getcwd, [186] = sys_sigaltstack, [190] = sys_vfork,
+    [192] = sys_mmap2, [195] = sys_stat64, [196] = sys_lstat64, [197] = sys_fstat64,
+    [199] = sys_getuid, [200] = sys_getgid, [201] = sys_geteuid, [202] = sys_getegid,
+    [203] = sys_setreuid, [204] = sys_setregid, [205] = sys_getgroups, [206] = sys_setgroups,
+    [208] = sys_setresuid, [209] = sys_getresuid, [210] = sys_setresgid, [211] = sys_getresgid,
+    [213] = sys_setuid, [214] = sys_setgid, [215] = sys_setfsuid, [216] = sys_setfsgid,
+    [219] = sys_madvise, [220] = sys_getdents64, [221] = sys_fcntl, [224] = sys_getpid,
+    [238] = sys_tkill, [243] = sys_set_thread_area, [244] = sys_get_thread_area, [252] = sys_exit,
+    [258] = sys_getpid, [264] = sys_clock_settime, [265] = sys_clock_gettime,
+    [266] = sys_clock_getres, [267] = sys_clock_nanosleep, [270] = sys_tgkill, [284] = sys_waitid,
+    [295] = sys_openat, [300] = sys_fstatat64, [322] = sys_timerfd_create,
+    [325] = sys_timerfd_settime, [326] = sys_timerfd_gettime, [330] = sys_dup3, [331] = sys_pipe2,
 };
 
 void syscall(struct proc *p)
@@ -37,8 +47,8 @@ void syscall(struct proc *p)
 
     if (nr < sizeof calls / sizeof *calls && calls[nr])
         result = calls[nr](p, a);
-    if (p->state == P_ZOMBIE)
-        return;
+    if (p->state == P_ZOMBIE || nr == NR_sigreturn || nr == NR_rt_sigreturn)
+        return; /* the registers are as they shall be */
     if (result == BLOCKED) {
         p->wait.restart_nr = (uint16_t)nr;
         f->eip -= 2; /* at the int 0x80 again */
@@ -52,5 +62,5 @@ void syscall(struct proc *p)
 bool call_restarts(uint32_t nr)
 {
     return nr == NR_read || nr == NR_write || nr == NR_readv || nr == NR_writev || nr == NR_waitpid
-           || nr == NR_wait4;
+           || nr == NR_wait4 || nr == NR_waitid;
 }

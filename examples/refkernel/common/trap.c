@@ -27,12 +27,15 @@ void trap_init(void)
     __asm__ volatile("lidt %0" : : "m"(table));
 }
 
+/* Where a call has just returned to: a tick that comes in there came while the kernel worked. */
+static struct { struct proc *p; uint32_t eip; } returned;
+
 static void irq(int line)
 {
     if (pic_is_spurious(line))
         return;
     if (line == 0)
-        clock_tick();
+        clock_tick(current != returned.p || current->frame.eip != returned.eip);
     else if (line == 4)
         uart_irq();
     else if (line == SC_IRQ)
@@ -43,32 +46,64 @@ static void irq(int line)
 static void page_fault(struct proc *p)
 {
     uint32_t at = read_cr2();
+    int signo = aspace_touch(&p->as, at, p->frame.error & 2);
 
-    if (!aspace_touch(&p->as, at, p->frame.error & 2))
-        signal_fault(p, SIGSEGV);
+    p->task.faults++;
+    if (signo == SIGKILL) {
+        print("%s[%u]: no memory for %x\n", p->name, p->pid, at);
+        process_exit(p, SIGKILL);
+    } else if (signo) {
+        signal_fault(p, signo, vma_find(&p->as, at) ? SEGV_ACCERR : SEGV_MAPERR, at);
+    }
+}
+
+/* What the x87 status word says of an unmasked exception. */
+static int32_t x87_code(void)
+{
+    static const uint8_t codes[6] = { FPE_FLTINV, FPE_FLTUND, FPE_FLTDIV, FPE_FLTOVF, FPE_FLTUND,
+                                      FPE_FLTRES };
+    uint16_t status, control;
+
+    __asm__ volatile("fnstsw %0\n\tfnstcw %1" : "=m"(status), "=m"(control));
+    status &= ~control & 0x3F;
+    return status ? codes[__builtin_ctz(status)] : FPE_FLTINV;
+}
+
+/* A fault of the program's that is a signal. */
+static void fault(struct proc *p, uint32_t vector)
+{
+    static const struct { uint8_t signo, code; } signals[32] = {
+        [T_DIVIDE] = { SIGFPE, FPE_INTDIV }, [T_DEBUG] = { SIGTRAP, TRAP_TRACE },
+        [T_BREAK] = { SIGTRAP, SI_KERNEL }, [T_OVERFLOW] = { SIGSEGV, SI_KERNEL },
+        [T_BOUND] = { SIGSEGV, SI_KERNEL }, [T_OPCODE] = { SIGILL, ILL_ILLOPN },
+        [T_FPU] = { SIGFPE, 0 }, [T_ALIGN] = { SIGBUS, BUS_ADRALN },
+    };
+    uint32_t known = vector < 32 && signals[vector].signo ? vector : T_OVERFLOW;
+
+    signal_fault(p, signals[known].signo, vector == T_FPU ? x87_code() : signals[known].code,
+                 known == T_OVERFLOW ? 0 : p->frame.eip);
 }
 
 /* From user mode: the registers are in current->frame. */
 void trap_user(void) __attribute__((noreturn));
 void trap_user(void)
 {
-    static const uint8_t signals[32] = {
-        [T_DIVIDE] = SIGFPE, [T_DEBUG] = SIGTRAP, [T_BREAK] = SIGTRAP, [T_OVERFLOW] = SIGSEGV,
-        [T_BOUND] = SIGSEGV, [T_OPCODE] = SIGILL, [T_FPU] = SIGFPE, [T_ALIGN] = SIGBUS,
-    };
     struct proc *p = current;
     uint32_t vector = p->frame.vector;
 
-    if (vector == T_SYSCALL)
+    if (vector == T_SYSCALL) {
         syscall(p);
-    else if (vector >= IRQ_BASE && vector < IRQ_BASE + 16)
+        returned.p = p, returned.eip = p->frame.eip;
+    } else if (vector >= IRQ_BASE && vector < IRQ_BASE + 16) {
         irq((int)(vector - IRQ_BASE));
-    else if (vector == T_PAGE)
+        returned.p = 0;
+    } else if (vector == T_PAGE) {
         page_fault(p);
-    else if (vector == T_NO_FPU)
+    } else if (vector == T_NO_FPU) {
         fpu_trap(p);
-    else
-        signal_fault(p, vector < 32 && signals[vector] ? signals[vector] : SIGSEGV);
+    } else {
+        fault(p, vector);
+    }
     schedule();
 }
 

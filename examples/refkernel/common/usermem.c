@@ -9,7 +9,7 @@ bool user_ok(uint32_t at, uint32_t len, bool write)
     if (at < USER_LO || at >= USER_HI || len > USER_HI - at)
         return false;
     for (uint32_t page = PAGE_DOWN(at); page < at + len; page += PAGE)
-        if (!aspace_touch(&current->as, page, write))
+        if (aspace_touch(&current->as, page, write))
             return false;
     return true;
 }

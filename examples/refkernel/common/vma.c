@@ -70,35 +70,54 @@ int vma_protect(struct aspace *as, uint32_t start, uint32_t end, uint32_t prot)
     return 0;
 }
 
-/* Makes the page of an address usable as its range allows; false when it does not, or there is no
-   memory. */
-bool aspace_touch(struct aspace *as, uint32_t vaddr, bool write)
+/* Makes the page of an address usable as its range allows: 0, SIGSEGV when it does not, SIGKILL when
+   there is no memory. */
+int aspace_touch(struct aspace *as, uint32_t vaddr, bool write)
 {
     struct vma *vma = vma_find(as, vaddr);
 
     if (!vma || !vma->prot || (write && !(vma->prot & PROT_WRITE)))
-        return false;
-    return aspace_page(as, vaddr, vma->prot) != 0;
+        return SIGSEGV;
+    return aspace_page(as, vma, vaddr, write) ? 0 : SIGKILL;
 }
 
-/* fork: the same ranges, and copies of all pages; false when there is no memory for them. */
+/* Adds the pages of [from, from + len) to another address space, or another place of the same. */
+static bool share_pages(struct aspace *to, uint32_t at, struct aspace *from, uint32_t vaddr,
+                        uint32_t end, bool cow)
+{
+    struct run run = { .vaddr = vaddr };
+
+    while (aspace_next_run(from, &run, end)) {
+        struct run part = { at + (run.vaddr - vaddr), run.paddr, run.n, cow };
+        if (!aspace_map_run(to, &part))
+            return false;
+        for (uint32_t i = 0; i < run.n; i++)
+            frame_share(run.paddr + i * PAGE);
+    }
+    return true;
+}
+
+/* fork: the same ranges, and the same pages until someone writes, or for ever when the range is
+   shared; false when there is no memory for that. */
 bool aspace_copy(struct aspace *to, struct aspace *from)
 {
     to->brk_start = from->brk_start;
     to->brk = from->brk;
     for (struct vma *vma = vma_first(from); vma; vma = vma_after(from, vma)) {
-        struct run run = { vma->start, 0, 0 };
-        if (!vma_add(to, vma->start, vma->end, vma->prot, vma->kind))
+        bool cow = vma->kind != SSM_VMA_SHARED;
+        if (!vma_add(to, vma->start, vma->end, vma->prot, vma->kind)
+            || !share_pages(to, vma->start, from, vma->start, vma->end, cow))
             return false;
-        while (aspace_next_run(from, &run, vma->end))
-            for (uint32_t i = 0; i < run.n; i++) {
-                uint32_t pa = aspace_page(to, run.vaddr + i * PAGE, vma->prot);
-                if (!pa)
-                    return false;
-                memcpy(P2V(pa), P2V(run.paddr + i * PAGE), PAGE);
-            }
+        if (cow)
+            aspace_make_cow(from, vma->start, vma->end);
     }
     return true;
+}
+
+/* mremap: the pages of a private range into an empty one; false when there is no memory. */
+bool aspace_move(struct aspace *as, uint32_t from, uint32_t to, uint32_t len)
+{
+    return share_pages(as, to, as, from, from + len, true);
 }
 
 /* Into an address space that need not be the one in use, whatever its pages allow. */
@@ -109,7 +128,7 @@ bool aspace_write(struct aspace *as, uint32_t vaddr, const void *from, uint32_t 
     while (len) {
         struct vma *vma = vma_find(as, vaddr);
         uint32_t part = MIN(len, PAGE - (vaddr & PAGE_MASK));
-        uint32_t pa = vma ? aspace_page(as, vaddr, vma->prot) : 0;
+        uint32_t pa = vma ? aspace_page(as, vma, vaddr, true) : 0;
         if (!pa)
             return false;
         memcpy(P2V(pa + (vaddr & PAGE_MASK)), at, part);

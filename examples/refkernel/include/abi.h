@@ -18,25 +18,43 @@ enum {
 enum { F_DUPFD = 0, F_GETFD = 1, F_SETFD = 2, F_GETFL = 3, F_SETFL = 4, F_DUPFD_CLOEXEC = 1030 };
 enum { FD_CLOEXEC = 1, AT_FDCWD = -100, AT_EMPTY_PATH = 0x1000 };
 enum { S_IFMT = 0170000, S_IFIFO = 0010000, S_IFCHR = 0020000, S_IFDIR = 0040000,
-       S_IFREG = 0100000 };
+       S_IFREG = 0100000, S_ISUID = 04000, S_ISGID = 02000, S_IXUSR = 0100, S_IXGRP = 010,
+       S_IXOTH = 01 };
 enum { PIPE_BUF = 4096, PATH_MAX = 256 };
 
+enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MADV_DONTNEED = 4 };
 enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
 enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20 };
 
 enum { SIGHUP = 1, SIGINT = 2, SIGQUIT = 3, SIGILL = 4, SIGTRAP = 5, SIGABRT = 6, SIGBUS = 7,
        SIGFPE = 8, SIGKILL = 9, SIGSEGV = 11, SIGPIPE = 13, SIGALRM = 14, SIGTERM = 15,
        SIGCHLD = 17, SIGCONT = 18, SIGSTOP = 19, SIGTSTP = 20, SIGTTIN = 21, SIGTTOU = 22,
-       SIGURG = 23, SIGWINCH = 28, NSIG = 64 };
+       SIGURG = 23, SIGVTALRM = 26, SIGPROF = 27, SIGWINCH = 28, SIGRTMIN = 32, NSIG = 64 };
 enum { SIG_DFL = 0, SIG_IGN = 1, SIG_BLOCK = 0, SIG_UNBLOCK = 1, SIG_SETMASK = 2 };
 enum { SA_NOCLDSTOP = 1, SA_NOCLDWAIT = 2, SA_SIGINFO = 4, SA_RESTORER = 0x04000000,
-       SA_RESTART = 0x10000000, SA_NODEFER = 0x40000000 };
+       SA_ONSTACK = 0x08000000, SA_RESTART = 0x10000000, SA_NODEFER = 0x40000000 };
 #define SA_RESETHAND 0x80000000u
 
-enum { WNOHANG = 1, WUNTRACED = 2 };
-enum { CLOCK_REALTIME = 0, CLOCK_MONOTONIC = 1, CLOCK_MONOTONIC_RAW = 4,
+enum { SS_ONSTACK = 1, SS_DISABLE = 2, MINSIGSTKSZ = 2048 };
+/* siginfo's code: who has sent it, or what a child or an instruction has done */
+enum { SI_USER = 0, SI_KERNEL = 0x80, SI_QUEUE = -1, SI_TKILL = -6, CLD_EXITED = 1, CLD_KILLED = 2,
+       CLD_STOPPED = 5, CLD_CONTINUED = 6, SEGV_MAPERR = 1, SEGV_ACCERR = 2, BUS_ADRALN = 1,
+       FPE_INTDIV = 1, FPE_FLTDIV = 3, FPE_FLTOVF = 4, FPE_FLTUND = 5, FPE_FLTRES = 6,
+       FPE_FLTINV = 7, ILL_ILLOPN = 2, TRAP_BRKPT = 1, TRAP_TRACE = 2 };
+
+enum { WNOHANG = 1, WUNTRACED = 2, WSTOPPED = 2, WEXITED = 4, WCONTINUED = 8,
+       WNOWAIT = 0x01000000, WALL = 0x40000000 };
+#define WCLONE 0x80000000u
+enum { P_ALL = 0, P_PID = 1, P_PGID = 2 };
+enum { CSIGNAL = 0xFF, CLONE_VM = 0x100, CLONE_VFORK = 0x4000, CLONE_SETTLS = 0x80000,
+       CLONE_PARENT_SETTID = 0x100000, CLONE_CHILD_CLEARTID = 0x200000,
+       CLONE_CHILD_SETTID = 0x1000000 };
+enum { CLOCK_REALTIME = 0, CLOCK_MONOTONIC = 1, CLOCK_PROCESS_CPUTIME_ID = 2,
+       CLOCK_THREAD_CPUTIME_ID = 3, CLOCK_MONOTONIC_RAW = 4,
        CLOCK_REALTIME_COARSE = 5, CLOCK_MONOTONIC_COARSE = 6, CLOCK_BOOTTIME = 7 };
-enum { ITIMER_REAL = 0, TIMER_ABSTIME = 1 };
+enum { ITIMER_REAL = 0, ITIMER_VIRTUAL = 1, ITIMER_PROF = 2, TIMER_ABSTIME = 1 };
+enum { RUSAGE_SELF = 0, RUSAGE_CHILDREN = -1, PRIO_PROCESS = 0, PRIO_PGRP = 1, PRIO_USER = 2 };
+enum { PR_SET_NAME = 15, PR_GET_NAME = 16 };
 enum { USER_HZ = 100 }; /* the unit of times(), whatever the kernel's tick is */
 enum { POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, POLLNVAL = 32 };
 enum { TCGETS = 0x5401, TIOCGPGRP = 0x540F, TIOCGWINSZ = 0x5413, FIONREAD = 0x541B };
@@ -62,7 +80,11 @@ struct abi_sysinfo {
     uint32_t totalhigh, freehigh, mem_unit;
     char fill[8];
 };
-struct abi_rusage { struct abi_timeval utime, stime; int32_t other[14]; };
+struct abi_rusage {
+    struct abi_timeval utime, stime;
+    uint32_t maxrss, ixrss, idrss, isrss, minflt, majflt, other[8];
+};
+struct abi_user_desc { uint32_t entry, base, limit, bits; }; /* of set_thread_area */
 
 struct __attribute__((packed)) abi_stat64 {
     uint64_t dev;
@@ -109,8 +131,10 @@ struct abi_sigframe {
     uint8_t retcode[8];
 };
 struct abi_siginfo { int32_t signo, error, code, fields[29]; };
+struct abi_stack { uint32_t sp, flags, size; };
 struct abi_ucontext {
-    uint32_t flags, link, stack_sp, stack_flags, stack_size;
+    uint32_t flags, link;
+    struct abi_stack stack;
     struct abi_sigcontext sc;
     uint32_t mask[2];
 };

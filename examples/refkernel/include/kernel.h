@@ -75,6 +75,9 @@ uint32_t frame_for_kernel(void);
 uint32_t frame_for_user(void);
 uint32_t frame_run(uint32_t n);
 void frame_claim(uint32_t pa, uint32_t n);
+void frame_claim_shared(uint32_t pa, uint32_t n);
+void frame_share(uint32_t pa);
+bool frame_is_shared(uint32_t pa);
 void frame_free(uint32_t pa);
 uint32_t frames_free(void);
 extern uint32_t frames_total;
@@ -86,6 +89,8 @@ void pool_give(struct pool *pool, void *object);
 /* segment.c, entry.S, trap.c, pic.c */
 void segment_init(void);
 void segment_stack(uint32_t esp0);
+void segment_tls(const uint64_t tls[3]);
+uint64_t segment_descriptor(uint32_t base, uint32_t limit, uint8_t access, uint8_t flags);
 void trap_init(void);
 void resume_user(struct trapframe *frame) __attribute__((noreturn));
 void pic_init(void);
@@ -124,10 +129,12 @@ void sc_irq(void);
 extern struct clock clock;
 void clock_cold(void);
 void clock_restore(const struct ssm_time *time);
-void clock_tick(void);
+void clock_tick(bool in_user_mode);
 uint64_t now(void);
 uint64_t uptime(void);
 uint64_t real_time(void);
+
+void cputimers_tick(struct proc *p, bool in_user_mode);
 
 /* timer.c (v1, v2): deadlines in now() ns; owner is a pid, or a file id for TIMERFD */
 bool timer_arm(uint32_t kind, uint32_t owner, uint64_t deadline, uint64_t period);
@@ -157,10 +164,15 @@ struct proc *sched_pick(bool yield);
 struct file *fd_file(struct proc *p, uint32_t fd);
 bool fd_cloexec(struct proc *p, uint32_t fd);
 void fd_set(struct proc *p, uint32_t fd, struct file *file, bool cloexec);
+
+/* sigtab.c (v1, v2): the actions of a process, and what signals that wait for it tell */
 bool sig_action(struct proc *p, int signo, struct sigact *act);
 bool sig_set_action(struct proc *p, int signo, const struct sigact *act);
 bool sig_any(struct proc *p);
 void sig_forget(struct proc *p);
+bool sig_queue(struct proc *p, const struct siginfo *info);
+const struct siginfo *sig_queued(struct proc *p, uint32_t n);
+void sig_unqueue(struct proc *p, uint32_t n);
 
 /* fpu.c (v1 eager, v2 lazy) */
 void fpu_switch(struct proc *p);
@@ -169,12 +181,12 @@ void fpu_store(void);
 void fpu_drop(struct proc *p);
 
 /* aspace.c (v1, v2): address spaces; vma.c: what is common of them */
-struct run { uint32_t vaddr, paddr, n; };
+struct run { uint32_t vaddr, paddr, n; bool cow; }; /* cow: of several, until one writes */
 bool aspace_new(struct aspace *as);
 void aspace_delete(struct aspace *as);
 bool aspace_use(struct aspace *as);
-bool aspace_touch(struct aspace *as, uint32_t vaddr, bool write);
-uint32_t aspace_page(struct aspace *as, uint32_t vaddr, uint32_t prot);
+uint32_t aspace_page(struct aspace *as, const struct vma *vma, uint32_t vaddr, bool write);
+void aspace_make_cow(struct aspace *as, uint32_t from, uint32_t to);
 bool aspace_drop(struct aspace *as, uint32_t from, uint32_t to);
 void aspace_protect(struct aspace *as, uint32_t from, uint32_t to);
 bool aspace_next_run(struct aspace *as, struct run *run, uint32_t end);
@@ -187,7 +199,9 @@ struct vma *vma_find(struct aspace *as, uint32_t vaddr);
 bool vma_add(struct aspace *as, uint32_t start, uint32_t end, uint32_t prot, uint32_t kind);
 int vma_unmap(struct aspace *as, uint32_t start, uint32_t end);
 int vma_protect(struct aspace *as, uint32_t start, uint32_t end, uint32_t prot);
+int aspace_touch(struct aspace *as, uint32_t vaddr, bool write);
 bool aspace_copy(struct aspace *to, struct aspace *from);
+bool aspace_move(struct aspace *as, uint32_t from, uint32_t to, uint32_t len);
 bool aspace_write(struct aspace *as, uint32_t vaddr, const void *from, uint32_t len);
 
 /* usermem.c: memory of the current process, checked first */
@@ -237,15 +251,35 @@ void tty_input(char c);
 int tty_read(struct file *file, uint32_t to, uint32_t len);
 int tty_write(uint32_t from, uint32_t len);
 
-/* exec.c, process.c, signal.c, sigframe.c, sched.c */
+/* exec.c, process.c, tls.c, signal.c, sigframe.c */
 int exec(struct proc *p, const char *path, uint32_t argc, uint32_t envc, const char *strings,
          uint32_t strings_len);
 void process_spawn_init(const char *cmdline);
 void process_exit(struct proc *p, uint32_t status);
+void process_bury(void);
+struct proc *vfork_waiter(struct proc *p);
+bool process_return_memory(struct proc *p);
+void check_selectors(struct proc *p);
+void signal_send(struct proc *p, const struct siginfo *info);
 void signal_post(struct proc *p, int signo);
-void signal_fault(struct proc *p, int signo);
+void signal_fault(struct proc *p, int signo, int32_t code, uint32_t address);
+int signal_take(struct proc *p, uint64_t set, struct siginfo *info);
+void signal_discard(struct proc *p, int signo);
+void signal_forget(struct proc *p);
 void signal_deliver(struct proc *p);
-bool sigframe_push(struct proc *p, int signo, const struct sigact *act, uint64_t mask);
+bool sigframe_push(struct proc *p, const struct siginfo *info, const struct sigact *act,
+                   uint64_t mask);
+
+/* jobs.c: stop, continue, and who is told */
+void process_stop(struct proc *p, int signo);
+void process_continue(struct proc *p);
+void notify_parent(struct proc *parent, struct proc *p, uint32_t signo, int32_t code,
+                   uint32_t status);
+bool group_is_orphaned(uint32_t pgrp, const struct proc *without);
+void group_left_alone(struct proc *parent, struct proc *child, const struct proc *without);
+void signal_group(uint32_t pgrp, int signo);
+
+/* sched.c */
 void schedule(void) __attribute__((noreturn));
 void sched_tick(void);
 extern bool need_resched;

@@ -9,7 +9,7 @@
 #define SSM_MINOR                1
 #define SSM_SECTIONS_MAX         64      /* entries of the section table */
 
-/* Section types; 5, 8, 9 and 14 are set aside, 17 to 23 are of 1.1, 24 and up extensions. */
+/* Section types; 5, 8, 9 and 14 are set aside, 17 to 24 are of 1.1, 25 and up extensions. */
 #define SSM_TIME                 1       /* the clock */
 #define SSM_PROC                 2       /* processes */
 #define SSM_VMA                  3       /* their address spaces */
@@ -29,6 +29,7 @@
 #define SSM_XSTATE               21      /* processor state beyond the x87 */
 #define SSM_INODE                22      /* what is in /tmp */
 #define SSM_SYSTEM               23      /* command line and console */
+#define SSM_SIGINFO              24      /* what pending signals tell */
 
 /* Bits of a section entry's `flags`. */
 #define SSM_SECTION_REQUIRED     1       /* a reader that does not know the section must refuse the map */

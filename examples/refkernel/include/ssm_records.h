@@ -320,9 +320,22 @@ struct SSM_PACKED ssm_system { /* 16 bytes */
 };
 _Static_assert(sizeof(struct ssm_system) == 16, "ssm_system");
 
+/* What a pending signal tells its handler; one that tells nothing is in PROC alone. */
+struct SSM_PACKED ssm_siginfo { /* 32 bytes */
+    uint32_t pid;                /* 00 process it is pending for */
+    uint32_t seq;                /* 04 its place in the order they came, from 0 */
+    uint32_t signo;              /* 08 1 to 64; its bit is set in PROC.sig_pending */
+    uint32_t code;               /* 0c si_code, 32-bit two's complement */
+    uint32_t from_pid;           /* 10 si_pid */
+    uint32_t from_uid;           /* 14 si_uid */
+    uint32_t value;              /* 18 si_value, or si_status of a child */
+    uint32_t rsvd;               /* 1c 0 */
+};
+_Static_assert(sizeof(struct ssm_siginfo) == 32, "ssm_siginfo");
+
 /* What this version knows of the sections, by type; size 0: nothing */
 struct ssm_kind { uint16_t size, least, flags; uint8_t has_data, since; };
-#define SSM_TYPE_MAX 23
+#define SSM_TYPE_MAX 24
 static const struct ssm_kind ssm_kinds[SSM_TYPE_MAX + 1] = {
     [SSM_TIME] = { 64, 40, 1, 0, 0 },
     [SSM_PROC] = { 272, 272, 1, 0, 0 },
@@ -343,10 +356,11 @@ static const struct ssm_kind ssm_kinds[SSM_TYPE_MAX + 1] = {
     [SSM_XSTATE] = { 520, 520, 0, 0, 1 },
     [SSM_INODE] = { 72, 72, 0, 0, 1 },
     [SSM_SYSTEM] = { 16, 16, 0, 0, 1 },
+    [SSM_SIGINFO] = { 32, 32, 0, 0, 1 },
 };
 
 /* The same as struct ssm_sectioncap, for a kernel's note and capabilities */
-#define SSM_SECTION_COUNT 19
+#define SSM_SECTION_COUNT 20
 #define SSM_SECTION_CAPS \
     { SSM_TIME, 1, 0, 1 }, \
     { SSM_PROC, 1, 0, 1 }, \
@@ -366,6 +380,7 @@ static const struct ssm_kind ssm_kinds[SSM_TYPE_MAX + 1] = {
     { SSM_LOCK, 1, 1, 0 }, \
     { SSM_XSTATE, 1, 1, 0 }, \
     { SSM_INODE, 1, 1, 0 }, \
-    { SSM_SYSTEM, 1, 1, 0 }
+    { SSM_SYSTEM, 1, 1, 0 }, \
+    { SSM_SIGINFO, 1, 1, 0 }
 
 #endif

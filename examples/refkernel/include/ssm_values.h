@@ -27,7 +27,7 @@
 #define SSM_WAIT_FLOCK           13      /* flock: the lock of an open file (file_id) */
 #define SSM_WAIT_POSIX_LOCK      14      /* fcntl F_SETLKW: a range of a file (file_id); progress = pid that holds it */
 #define SSM_WAIT_SIGSUSPEND      15      /* a signal; RESTART.saved_mask comes back after it (0) */
-#define SSM_WAIT_SIGTIMEDWAIT    16      /* one of a set of signals (0) */
+#define SSM_WAIT_SIGTIMEDWAIT    16      /* one of a set of signals (the set, bit n-1 = signal n) */
 #define SSM_WAIT_VFORK           17      /* a child to execve or end (the child's pid) */
 
 /* TASK.wait_flags: what the parent has not been told by wait4 yet. */

@@ -12,7 +12,7 @@
 #ifndef SSM_WRITE_H
 #define SSM_WRITE_H
 
-#define SSM_WRITER_SECTIONS 19   /* room in the table: every section there is */
+#define SSM_WRITER_SECTIONS 20   /* room in the table: every section there is */
 
 struct ssm_writer {
     uint8_t *map;

@@ -194,7 +194,13 @@ void sleep_ms(u32 ms)
 
 void on_signal(int signal, void (*handler)(int))
 {
-    struct sigaction action = {handler, SA_RESTORER, sigrestore, {0, 0}};
+    on_signal_with(signal, (void *)handler, 0);
+}
+
+void on_signal_with(int signal, void *handler, u32 flags)
+{
+    struct sigaction action = {(void (*)(int))handler, flags | SA_RESTORER,
+                               flags & SA_SIGINFO ? rt_sigrestore : sigrestore, {0, 0}};
     int result = sigaction(signal, &action);
     if (result != 0)
         check(0, "rt_sigaction of signal %d gives %d", signal, result);

@@ -43,6 +43,8 @@ u32 write_all(int fd, const void *from, u32 size);
 u32 read_all(int fd, void *to, u32 size);
 /* Call `handler` on `signal`; blocked system calls then end with EINTR. */
 void on_signal(int signal, void (*handler)(int));
+/* The same with more: SA_ flags; with SA_SIGINFO the handler gets a struct siginfo, too. */
+void on_signal_with(int signal, void *handler, u32 flags);
 
 /* Marsaglia's xorshift32: the next value of a never-zero state. */
 u32 xorshift(u32 *state);

@@ -35,4 +35,17 @@ sigrestore:
         movl    $119, %eax
         int     $0x80
 
+/* the same with SA_SIGINFO */
+        .globl  rt_sigrestore
+rt_sigrestore:
+        movl    $173, %eax
+        int     $0x80
+
+/* int vfork(void): the child, which has our stack, must not return through what it has overwritten */
+        .globl  vfork
+vfork:  popl    %ecx
+        movl    $190, %eax
+        int     $0x80
+        jmp     *%ecx
+
         .section .note.GNU-stack, "", @progbits

@@ -4,7 +4,7 @@
 
 const char name[] = "still";
 
-enum { SIGUSR2 = 12, SIGCONT = 18, SIGSTOP = 19, FULL = 4096, PIECE = 6000, PAGES = 24, OFFSET = 777 };
+enum { FULL = 4096, PIECE = 6000, PAGES = 24, OFFSET = 777 };
 enum { READER, WRITER, SLEEPER, SIGNALLED, X87, STOPPED, TIMED, PARENT, KINDS };
 
 static int go[2], out[2], full[2], child[KINDS], gone, asleep_ms;

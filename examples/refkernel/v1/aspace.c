@@ -1,5 +1,8 @@
-/* Address spaces: the page tables are the record of which pages a process has. */
+/* Address spaces: the page tables are the record of which pages a process has. A page shared until
+   someone writes is read-only and has PTE_COW, one of the bits the CPU leaves to us. */
 #include "kernel.h"
+
+#define PTE_COW 0x200u
 
 static struct pool vma_pool = { .size = sizeof(struct vma_table) };
 
@@ -43,6 +46,8 @@ bool aspace_new(struct aspace *as)
 
 void aspace_delete(struct aspace *as)
 {
+    if (!as->pgdir)
+        return;
     if (PAGE_DOWN(read_cr3()) == as->pgdir)
         write_cr3(kernel_pgdir);
     aspace_drop(as, USER_LO, USER_HI);
@@ -56,32 +61,58 @@ void aspace_delete(struct aspace *as)
 
 bool aspace_use(struct aspace *as)
 {
-    if (read_cr3() != as->pgdir)
-        write_cr3(as->pgdir);
+    uint32_t pgdir = as->pgdir ? as->pgdir : kernel_pgdir; /* it has lent its memory, and is dying */
+
+    if (read_cr3() != pgdir)
+        write_cr3(pgdir);
     return true;
 }
 
-/* The frame of an address, a new zeroed one when the page does not exist; 0: no memory. */
-uint32_t aspace_page(struct aspace *as, uint32_t vaddr, uint32_t prot)
+/* The frame of an address, a new zeroed one when the page does not exist; to write: one that is
+   nobody else's. 0: no memory. */
+uint32_t aspace_page(struct aspace *as, const struct vma *vma, uint32_t vaddr, bool write)
 {
-    uint32_t *pte = entry(as, vaddr, true), pa;
+    uint32_t *pte = entry(as, vaddr, true), pa, old;
 
     if (!pte)
         return 0;
-    if (*pte & PTE_P)
-        return PAGE_DOWN(*pte);
-    pa = frame_for_user();
-    if (!pa)
-        return 0;
-    memset(P2V(pa), 0, PAGE);
-    *pte = pa | pte_flags(prot);
+    pa = old = *pte & PTE_P ? PAGE_DOWN(*pte) : 0;
+    if (old && !(write && (*pte & PTE_COW)))
+        return old;
+    if (!old || frame_is_shared(old)) {
+        pa = frame_for_user();
+        if (!pa)
+            return 0;
+    }
+    if (!old) {
+        memset(P2V(pa), 0, PAGE);
+    } else if (pa != old) {
+        memcpy(P2V(pa), P2V(old), PAGE);
+        frame_free(old);
+    }
+    *pte = pa | pte_flags(vma->prot);
+    invlpg(vaddr);
     return pa;
+}
+
+/* The pages of a range are others' too now. */
+void aspace_make_cow(struct aspace *as, uint32_t from, uint32_t to)
+{
+    for (uint32_t vaddr = from; vaddr < to; vaddr += PAGE) {
+        uint32_t *pte = entry(as, vaddr, false);
+        if (!pte) {
+            vaddr |= 0x3FF000;
+        } else if (*pte & PTE_P) {
+            *pte = (*pte & ~PTE_W) | PTE_COW;
+            invlpg(vaddr);
+        }
+    }
 }
 
 /* Frees the pages of [from, to). */
 bool aspace_drop(struct aspace *as, uint32_t from, uint32_t to)
 {
-    struct run run = { from, 0, 0 };
+    struct run run = { .vaddr = from };
 
     while (aspace_next_run(as, &run, to))
         for (uint32_t i = 0; i < run.n; i++) {
@@ -95,19 +126,21 @@ bool aspace_drop(struct aspace *as, uint32_t from, uint32_t to)
 /* The range's protection has changed. */
 void aspace_protect(struct aspace *as, uint32_t from, uint32_t to)
 {
-    struct run run = { from, 0, 0 };
-
-    while (aspace_next_run(as, &run, to))
-        for (uint32_t i = 0; i < run.n; i++) {
-            uint32_t vaddr = run.vaddr + i * PAGE;
-            *entry(as, vaddr, false) =
-                (run.paddr + i * PAGE) | pte_flags(vma_find(as, vaddr)->prot);
+    for (uint32_t vaddr = from; vaddr < to; vaddr += PAGE) {
+        uint32_t *pte = entry(as, vaddr, false), cow;
+        if (!pte) {
+            vaddr |= 0x3FF000;
+        } else if (*pte & PTE_P) {
+            cow = *pte & PTE_COW;
+            *pte = PAGE_DOWN(*pte) | cow
+                   | (pte_flags(vma_find(as, vaddr)->prot) & ~(cow ? PTE_W : 0));
             invlpg(vaddr);
         }
+    }
 }
 
 /* The next run of pages behind *run and before `end` that lie next to each other in linear and in
-   physical addresses. */
+   physical addresses, and are all shared or none of them. */
 bool aspace_next_run(struct aspace *as, struct run *run, uint32_t end)
 {
     uint32_t vaddr = run->vaddr + run->n * PAGE;
@@ -123,11 +156,11 @@ bool aspace_next_run(struct aspace *as, struct run *run, uint32_t end)
         }
         do {
             uint32_t pa = PAGE_DOWN(*pte);
-            bool present = *pte & PTE_P;
-            if (run->n && (!present || pa != run->paddr + run->n * PAGE))
+            bool present = *pte & PTE_P, cow = (*pte & PTE_COW) && frame_is_shared(pa);
+            if (run->n && (!present || pa != run->paddr + run->n * PAGE || cow != run->cow))
                 return true;
             if (present && !run->n)
-                *run = (struct run){ vaddr, pa, 0 };
+                *run = (struct run){ vaddr, pa, 0, cow };
             run->n += present;
             vaddr += PAGE;
             pte++;
@@ -136,11 +169,14 @@ bool aspace_next_run(struct aspace *as, struct run *run, uint32_t end)
     return run->n != 0;
 }
 
-/* Pages that are there already (a switchover); false when there is no memory for page tables. */
+/* Pages that are there already (fork, a switchover); false when there is no memory for page
+   tables. */
 bool aspace_map_run(struct aspace *as, const struct run *run)
 {
     uint32_t flags = pte_flags(vma_find(as, run->vaddr)->prot), *pte = 0;
 
+    if (run->cow)
+        flags = (flags & ~PTE_W) | PTE_COW;
     for (uint32_t i = 0; i < run->n; i++) {
         uint32_t vaddr = run->vaddr + i * PAGE;
         if (!pte || !(vaddr & 0x3FFFFF))
@@ -154,7 +190,7 @@ bool aspace_map_run(struct aspace *as, const struct run *run)
 
 struct vma *vma_first(struct aspace *as)
 {
-    return as->vmas->count ? as->vmas->vma : 0;
+    return as->vmas && as->vmas->count ? as->vmas->vma : 0;
 }
 
 struct vma *vma_after(struct aspace *as, struct vma *vma)

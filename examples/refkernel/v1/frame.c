@@ -1,9 +1,11 @@
-/* Physical frames: one bit each, set when used; the lowest free one is taken first. */
+/* Physical frames: one bit each, set when used; the lowest free one is taken first. Who shares a
+   frame is counted in an array of its own. */
 #include "kernel.h"
 
 enum { KERNEL_KEEPS = 64 }; /* frames user pages leave to the kernel */
 
 static uint32_t *used, words;
+static uint16_t *others; /* by frame: holders besides the first */
 static uint32_t lowest; /* no word before this one has a free frame */
 static uint32_t nfree;
 static bool open;
@@ -20,16 +22,22 @@ static void set_used(uint32_t frame, uint32_t n)
     }
 }
 
-/* Every frame from memory.lo to memory.hi is free; what is in use is claimed afterwards. */
-void frame_init(void)
+/* Zeros; early frames come one behind the other. */
+static void *early_array(uint32_t len)
 {
     uint32_t pa = early_frame();
 
+    for (uint32_t at = PAGE; at < len; at += PAGE)
+        early_frame();
+    return memset(P2V(pa), 0, len);
+}
+
+/* Every frame from memory.lo to memory.hi is free; what is in use is claimed afterwards. */
+void frame_init(void)
+{
     words = (memory.hi / PAGE + 31) / 32;
-    for (uint32_t len = PAGE; len < words * sizeof *used; len += PAGE)
-        early_frame(); /* they come one behind the other */
-    used = P2V(pa);
-    memset(used, 0, words * sizeof *used);
+    used = early_array(words * sizeof *used);
+    others = early_array(words * 32 * sizeof *others);
     set_used(0, memory.lo / PAGE);
     set_used(memory.hi / PAGE, words * 32 - memory.hi / PAGE);
     nfree = frames_total = (memory.hi - memory.lo) / PAGE;
@@ -99,11 +107,43 @@ void frame_claim(uint32_t pa, uint32_t n)
     nfree -= (hi - lo) / PAGE;
 }
 
-/* A frame of SCRATCH is not given back: the next switchover starts with all of it anyway. */
+static bool is_ours(uint32_t pa)
+{
+    return pa >= memory.lo && pa < memory.hi;
+}
+
+/* One more holder of a frame that is in use. */
+void frame_share(uint32_t pa)
+{
+    if (is_ours(pa))
+        others[pa / PAGE]++;
+}
+
+bool frame_is_shared(uint32_t pa)
+{
+    return is_ours(pa) && others[pa / PAGE];
+}
+
+/* As frame_claim(), for frames that others may hold already. */
+void frame_claim_shared(uint32_t pa, uint32_t n)
+{
+    for (uint32_t end = pa + n * PAGE; pa < end; pa += PAGE)
+        if (is_ours(pa) && is_used(pa / PAGE))
+            others[pa / PAGE]++;
+        else
+            frame_claim(pa, 1);
+}
+
+/* One holder less; free without any. A frame of SCRATCH is not given back: the next switchover
+   starts with all of it anyway. */
 void frame_free(uint32_t pa)
 {
-    if (pa < memory.lo || pa >= memory.hi)
+    if (!is_ours(pa))
         return;
+    if (others[pa / PAGE]) {
+        others[pa / PAGE]--;
+        return;
+    }
     used[pa / PAGE / 32] &= ~(1u << pa / PAGE % 32);
     lowest = MIN(lowest, pa / PAGE / 32);
     nfree++;

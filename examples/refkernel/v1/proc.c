@@ -5,7 +5,6 @@
 static uint32_t *slots[NPROC];
 static struct table procs = { .room = NPROC, .slot = slots };
 static struct pool proc_pool = { .size = sizeof(struct proc) };
-static struct pool sig_pool = { .size = sizeof(struct sigtable) };
 static uint32_t last_pid, last_run;
 struct proc *current;
 
@@ -116,37 +115,4 @@ void fd_set(struct proc *p, uint32_t fd, struct file *file, bool cloexec)
 {
     p->ofile[fd] = file;
     p->cloexec = (p->cloexec & ~(1u << fd)) | (uint32_t)cloexec << fd;
-}
-
-/* The action of a signal; false when it is the default. */
-bool sig_action(struct proc *p, int signo, struct sigact *act)
-{
-    static const struct sigact none;
-
-    *act = p->sig ? p->sig->action[signo - 1] : none;
-    return act->handler != 0;
-}
-
-/* false when there is no memory for it. */
-bool sig_set_action(struct proc *p, int signo, const struct sigact *act)
-{
-    if (!p->sig && !act->handler)
-        return true;
-    if (!p->sig)
-        p->sig = pool_take(&sig_pool);
-    if (!p->sig)
-        return false;
-    p->sig->action[signo - 1] = *act;
-    return true;
-}
-
-/* Whether one of its signals may have another action than the default. */
-bool sig_any(struct proc *p) { return p->sig != 0; }
-
-/* Back to the default, all of them. */
-void sig_forget(struct proc *p)
-{
-    if (p->sig)
-        pool_give(&sig_pool, p->sig);
-    p->sig = 0;
 }

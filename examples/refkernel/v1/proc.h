@@ -1,9 +1,12 @@
 /* v1: processes. */
 #ifndef PROC_H
 #define PROC_H
+#include <stdbool.h>
 #include <stdint.h>
 #include "aspace.h"
 #include "param.h"
+#include "sigtab.h"
+#include "task.h"
 #include "timer.h"
 #include "trapframe.h"
 
@@ -16,11 +19,10 @@ struct wait {
     uint32_t restart_nr; /* the call that is run again, 0 for none */
     uint32_t progress;   /* bytes it has moved */
     uint64_t obj;
+    uint64_t deadline;   /* when it gives up, now() ns; 0: never */
+    uint64_t saved_mask; /* of sigsuspend, to go back to */
+    bool masked;         /* there is one */
 };
-
-struct sigact { uint32_t handler, flags, restorer; uint64_t mask; };
-
-struct sigtable { struct sigact action[64]; };
 
 enum proc_state { P_RUNNABLE, P_BLOCKED, P_ZOMBIE, P_STOPPED };
 
@@ -34,7 +36,8 @@ struct proc {
     struct trapframe frame;
     struct aspace as;
     uint64_t sig_pending, sig_mask; /* bit n-1: signal n */
-    struct sigtable *sig;           /* none: all at their default */
+    SIGNALS_OF_PROC
+    struct task task;
     struct file *ofile[NOFILE];
     uint32_t cloexec;               /* bit n: descriptor n */
     TIMERS_OF_PROC

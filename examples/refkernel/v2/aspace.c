@@ -29,22 +29,24 @@ static struct extent *floor_of(struct aspace *as, uint32_t vaddr)
 }
 
 /* One more run behind `before`, joined with its neighbours; false when there is no memory. */
-static bool insert(struct aspace *as, struct extent *before, const struct run *run)
+static bool insert(struct aspace *as, struct extent *before, const struct run *run, bool shared)
 {
     struct extent *next = before ? before->next : as->extents, *extent;
 
-    if (before && end_of(before) == run->vaddr && before->paddr + before->n * PAGE == run->paddr) {
+    if (before && end_of(before) == run->vaddr && before->paddr + before->n * PAGE == run->paddr
+        && before->cow == run->cow && before->shared == shared) {
         before->n += run->n;
     } else {
         extent = pool_take(&extent_pool);
         if (!extent)
             return false;
         *extent = (struct extent){ .next = next, .n = run->n, .paddr = run->paddr,
-                                   .vaddr = run->vaddr };
+                                   .vaddr = run->vaddr, .cow = run->cow, .shared = shared };
         *(before ? &before->next : &as->extents) = extent;
         before = extent;
     }
-    if (next && end_of(before) == next->vaddr && before->paddr + before->n * PAGE == next->paddr) {
+    if (next && end_of(before) == next->vaddr && before->paddr + before->n * PAGE == next->paddr
+        && before->cow == next->cow && before->shared == next->shared) {
         before->n += next->n;
         before->next = next->next;
         pool_give(&extent_pool, next);
@@ -75,18 +77,27 @@ static uint32_t *entry(struct aspace *as, uint32_t vaddr, bool create)
     return (uint32_t *)P2V(PAGE_DOWN(*pde)) + (vaddr >> 12 & 1023);
 }
 
-/* Forgets what the page tables say of [from, to). */
-static void unmap(struct aspace *as, uint32_t from, uint32_t to)
+/* Takes bits from what the page tables say of [from, to). */
+static void clear(struct aspace *as, uint32_t from, uint32_t to, uint32_t bits)
 {
     for (uint32_t vaddr = from; as->pgdir && vaddr < to; vaddr += PAGE) {
         uint32_t *pte = entry(as, vaddr, false);
         if (!pte) {
             vaddr |= 0x3FF000;
         } else if (*pte) {
-            *pte = 0;
+            *pte &= ~bits;
             invlpg(vaddr);
         }
     }
+}
+
+/* The pages of a range are others' too now. */
+void aspace_make_cow(struct aspace *as, uint32_t from, uint32_t to)
+{
+    clear(as, from, to, PTE_W);
+    for (struct extent *each = as->extents; each && each->vaddr < to; each = each->next)
+        if (end_of(each) > from && !each->shared)
+            each->cow = true;
 }
 
 void aspace_delete(struct aspace *as)
@@ -116,28 +127,58 @@ bool aspace_use(struct aspace *as)
     return true;
 }
 
-/* The frame of an address, a new zeroed one when the page does not exist; 0: no memory. */
-uint32_t aspace_page(struct aspace *as, uint32_t vaddr, uint32_t prot)
+/* A page of an extent that others may have too becomes an extent of ours alone; false, and nothing
+   done, when there is no memory. */
+static bool own_page(struct aspace *as, struct run *run)
+{
+    uint32_t old = run->paddr;
+    void *spare[2] = { pool_take(&extent_pool), pool_take(&extent_pool) };
+    bool enough = spare[0] && spare[1];
+
+    if (enough && frame_is_shared(old)) {
+        run->paddr = frame_for_user();
+        enough = run->paddr != 0;
+        if (enough)
+            memcpy(P2V(run->paddr), P2V(old), PAGE);
+    } else if (enough) {
+        frame_share(old); /* it stays ours while it is cut out */
+    }
+    for (int i = 0; i < 2; i++) /* what cutting and inserting take at most */
+        if (spare[i])
+            pool_give(&extent_pool, spare[i]);
+    return enough && aspace_drop(as, run->vaddr, run->vaddr + PAGE)
+           && insert(as, floor_of(as, run->vaddr), run, false);
+}
+
+/* The frame of an address, a new zeroed one when the page does not exist; to write: one that is
+   nobody else's. 0: no memory. */
+uint32_t aspace_page(struct aspace *as, const struct vma *vma, uint32_t vaddr, bool write)
 {
     struct extent *extent = floor_of(as, vaddr);
-    struct run run = { PAGE_DOWN(vaddr), 0, 1 };
+    struct run run = { PAGE_DOWN(vaddr), 0, 1, false };
     uint32_t *pte = entry(as, vaddr, true);
+    bool is_cow = false;
 
     if (!pte)
         return 0;
-    if (extent && vaddr < end_of(extent)) {
-        run.paddr = extent->paddr + (run.vaddr - extent->vaddr);
-    } else {
+    if (!extent || vaddr >= end_of(extent)) {
         run.paddr = frame_for_user();
         if (!run.paddr)
             return 0;
         memset(P2V(run.paddr), 0, PAGE);
-        if (!insert(as, extent, &run)) {
+        if (!insert(as, extent, &run, vma->kind == SSM_VMA_SHARED)) {
             frame_free(run.paddr);
             return 0;
         }
+    } else {
+        run.paddr = extent->paddr + (run.vaddr - extent->vaddr);
+        is_cow = extent->cow && !write;
+        if (extent->cow && write && !own_page(as, &run))
+            return 0;
     }
-    *pte = run.paddr | PTE_P | (prot ? PTE_U : 0) | (prot & PROT_WRITE ? PTE_W : 0);
+    *pte = run.paddr | PTE_P | (vma->prot ? PTE_U : 0)
+           | ((vma->prot & PROT_WRITE) && !is_cow ? PTE_W : 0);
+    invlpg(vaddr);
     return run.paddr;
 }
 
@@ -157,7 +198,8 @@ bool aspace_drop(struct aspace *as, uint32_t from, uint32_t to)
             if (!rest)
                 return false;
             *rest = (struct extent){ .next = extent->next, .n = (end_of(extent) - hi) / PAGE,
-                                     .paddr = extent->paddr + (hi - extent->vaddr), .vaddr = hi };
+                                     .paddr = extent->paddr + (hi - extent->vaddr), .vaddr = hi,
+                                     .cow = extent->cow, .shared = extent->shared };
             extent->next = rest;
             extent->n = (hi - extent->vaddr) / PAGE;
         }
@@ -176,18 +218,18 @@ bool aspace_drop(struct aspace *as, uint32_t from, uint32_t to)
         }
     }
     as->hint = 0;
-    unmap(as, from, to);
+    clear(as, from, to, ~0u);
     return true;
 }
 
 /* The range's protection has changed: its pages are mapped anew when they are touched. */
 void aspace_protect(struct aspace *as, uint32_t from, uint32_t to)
 {
-    unmap(as, from, to);
+    clear(as, from, to, ~0u);
 }
 
 /* The next run of pages behind *run and before `end` that lie next to each other in linear and in
-   physical addresses. */
+   physical addresses, and are all shared or none of them. */
 bool aspace_next_run(struct aspace *as, struct run *run, uint32_t end)
 {
     uint32_t from = run->vaddr + run->n * PAGE;
@@ -202,14 +244,23 @@ bool aspace_next_run(struct aspace *as, struct run *run, uint32_t end)
     if (from >= end)
         return false;
     *run = (struct run){ from, extent->paddr + (from - extent->vaddr),
-                         (MIN(end, end_of(extent)) - from) / PAGE };
+                         (MIN(end, end_of(extent)) - from) / PAGE, false };
+    if (extent->cow) {
+        uint32_t n = 1;
+        run->cow = frame_is_shared(run->paddr);
+        while (n < run->n && frame_is_shared(run->paddr + n * PAGE) == run->cow)
+            n++;
+        run->n = n;
+    }
     return true;
 }
 
-/* Pages that are there already (a switchover); false when there is no memory to note them. */
+/* Pages that are there already (fork, a switchover); false when there is no memory to note them. */
 bool aspace_map_run(struct aspace *as, const struct run *run)
 {
-    return insert(as, floor_of(as, run->vaddr), run);
+    bool shared = vma_find(as, run->vaddr)->kind == SSM_VMA_SHARED;
+
+    return insert(as, floor_of(as, run->vaddr), run, shared);
 }
 
 struct vma *vma_first(struct aspace *as) { return as->vmas; }

@@ -1,6 +1,7 @@
 /* v2: the address space of a process. */
 #ifndef ASPACE_H
 #define ASPACE_H
+#include <stdbool.h>
 #include <stdint.h>
 
 struct vma {
@@ -13,6 +14,8 @@ struct vma {
 struct extent {
     struct extent *next;
     uint32_t n, paddr, vaddr;
+    bool cow;    /* they may be others' too, until someone writes */
+    bool shared; /* they are others' too, for ever */
 };
 
 /* An address space: the extents say which pages exist, page tables are made as they are touched. */

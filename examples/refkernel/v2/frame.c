@@ -1,9 +1,11 @@
 /* Physical frames: a buddy allocator. A free block of 2^order frames is aligned to its size and
-   hangs in the list of its order by its first frame's links. */
+   hangs in the list of its order by its first frame's links; those of a frame in use are free to
+   count who shares it. */
 #include "kernel.h"
 
 enum { ORDERS = 13, KERNEL_KEEPS = 64 }; /* frames user pages leave to the kernel */
-enum { INSIDE, USED, FREE };             /* FREE + order: the first frame of a free block */
+enum { INSIDE, USED, SHARED, FREE }; /* SHARED: links.next is the number of holders;
+                                        FREE + order: the first frame of a free block */
 
 struct frame_links { uint32_t next, prev; }; /* frame numbers, 0: none */
 
@@ -63,10 +65,11 @@ static uint32_t start_of(bool used, uint32_t top)
 {
     const uint32_t four = used ? USED * 0x01010101u : INSIDE;
 
-    while (top >= first + 4 && *(const uint32_t *)(state + top - 4) == four)
-        top -= 4;
-    while (top > first && (state[top - 1] == USED) == used)
+    while (top > first && (state[top - 1] != INSIDE) == used) {
         top--;
+        while (top >= first + 4 && *(const uint32_t *)(state + top - 4) == four)
+            top -= 4;
+    }
     return top;
 }
 
@@ -140,13 +143,50 @@ void frame_claim(uint32_t pa, uint32_t n)
     nfree -= hi - lo;
 }
 
-/* A frame of SCRATCH is not given back: the next switchover starts with all of it anyway. */
+static bool is_ours(uint32_t frame)
+{
+    return frame >= first && frame < end;
+}
+
+/* One more holder of a frame that is in use. */
+void frame_share(uint32_t pa)
+{
+    uint32_t frame = pa / PAGE;
+
+    if (!is_ours(frame))
+        return;
+    links[frame].next = state[frame] == SHARED ? links[frame].next + 1 : 2;
+    state[frame] = SHARED;
+}
+
+bool frame_is_shared(uint32_t pa)
+{
+    return is_ours(pa / PAGE) && state[pa / PAGE] == SHARED;
+}
+
+/* As frame_claim(), for frames that others may hold already. */
+void frame_claim_shared(uint32_t pa, uint32_t n)
+{
+    for (uint32_t to = pa + n * PAGE; pa < to; pa += PAGE)
+        if (is_ours(pa / PAGE) && state[pa / PAGE] != INSIDE)
+            frame_share(pa);
+        else
+            frame_claim(pa, 1);
+}
+
+/* One holder less; free without any. A frame of SCRATCH is not given back: the next switchover
+   starts with all of it anyway. */
 void frame_free(uint32_t pa)
 {
     uint32_t frame = pa / PAGE, order = 0;
 
-    if (frame < first || frame >= end)
+    if (!is_ours(frame))
         return;
+    if (state[frame] == SHARED) {
+        if (--links[frame].next == 1)
+            state[frame] = USED;
+        return;
+    }
     nfree++;
     for (; order + 1 < ORDERS; order++) {
         uint32_t buddy = frame ^ 1u << order;

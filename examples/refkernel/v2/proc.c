@@ -5,7 +5,6 @@
 static struct proc *procs, *newest, *run_first, *run_last;
 static struct pool proc_pool = { .size = sizeof(struct proc) };
 static struct pool fd_pool = { .size = sizeof(struct fdtable) };
-static struct pool sig_pool = { .size = sizeof(struct sigact) };
 static uint32_t count, last_pid;
 struct proc *current;
 
@@ -216,62 +215,4 @@ bool fd_cloexec(struct proc *p, uint32_t fd)
 void fd_set(struct proc *p, uint32_t fd, struct file *file, bool cloexec)
 {
     p->files->slot[fd] = (struct fdslot){ .file = file, .cloexec = cloexec };
-}
-
-/* Where the list of actions points to that of a signal, or to its end. */
-static struct sigact **find_action(struct proc *p, int signo)
-{
-    struct sigact **at = &p->actions;
-
-    while (*at && (*at)->signo != signo)
-        at = &(*at)->next;
-    return at;
-}
-
-/* The action of a signal; false when it is the default. */
-bool sig_action(struct proc *p, int signo, struct sigact *act)
-{
-    static const struct sigact none;
-    struct sigact *found = *find_action(p, signo);
-
-    *act = found ? *found : none;
-    return found != 0;
-}
-
-/* false when there is no memory for it. */
-bool sig_set_action(struct proc *p, int signo, const struct sigact *act)
-{
-    struct sigact **at = find_action(p, signo), *found = *at;
-
-    if (!act->handler) {
-        if (found) {
-            *at = found->next;
-            pool_give(&sig_pool, found);
-        }
-        return true;
-    }
-    if (!found) {
-        found = pool_take(&sig_pool);
-        if (!found)
-            return false;
-        *at = found;
-    }
-    struct sigact *next = found->next;
-    *found = *act;
-    found->next = next;
-    found->signo = (uint8_t)signo;
-    return true;
-}
-
-/* Whether one of its signals has another action than the default. */
-bool sig_any(struct proc *p) { return p->actions != 0; }
-
-/* Back to the default, all of them. */
-void sig_forget(struct proc *p)
-{
-    while (p->actions) {
-        struct sigact *act = p->actions;
-        p->actions = act->next;
-        pool_give(&sig_pool, act);
-    }
 }

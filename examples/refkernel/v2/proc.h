@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include "aspace.h"
 #include "param.h"
+#include "sigtab.h"
+#include "task.h"
 #include "timer.h"
 #include "trapframe.h"
 
@@ -18,17 +20,12 @@ struct wait {
     uint64_t obj;
     struct waitq *queue;  /* it stands in, or none */
     struct proc *next;    /* behind it there */
+    uint64_t saved_mask;  /* of sigsuspend, to go back to */
+    uint64_t deadline;    /* when it gives up, now() ns; 0: never */
     uint32_t progress;    /* bytes it has moved */
+    bool masked;          /* there is a saved_mask */
     uint16_t restart_nr;  /* the call that is run again, 0 for none */
     uint16_t kind;        /* SSM_WAIT_... */
-};
-
-/* Only actions other than the default exist. */
-struct sigact {
-    uint64_t mask;
-    struct sigact *next;
-    uint32_t flags, handler, restorer;
-    uint8_t signo;
 };
 
 struct fdslot { struct file *file; uint32_t cloexec; };
@@ -46,11 +43,12 @@ struct proc {
     struct trapframe frame;
     struct wait wait;
     struct fdtable *files;
-    struct sigact *actions;
+    SIGNALS_OF_PROC
     uint64_t sig_mask, sig_pending; /* bit n-1: signal n */
     struct aspace as;
     TIMERS_OF_PROC
     uint64_t stime_ns, utime_ns;
+    struct task task;
     uint32_t exit_code; /* as wait4 returns it */
     char name[16];
     uint32_t sid, pgrp, ppid, pid;

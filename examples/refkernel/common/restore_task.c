@@ -1,0 +1,84 @@
+/* Takes over what the Save State Map says of processes besides PROC: TASK, RESTART, SIGACT,
+   SIGINFO. A map of version 1.0 has only SIGACT. */
+#include "calls.h"
+#include "map.h"
+
+void restore_tasks(const void *map)
+{
+    struct ssm_cursor at = ssm_open(map, SSM_TASK);
+    struct ssm_task from;
+    struct proc *p = 0;
+
+    while (ssm_next(&at, &from, sizeof from)) {
+        p = proc_of(from.pid, p);
+        p->task = (struct task){
+            .user = { .real = from.uid, .effective = from.euid, .saved = from.suid,
+                      .fs = from.fsuid },
+            .group = { .real = from.gid, .effective = from.egid, .saved = from.sgid,
+                       .fs = from.fsgid },
+            .umask = from.umask, .nice = (int32_t)from.nice,
+            .exit_signal = from.exit_signal, .vfork_parent = from.vfork_parent,
+            .stop_signal = from.stop_signal, .unreported = from.wait_flags,
+            .faults = from.minflt, .did_exec = from.did_exec,
+            .altstack = { from.altstack_sp, from.altstack_size },
+            .cutime_ns = from.cutime_ns, .cstime_ns = from.cstime_ns, .start_ns = from.start_ns,
+            .tls = { from.tls0, from.tls1, from.tls2 },
+        };
+    }
+}
+
+/* After PROC's states, which it says more of. */
+void restore_restarts(const void *map, uint64_t when)
+{
+    struct ssm_cursor at = ssm_open(map, SSM_RESTART);
+    struct ssm_restart from;
+    struct proc *p = 0;
+
+    while (ssm_next(&at, &from, sizeof from)) {
+        p = proc_of(from.pid, p);
+        p->wait.deadline = from.flags & SSM_RESTART_LEFT ? when + from.left_ns : 0;
+        p->wait.masked = from.flags & SSM_RESTART_MASK;
+        p->wait.saved_mask = from.saved_mask;
+    }
+}
+
+bool restore_cputimer(const struct ssm_timer *from)
+{
+    struct proc *p = proc_of(from->pid, 0);
+
+    if (from->kind != SSM_TIMER_ITIMER_VIRTUAL && from->kind != SSM_TIMER_ITIMER_PROF)
+        return false;
+    *(from->kind == SSM_TIMER_ITIMER_PROF ? &p->task.prof : &p->task.virtual) =
+        (struct cputimer){ from->left_ns, from->period_ns };
+    return true;
+}
+
+void restore_actions(const void *map)
+{
+    struct ssm_cursor at = ssm_open(map, SSM_SIGACT);
+    struct ssm_sigact from;
+    struct proc *p = 0;
+
+    while (ssm_next(&at, &from, sizeof from)) {
+        struct sigact act = { .handler = from.handler, .flags = from.flags,
+                              .restorer = from.restorer, .mask = from.mask };
+        p = proc_of(from.pid, p);
+        must(from.signo >= 1 && from.signo <= NSIG, SC_REASON_BAD_MAP, from.pid);
+        must(sig_set_action(p, (int)from.signo, &act), SC_REASON_NO_MEMORY, from.pid);
+    }
+}
+
+void restore_siginfos(const void *map)
+{
+    struct ssm_cursor at = ssm_open(map, SSM_SIGINFO);
+    struct ssm_siginfo from;
+    struct proc *p = 0;
+
+    while (ssm_next(&at, &from, sizeof from)) {
+        struct siginfo info = { .signo = from.signo, .code = (int32_t)from.code,
+                                .pid = from.from_pid, .uid = from.from_uid, .value = from.value };
+        p = proc_of(from.pid, p);
+        must(from.signo >= 1 && from.signo <= NSIG, SC_REASON_BAD_MAP, from.pid);
+        must(sig_queue(p, &info), SC_REASON_NO_MEMORY, from.pid);
+    }
+}
