@@ -156,6 +156,7 @@ class Switchover(Transaction):
             boot = boot_record(
                 self.machine, self.image, staged, place, self.report, reverse=self.options.reverse
             )
+            boot.minor = script.map.header.minor
             self._put(BOOT_PA, layout_of(Boot).pack(boot))
             self._take_point(r1=True)
             watch = self._watch_writes(script, place)

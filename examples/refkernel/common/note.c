@@ -26,7 +26,7 @@ static const struct SSM_PACKED {
     .name = "LKUS",
     .desc = {
         .ssm_major = SSM_MAJOR,
-        .ssm_minor = SSM_MINOR,
+        .ssm_minor = KERNEL_MINOR,
         .load_lo = (uint32_t)image_start,
         .load_hi = (uint32_t)image_end,
         .entry_switch = (uint32_t)_start,
@@ -49,7 +49,7 @@ static struct SSM_PACKED {
         .magic = SSM_CAPS_MAGIC,
         .size = sizeof(struct ssm_caps),
         .ssm_major = SSM_MAJOR,
-        .ssm_minor = SSM_MINOR,
+        .ssm_minor = KERNEL_MINOR,
         .sections = SSM_SECTION_COUNT,
         .drivers = DRIVER_COUNT,
         .features = SSM_FEATURE_IN_PLACE,

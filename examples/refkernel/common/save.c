@@ -188,14 +188,16 @@ static void save_log(struct ssm_writer *out)
     ssm_end_section(out);
 }
 
-/* Writes the map to [pa, pa + room); returns its length, 0 when there is not enough room. */
-uint32_t save(uint32_t pa, uint32_t room, uint16_t txn)
+/* Writes the map to [pa, pa + room), at most of version 1.`minor`; returns its length. 0 when there
+   is not enough room, or that version has no words for *unsaid (a section, 0 otherwise). */
+uint32_t save(uint32_t pa, uint32_t room, uint16_t txn, uint32_t minor, struct ssm_unsaid *unsaid)
 {
     extern const uint8_t build_id_note[]; /* kernel.ld; 12 bytes of header and "GNU", then the id */
     uint64_t when = now();
     struct ssm_writer out;
     struct ssm_hdr *hdr;
 
+    *unsaid = (struct ssm_unsaid){ 0, 0 };
     fpu_store();
     sc_work(proc_count());
     ssm_begin(&out, P2V(pa), room, txn, ++clock.generation);
@@ -218,5 +220,7 @@ uint32_t save(uint32_t pa, uint32_t room, uint16_t txn)
     hdr->phys_lo = pa;
     hdr->phys_hi = pa + room;
     memcpy(hdr->src_build, build_id_note + 16, sizeof hdr->src_build);
-    return ssm_end(&out);
+    if (!ssm_end(&out))
+        return 0;
+    return ssm_downgrade(hdr, minor > KERNEL_MINOR ? KERNEL_MINOR : minor, unsaid);
 }

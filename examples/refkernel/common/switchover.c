@@ -24,6 +24,7 @@ enum {
 bool before_commit;
 uint16_t switchover_txn;
 static struct { uint32_t pa, len; } map_area;
+static uint32_t target_minor; /* of the maps the other kernel reads */
 static bool noticed, prepared, on_probation;
 
 void switchover_reserve(void)
@@ -69,26 +70,55 @@ static bool make_room(uint32_t len)
     return true;
 }
 
+/* Words for the card's log: the console is for those outside. */
+static void say(const char *text, uint32_t number)
+{
+    char digits[10];
+    int n = 0;
+
+    while (*text)
+        sc_log(*text++);
+    do {
+        digits[n++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    while (n)
+        sc_log(digits[--n]);
+}
+
+/* The map cannot be written: there is no room, or no word for something that is there. */
+static void refuse(const struct ssm_unsaid *unsaid, uint32_t room)
+{
+    if (!unsaid->section) {
+        answer(SC_ACK_ERROR, SC_REASON_NO_MEMORY, room);
+        return;
+    }
+    say("a map of version 1.", target_minor);
+    say(" cannot say what is in section ", unsaid->section);
+    say(", record ", unsaid->key);
+    sc_log('\n');
+    answer(SC_ACK_ERROR, SC_REASON_UNSUPPORTED, unsaid->section);
+}
+
 /* The map is written here for the first time, as a draft: what is the same at SAVE, the host then
    knows already, and need not check in the blackout. */
 static void prepare(void)
 {
+    struct ssm_unsaid unsaid;
     uint32_t len;
 
     switchover_txn = (uint16_t)sc_argument(SC_ARG_TXN);
+    target_minor = sc_argument(SC_ARG_TARGET_MINOR);
     recorder_start(switchover_txn, SSM_SOURCE_OLD_KERNEL);
     if (sc_argument(SC_ARG_ECHO_PA) >= RAM_MAX) {
         answer(SC_ACK_ERROR, SC_REASON_UNSUPPORTED, RAM_MAX);
         return;
     }
-    len = save(map_area.pa, map_area.len, switchover_txn);
-    if (!len || len + SLACK > map_area.len) {
-        if (!make_room(save_size() + SLACK)) {
-            answer(SC_ACK_ERROR, SC_REASON_NO_MEMORY, save_size());
-            return;
-        }
-        len = save(map_area.pa, map_area.len, switchover_txn);
-    }
+    len = save(map_area.pa, map_area.len, switchover_txn, target_minor, &unsaid);
+    if (!unsaid.section && (!len || len + SLACK > map_area.len) && make_room(save_size() + SLACK))
+        len = save(map_area.pa, map_area.len, switchover_txn, target_minor, &unsaid);
+    if (!len || len + SLACK > map_area.len)
+        return refuse(&unsaid, save_size());
     drivers_switching(true);
     prepared = true;
     sc_map(map_area.pa, len);
@@ -115,13 +145,14 @@ static void leave(void)
 
 static bool save_map(uint32_t pa, uint32_t room, uint8_t phase)
 {
-    uint32_t len = save(pa, room, switchover_txn);
+    struct ssm_unsaid unsaid;
+    uint32_t len = save(pa, room, switchover_txn, target_minor, &unsaid);
 
     if (len) {
         sc_map(pa, len);
         answer(phase, 0, len);
     } else {
-        answer(SC_ACK_ERROR, SC_REASON_NO_MEMORY, room);
+        refuse(&unsaid, room);
     }
     return len != 0;
 }
@@ -229,6 +260,7 @@ void switchover_boot(const struct ssm_boot *at)
     frame_init();
     restore(&boot);
     hdr = P2V(boot.ssm_pa);
+    target_minor = hdr->minor; /* the echo says what the map can say */
     map_area.pa = hdr->phys_lo;
     map_area.len = hdr->phys_hi - hdr->phys_lo;
     pic_init();

@@ -6,7 +6,13 @@
 #include <stdint.h>
 #include "abi.h"
 #include "param.h"
+/* The minor version of maps this kernel writes and reads; a build of it may know less than ssm.h. */
+#ifndef KERNEL_MINOR
+#define KERNEL_MINOR SSM_MINOR
+#endif
+#define SSM_READ_MINOR KERNEL_MINOR
 #include "ssm.h"
+#include "ssm_downgrade.h"
 #include "struct.h"
 #include "x86.h"
 
@@ -294,7 +300,8 @@ void switchover_point(void);
 void switchover_tick(void);
 void switchover_boot(const struct ssm_boot *boot) __attribute__((noreturn));
 uint32_t save_size(void);
-uint32_t save(uint32_t pa, uint32_t room, uint16_t txn);
+uint32_t save(uint32_t pa, uint32_t room, uint16_t txn, uint32_t minor,
+              struct ssm_unsaid *unsaid);
 void restore(const struct ssm_boot *boot);
 void restore_fail(uint8_t reason, uint32_t value) __attribute__((noreturn));
 

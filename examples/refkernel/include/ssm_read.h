@@ -46,10 +46,15 @@ static inline const struct ssm_sect *ssm_sections(const void *map)
     return (const void *)((const uint8_t *)map + hdr->sect_off);
 }
 
+/* A kernel may choose to know no more than an older minor version. */
+#ifndef SSM_READ_MINOR
+#define SSM_READ_MINOR SSM_MINOR
+#endif
+
 /* What this version knows of a section type; size 0 when nothing. */
 static inline const struct ssm_kind *ssm_kind(uint32_t type)
 {
-    return &ssm_kinds[type <= SSM_TYPE_MAX ? type : 0];
+    return &ssm_kinds[type <= SSM_TYPE_MAX && ssm_kinds[type].since <= SSM_READ_MINOR ? type : 0];
 }
 
 /* Level 0 of a section: bounds, overlap with those before it, checksum. */

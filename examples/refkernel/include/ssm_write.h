@@ -69,7 +69,7 @@ static inline void ssm_begin(struct ssm_writer *out, void *map, uint32_t room, u
 static inline void ssm_begin_section(struct ssm_writer *out, uint32_t type)
 {
     struct ssm_hdr *hdr = (void *)out->map;
-    const struct ssm_kind *kind = ssm_kind(type);
+    const struct ssm_kind *kind = &ssm_kinds[type];
 
     if (out->full || hdr->sect_count == SSM_WRITER_SECTIONS) {
         out->full = 1;
@@ -82,6 +82,13 @@ static inline void ssm_begin_section(struct ssm_writer *out, uint32_t type)
     out->sect->rec_min = kind->least;
     out->sect->rec_size = kind->size;
     out->sect->off = out->used;
+}
+
+/* A reader that does not know the section must refuse the map: a program would miss what it says. */
+static inline void ssm_require(struct ssm_writer *out)
+{
+    if (!out->full)
+        out->sect->flags |= SSM_SECTION_REQUIRED;
 }
 
 /* A new record of the section, zeroed, for the caller to fill in; 0 when there is no room. */
