@@ -37,6 +37,8 @@ REAL_TIME = 20.0
 """A host that is slow takes so much longer than machine time."""
 GOLDEN, APART = 0.6180339887, 40_000_000
 """Multiples of the first, modulo 1, are spread evenly; between two instants up to that many ns."""
+COLD = 4.0
+"""A fork takes longer: it translates all guest code anew, and has more to check."""
 ERROR_MAX = 2000
 """Characters told of what the process has said last."""
 
@@ -110,7 +112,9 @@ async def rehearse(
     and `MediaError` for a machine that cannot be forked.
     """
     guarded = not board.processor.guard.missing
-    options = msgspec.structs.replace(options, guard=guarded)
+    options = msgspec.structs.replace(
+        options, guard=guarded, frame_crcs=True, patience=options.patience * COLD
+    )
     check_free(board.machine)
     check(board.machine, image, guard=guarded)
     stage(image, options.mode, board.machine.plan)

@@ -254,7 +254,12 @@ class Switchover(Transaction):
 
     def _watch_writes(self, script: Transcript, place: Span) -> StrayWatch:
         watch = StrayWatch(
-            self._processor, self.machine.plan, place, script.map.frame, guarded=self.options.guard
+            self._processor,
+            self.machine.plan,
+            place,
+            script.map.frame,
+            guarded=self.options.guard,
+            checksums=self.options.frame_crcs,
         )
 
         def explain(write: StrayWrite) -> str:

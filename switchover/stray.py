@@ -7,6 +7,7 @@ same; of the low memory, the real mode vectors and the BIOS's variables are not 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 
 from hotswap.bus import StrayWrite
@@ -31,7 +32,8 @@ _OWNERS_TOLD = 3
 class StrayWatch:
     """Looks for stray writes since R1. `place` is the map's, `frames` what it says of memory.
 
-    With `guarded` the first one is reported as an event, of which `explain` says more.
+    With `guarded` the first one is reported as an event, of which `explain` says more. With
+    `checksums` every byte of the frames is looked at twice, whatever the page map says.
     """
 
     def __init__(
@@ -42,11 +44,13 @@ class StrayWatch:
         frames: list[Frame],
         *,
         guarded: bool,
+        checksums: bool = False,
     ) -> None:
         self.found: Stray | None = None
         self._processor, self._plan, self._frames = processor, plan, frames
         self._allowed = (LOW_MEMORY, KERNEL, plan.scratch, plan.echo, place)
         self._vectors = processor.read_memory(VECTORS.lo, VECTORS.size)
+        self._checksums = list(map(self._checksum, frames)) if checksums else []
         if guarded:
             processor.guard.arm(self._guarded())
 
@@ -66,10 +70,16 @@ class StrayWatch:
                 f"the new kernel wrote outside what it was given: {spans}; --dry-run or --guard "
                 "names the instruction"
             )
+        for frame, checksum in zip(self._frames, self._checksums, strict=False):
+            if self._checksum(frame) != checksum:
+                raise PhaseFailed(f"{self._whose(frame.paddr)} has changed since R1")
         now = self._processor.read_memory(VECTORS.lo, VECTORS.size)
         if now != self._vectors:
             at = next(i for i in range(VECTORS.size) if now[i] != self._vectors[i])
             raise PhaseFailed(f"the new kernel wrote to the {VECTORS.name}, first at {at:#x}")
+
+    def _checksum(self, frame: Frame) -> int:
+        return zlib.crc32(self._processor.read_memory(frame.paddr, frame.n_pages * PAGE))
 
     def explain(self, write: StrayWrite, phase: Phase, old: KernelImage, new: KernelImage) -> str:
         """What the guard has seen, in words; `found` has it as data."""

@@ -6,8 +6,10 @@ import gc
 import itertools
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +20,8 @@ import trio
 from hotswap.bus import Card, PortRange, Resources, State
 from hotswap.host import rehearsal as module
 from hotswap.host.board import Board, BoardConfig, open_board
+from hotswap.host.exits import Exit
+from hotswap.host.fork import fork
 from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel, shipped
 from hotswap.host.rehearsal import RUN_ON, Rehearsal, Summary, rehearse, rehearse_often, summary
@@ -178,6 +182,25 @@ async def test_a_process_that_cannot_start_says_why(
     found = await rehearse(board, refkernel(2), OPTIONS)
     assert found.outcome == "not rehearsed"
     assert "ended with status 1: " in found.reason
+
+
+async def test_a_process_that_is_left_alone_ends_by_itself(board: Board) -> None:
+    await until_it_works(board)
+    with ExitStack() as files:
+        forked = await fork(board, files)
+        job = module.Job(forked, refkernel(2), OPTIONS, [], 3_600_000.0, 3600)
+        file = module._file_of(msgspec.msgpack.encode(job))
+        files.callback(os.close, file)
+        with trio.fail_after(100):
+            done = await trio.run_process(
+                [sys.executable, "-m", "hotswap.host.rehearsal_process", str(file)],
+                stdin=subprocess.DEVNULL,
+                capture_stdout=True,
+                check=False,
+                pass_fds=[file, *forked.descriptors],
+            )
+    assert done.returncode == Exit.INTERRUPTED
+    assert b"rehearsal" not in done.stdout
 
 
 async def test_cancelling_it_ends_its_process(board: Board) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hotswap.host.board import Board
 from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel
+from hotswap.switchover import stray as module
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import Refused, RolledBack
 from hotswap.switchover.image import KernelImage, load_image
@@ -185,3 +186,18 @@ def test_a_kernel_without_symbols_has_no_names() -> None:
     assert function_at(bare, image.note.entry_switch) == ""
     damaged = msgspec.structs.replace(image, elf=image.elf[:200])
     assert function_at(damaged, image.note.entry_switch) == ""
+
+
+@pytest.mark.parametrize("checksums", [True, False])
+async def test_checksums_look_at_every_byte_whatever_the_page_map_says(
+    guest: Guest, monkeypatch: pytest.MonkeyPatch, checksums: bool
+) -> None:
+    attempt = Attempt(await booted(guest), load_image(STRAY))
+    monkeypatch.setattr(module, "stray_writes", lambda dirty, allowed: [])
+    options = Options(probation_ms=0, patience=PATIENCE, frame_crcs=checksums)
+    attempt.transaction = Switchover(guest.board.machine, attempt.image, options)
+    if checksums:
+        with pytest.raises(RolledBack, match=r"memory of pid \d+ at 0x\w+ has changed since R1"):
+            await attempt.transaction.run()
+    else:
+        await attempt.transaction.run()
