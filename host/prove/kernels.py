@@ -104,6 +104,8 @@ async def _work(campaign: Campaign, pairs: Sequence[Pair], folder: Path, sources
             if why:
                 both = f"{variants[old]} -> {variants[new]} and back"
                 again = f"--pair {old} {new}"
+                if sources != SOURCES:
+                    again += f" --sources {sources}"
                 campaign.failed(both, why, seed=old, repeat=again, pair=[old, new])
             else:
                 campaign.held(f"pair {number}: kernels {old} and {new}")

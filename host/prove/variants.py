@@ -23,7 +23,7 @@ from hotswap.switchover.image import KernelImage, load_image
 from .campaign import ProveError
 from .structures import shuffled
 
-SOURCES = Path(__file__).parents[2] / "examples" / "refkernel"
+SOURCES = Path(__file__).resolve().parents[2] / "examples" / "refkernel"
 VERSIONS = ("v1", "v2")
 TOGETHER = {"trapframe": "entry"}
 """Files that only go with those of the other name."""
