@@ -18,6 +18,9 @@ from .symbols import Symbols, open_engine
 
 _MAGIC = (0x1BADB002, 0x5CA1AB1E)
 _CPU_SIZE = 1 << 17
+CODE_BUFFER = 64 << 20
+"""Bytes for translations, which are all dropped when it is full. The engine would take 1 GiB: it
+never takes back what has been overwritten, and each new kernel would cost the host a megabyte."""
 CLASS_FUNCTIONS = 21
 """Pointers to functions that CPUClass begins with. It ends a block of the heap: what is behind that
 is somebody else's, and may well be the remains of another engine."""
@@ -38,6 +41,7 @@ class Core:
         self.symbols = Symbols()
         self.uc: Any = open_engine(UC_ARCH_X86, UC_MODE_32)
         self.uc.ctl_set_cpu_model(traits.engine)
+        self.uc.ctl_set_tcg_buffer_size(CODE_BUFFER)
         # No `until` address: each would drop the translations around it at every start.
         self.uc.ctl_exits_enabled(True)
         self.uc.ctl_set_exits([])

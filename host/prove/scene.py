@@ -20,7 +20,6 @@ from .tampering import TamperedCard, Troublesome, plug_in
 
 MS = 1_000_000
 PROGRAMS = (
-    "pipes:1:2",
     "files:2",
     "memory:1:12",
     "registers:1:700000",
