@@ -7,11 +7,15 @@ kernel are as they were.
 
 from __future__ import annotations
 
+import copy
+
 import trio.testing
 
 from hotswap.host.board import Board
 from hotswap.host.guest import Guest
 
+KNOWN = ("kernel", "before", "switchovers", "queries", "ratios")
+"""What the board knows of its kernels."""
 PAGE, BLOCK = 4096, 1 << 16
 
 
@@ -30,7 +34,7 @@ class Home:
             slot.number: (slot.output.snapshot(), slot.input.snapshot())
             for slot in board.backplane.slots.values()
         }
-        self._machine = machine.kernel, machine.switchovers
+        self._known = {name: copy.copy(getattr(machine, name)) for name in KNOWN}
         self._said = len(guest.text)
 
     @classmethod
@@ -55,7 +59,8 @@ class Home:
             slot = board.backplane.slots[number]
             slot.output.restore(output)
             slot.input.restore(inbox)
-        board.machine.kernel, board.machine.switchovers = self._machine
+        for name, value in self._known.items():
+            setattr(board.machine, name, copy.copy(value))
         guest.text = guest.text[: self._said]
         await _thaw(board)
 
