@@ -14,6 +14,7 @@ from hotswap.switchover.records import (
     Lock,
     ProcState,
     RestartFlag,
+    Siginfo,
     Task,
     TimerKind,
     Tty,
@@ -52,7 +53,7 @@ def downgrade(compile_c: Compile) -> Downgrade:
 @pytest.fixture
 def plain_map(fit_map: SaveStateMap) -> SaveStateMap:
     """A map of 1.1 that says nothing 1.0 could not."""
-    fit_map.lock, fit_map.xstate, fit_map.inode = [], [], []
+    fit_map.lock, fit_map.xstate, fit_map.inode, fit_map.siginfo = [], [], [], []
     for task in fit_map.task:
         for name in ("uid", "altstack_sp", "altstack_size", "dr0", "dr7", "tls0"):
             setattr(task, name, 0)
@@ -130,6 +131,7 @@ UNSAID: list[tuple[str, tuple[int, int], Change]] = [
     ("mask", (18, 2), lambda m: setattr(m.restart[0], "flags", RestartFlag.MASK)),
     ("lock", (20, 10), lambda m: m.lock.append(Lock(10))),
     ("processor state", (21, 3), lambda m: m.xstate.append(Xstate(3))),
+    ("what a signal tells", (24, 3), lambda m: m.siginfo.append(Siginfo(3, 0, 10))),
     ("something in /tmp", (22, 7), lambda m: m.inode.append(Inode(7))),
     *((f"task's {name}", (17, 6), lambda m, name=name, value=value: setattr(m.task[5], name, value))
       for name, value in {
@@ -157,6 +159,11 @@ def test_what_1_0_has_no_words_for_is_named(
 ) -> None:
     change(plain_map)
     assert downgrade(plain_map) == (b"", unsaid)
+
+
+def test_nobody_hears_of_the_end_of_init(downgrade: Downgrade, plain_map: SaveStateMap) -> None:
+    plain_map.task[0].exit_signal = 0
+    assert downgrade(plain_map)[1] == (0, 0)
 
 
 def test_every_field_of_a_task_is_looked_at_or_of_no_matter() -> None:

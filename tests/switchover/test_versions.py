@@ -41,7 +41,7 @@ async def test_from_1_1_to_1_0_and_back(
     for image in (2, old, 1, 2):
         await guest.pass_time(30 * MS)
         report = await switchover(image)
-        assert report.outcome == "committed", report.reason
+        assert report.outcome == "committed", (report.reason, report.log)
     assert [read(data).header.minor for data in maps] == [MINOR, 0, 0, MINOR]
     for data in maps[1:3]:
         for entry in read(data).table:

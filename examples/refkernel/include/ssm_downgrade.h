@@ -26,7 +26,8 @@ static inline int ssm_1_0_task(const struct ssm_task *task)
     return task->tgid == task->pid && task->tty <= 1 && task->umask == SSM_1_0_UMASK
         && !(task->uid | task->euid | task->suid | task->fsuid)
         && !(task->gid | task->egid | task->sgid | task->fsgid)
-        && task->cwd_len <= 1 && task->root_len <= 1 && task->exit_signal == 17
+        && task->cwd_len <= 1 && task->root_len <= 1
+        && (task->exit_signal == 17 || task->pid == 1) /* nobody hears of init's end */
         && !task->altstack_size && !task->vfork_parent && !task->stop_signal && !task->wait_flags
         && !task->nice && !(task->tls0 | task->tls1 | task->tls2)
         && !(task->dr0 | task->dr1 | task->dr2 | task->dr3 | (task->dr7 & 0xff));
@@ -80,6 +81,7 @@ static inline int ssm_1_0_says(const void *map, uint32_t section, void *record)
     case SSM_LOCK:
     case SSM_XSTATE:
     case SSM_INODE:
+    case SSM_SIGINFO:
         return 0;
     default: /* the others are as they were, or of no matter to a program: SYSTEM */
         return 1;
