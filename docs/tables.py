@@ -34,7 +34,7 @@ EXITS = {
     Exit.USAGE: "the command line is wrong",
     Exit.TIMEOUT: "`--timeout` is over",
     Exit.GUEST: "the guest has crashed: triple fault, or halted with interrupts off",
-    Exit.POWER_CUT: "`resume`: the machine was cut off where nothing could be kept",
+    Exit.NOTHING_TO_RESUME: "`resume` finds nothing: it was a power cut, or the machine has ended",
     Exit.DEBUG_EXIT: "the guest wrote n to the debug-exit port; 255 from n = 245 on",
     Exit.INTERRUPTED: "Ctrl-C, or SIGTERM",
 }

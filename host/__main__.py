@@ -67,7 +67,7 @@ def main_group(log: str, log_json: bool) -> None:
     """A PC whose cards, and running kernel, can be swapped live.
 
     Exit status: 0 ok, 1 refused or failed, 2 usage, 3 timeout, 4 guest panic or triple fault,
-    5 nothing to resume after a power cut, 10+n when the guest wrote n to the debug-exit port (0
+    5 nothing to resume, 10+n when the guest wrote n to the debug-exit port (0
     stays 0), 130 interrupted.
     """
     from .logs import configure

@@ -28,8 +28,8 @@ PATIENCE = 10.0
 """How far the old kernel's limit is stretched: this process has just been started."""
 
 
-class PowerCut(DurabilityError):
-    """There is no R1: what the machine was doing is lost. The message says since when."""
+class NothingToResume(DurabilityError):
+    """There is no R1: it was a power cut, and the message says what is lost; or it has ended."""
 
 
 # -- from R1 ------------------------------------------------------------------------------------
@@ -83,21 +83,21 @@ class FromR1:
 
 @contextmanager
 def from_r1(folder: DurableFolder, record: MachineRecord) -> Iterator[FromR1]:
-    """Raises `PowerCut` when there is none, `DurabilityError` when it is not as it was."""
+    """Raises `NothingToResume` when there is none, `DurabilityError` when it is not as it was."""
     try:
         point = read_record(folder.file("r1"), PointRecord)
         if point is None:
-            raise PowerCut(_power_cut(folder, record))
+            raise NothingToResume(_power_cut(folder, record))
         if point.machine_id != folder.machine_id:
             raise DurabilityError(f"{folder.file('r1')}: belongs to another machine")
         if point.boot_id != boot_id():
-            raise PowerCut(
+            raise NothingToResume(
                 f"{folder.path}: the host itself was started again since R1, which is kept for as "
                 f"long as it runs; {_offer(folder, record)}"
             )
         with kept_ram(folder, point.machine.ram_size) as ram:
             yield FromR1(DurableRun(folder, ram), point)
-    except PowerCut:
+    except NothingToResume:
         raise
     except DurabilityError as error:
         raise DurabilityError(f"{error}; {_offer(folder, record)}") from error

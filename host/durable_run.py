@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -18,6 +17,7 @@ from .board import Board, BoardConfig
 from .durable_folder import DurableFolder, open_folder
 from .durable_machine import KeptInFolder
 from .durable_ram import new_ram
+from .snapshot import this_program
 
 
 class DurableRun:
@@ -52,6 +52,6 @@ def open_durable(path: Path | None, config: BoardConfig) -> Iterator[DurableRun]
 @contextmanager
 def begin(folder: DurableFolder, config: BoardConfig) -> Iterator[DurableRun]:
     """As `open_durable`, in a folder that is open."""
-    folder.begin(config.name, f"hotswap-host {version('hotswap-host')}", sys.argv)
+    folder.begin(config.name, this_program(), sys.argv)
     with new_ram(folder, config.memory * MIB) as ram:
         yield DurableRun(folder, ram)

@@ -16,7 +16,7 @@ class Exit(IntEnum):
     USAGE = 2
     TIMEOUT = 3
     GUEST = 4
-    POWER_CUT = 5
+    NOTHING_TO_RESUME = 5
     DEBUG_EXIT = 10
     INTERRUPTED = 130
 

@@ -11,7 +11,7 @@ import trio
 from . import durable_resume
 from .cables import Cable, open_cables
 from .durable_folder import open_folder
-from .durable_resume import PowerCut
+from .durable_resume import NothingToResume
 from .exits import Exit
 from .run import announce, attend
 from .snapshot_cli import moved_option
@@ -60,9 +60,9 @@ def resume_command(
 
     try:
         return trio.run(session, restrict_keyboard_interrupt_to_checkpoints=True)
-    except* PowerCut as cut:
+    except* NothingToResume as cut:
         click.echo(f"hotswap-host: {cut.exceptions[0]}", err=True)
-    return Exit.POWER_CUT
+    return Exit.NOTHING_TO_RESUME
 
 
 def _cables(machine: SavedMachine, serial: str | None) -> dict[int, Cable]:

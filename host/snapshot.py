@@ -7,6 +7,7 @@ and the cards are frozen while their state is copied, and machine time stands st
 
 from __future__ import annotations
 
+import functools
 from collections import abc
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
@@ -105,6 +106,12 @@ def _take(board: Board) -> Snapshot:
     return Snapshot(machine, content, notes, mappings)
 
 
+@functools.cache  # looking it up takes longer than all the rest
+def this_program() -> str:
+    """Its name and version."""
+    return f"hotswap-host {version('hotswap-host')}"
+
+
 def describe(
     board: Board, ram: list[Extent], save: abc.Callable[[Disk], SavedDisk]
 ) -> SavedMachine:
@@ -115,7 +122,7 @@ def describe(
     processor, backplane, replaceable = board.processor, board.backplane, board.replaceable
     state = backplane.snapshot()
     return SavedMachine(
-        written_by=f"hotswap-host {version('hotswap-host')}",
+        written_by=this_program(),
         taken_at=wall_clock.iso(),
         config=board.config,
         time_ns=backplane.clock.now(),

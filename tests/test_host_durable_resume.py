@@ -18,7 +18,7 @@ from hotswap.host.board import Board, BoardConfig, open_board
 from hotswap.host.cables import Cable, OpenCable
 from hotswap.host.durable_folder import open_folder
 from hotswap.host.durable_records import PointRecord, encode, read_record
-from hotswap.host.durable_resume import PowerCut, from_r1, from_snapshot
+from hotswap.host.durable_resume import NothingToResume, from_r1, from_snapshot
 from hotswap.host.durable_run import open_durable
 from hotswap.host.guest import PATIENCE
 from hotswap.host.images import refkernel, shipped
@@ -113,7 +113,7 @@ async def test_until_r1_a_kill_is_a_power_cut(tmp_path: Path, phase: Phase) -> N
     for left in (copy, tmp_path / "after"):
         with (
             open_folder(left) as held,
-            pytest.raises(PowerCut, match=r"power cut; lost is all since its start at 2"),
+            pytest.raises(NothingToResume, match=r"power cut; lost is all since its start at 2"),
             from_r1(held, held.machine()),
         ):
             pass
@@ -218,7 +218,7 @@ async def test_an_r1_that_cannot_be_used_says_why_and_offers_the_snapshot(tmp_pa
     refused(DurabilityError, "r1: damaged")
     booted = msgspec.structs.replace(point, boot_id="another")
     (copy / "r1").write_bytes(encode(booted))
-    refused(PowerCut, "the host itself was started again since R1")
+    refused(NothingToResume, "the host itself was started again since R1")
     (copy / "r1").write_bytes(encode(msgspec.structs.replace(point, machine_id="another")))
     refused(DurabilityError, "belongs to another machine")
     (copy / "r1").write_bytes(whole)

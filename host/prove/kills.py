@@ -132,11 +132,11 @@ async def _resume(workload: Workload, case: Kill, folder: Path, before: bytes) -
     async with _host("resume", str(folder), "--timeout", str(LIMIT)) as host:
         output = before + await _rest(host)
         status = await host.wait()
-    why = f"the resumed run ended with status {status}" if status else _wrong(workload, output)
+    why = f"the resumed run ended with status {status}" if status else wrong(workload, output)
     return msgspec.structs.replace(case, why=why)
 
 
-def _wrong(workload: Workload, output: bytes) -> str:
+def wrong(workload: Workload, output: bytes) -> str:
     """In what the output is not that of the run nobody disturbed."""
     lines = Counter(output.split(b"\n"))
     ticks = [int(number) for number in TICK.findall(output)]
