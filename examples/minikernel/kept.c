@@ -8,16 +8,21 @@ static struct { uint16_t type, size; uint32_t count; uint8_t records[2048]; } ke
     { SSM_INODE, sizeof(struct ssm_inode), 0, "" },
     { SSM_SYSTEM, sizeof(struct ssm_system), 0, "" },
     { SSM_BLOB, 1, 0, "" } };
-enum { FILE, FD, KEPT = sizeof kept / sizeof *kept };
+enum { FILE, FD, TASK, KEPT = sizeof kept / sizeof *kept };
 
-void fd_add(uint32_t pid, uint32_t fd)
+/* What a new process has: the console as its standard output, and what Linux gives to the first. */
+void kept_add(uint32_t pid)
 {
     struct ssm_file *console = (void *)kept[FILE].records;
+    struct ssm_fd *fds = (void *)kept[FD].records;
+    struct ssm_task *tasks = (void *)kept[TASK].records;
 
     kept[FILE].count = 1;
     *console = (struct ssm_file){ .file_id = 1, .kind = SSM_FILE_TTY, .flags = 2 /* O_RDWR */,
                                   .refs = console->refs + 1 };
-    ((struct ssm_fd *)kept[FD].records)[kept[FD].count++] = (struct ssm_fd){ pid, fd, 1, 0 };
+    fds[kept[FD].count++] = (struct ssm_fd){ .pid = pid, .fd = 1, .file_id = 1 };
+    tasks[kept[TASK].count++] = (struct ssm_task){
+        .pid = pid, .tgid = pid, .umask = 022, .exit_signal = 17, .start_ns = now() };
 }
 
 bool fd_is_open(uint32_t pid, uint32_t fd)

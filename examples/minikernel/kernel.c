@@ -167,7 +167,7 @@ static void cold_boot(void)
         memcpy((void *)(pa + PAGE), program, (uint32_t)(program_end - program));
         map_page(p, STACK, pa);
         map_page(p, PROGRAM, pa + PAGE);
-        fd_add(pid, 1);
+        kept_add(pid);
     }
 }
 

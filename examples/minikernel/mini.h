@@ -58,7 +58,7 @@ void section(struct ssm_writer *out, uint32_t type);
 void append(struct ssm_writer *out, const void *records, uint32_t len);
 
 /* kept.c */
-void fd_add(uint32_t pid, uint32_t fd);
+void kept_add(uint32_t pid);
 bool fd_is_open(uint32_t pid, uint32_t fd);
 void save_kept(struct ssm_writer *out);
 void restore_kept(const struct ssm_hdr *map);

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import msgspec
 import pytest
 import trio
 from hypothesis import HealthCheck, Phase, given, settings
@@ -31,7 +30,9 @@ from hotswap.switchover.records import (
     Proc,
     ProcState,
     Regs,
+    Restart,
     Sigact,
+    Task,
     Timer,
     TimerKind,
     Vma,
@@ -74,12 +75,14 @@ class Tree(NamedTuple):
     pipe: list[Pipe]
     timer: list[Timer]
     sigact: list[Sigact]
+    task: list[Task]
+    restart: list[Restart]
 
 
 @st.composite
 def trees(draw: st.DrawFn) -> Tree:
     """Processes, what they have open, and what they wait for."""
-    tree = Tree([], [], [], [], [], [], [], [])
+    tree = Tree(*([] for _ in Tree._fields))
     pids = sorted(draw(st.sets(st.integers(1, 32767), min_size=1, max_size=7)))
     gone = {pid for pid in pids[1:] if draw(st.integers(0, 5)) == 0}
     alive = [pid for pid in pids if pid not in gone]
@@ -87,6 +90,7 @@ def trees(draw: st.DrawFn) -> Tree:
     paddr = FIRST_FRAME
     for number, pid in enumerate(pids):
         parent = draw(st.sampled_from([0, *pids[:number]]))
+        tree.task.append(draw(_task(pid)))
         if pid in gone:
             code = draw(st.integers(0, 0xFFFF))
             proc = Proc(
@@ -157,11 +161,40 @@ def _process(draw: st.DrawFn, pid: int, parent: int, tree: Tree) -> Proc:
     )
     if state is ProcState.BLOCKED:
         proc.wait_kind, proc.wait_obj, proc.restart_nr = draw(_waits(tree))
+        tree.restart.append(_call_of(proc))
         if proc.wait_kind == WaitKind.SLEEP:
             tree.timer.append(Timer(pid, TimerKind.SLEEP, draw(ns)))
         if proc.wait_kind == WaitKind.PIPE_WRITE:
-            proc.progress = draw(st.integers(0, 4096))
+            proc.progress = tree.restart[-1].moved = draw(st.integers(0, 4096))
     return proc
+
+
+def _call_of(proc: Proc) -> Restart:
+    """The arguments are in the registers, too."""
+    regs = proc.regs
+    arguments = (regs.ebx, regs.ecx, regs.edx, regs.esi, regs.edi, regs.ebp)
+    return Restart(proc.pid, proc.restart_nr, *arguments)
+
+
+@st.composite
+def _task(draw: st.DrawFn, pid: int) -> Task:
+    ids = ("uid", "euid", "suid", "fsuid", "gid", "egid", "sgid", "fsgid")
+    values: dict[str, Any] = {name: draw(st.integers(0, 0xFFFF)) for name in ids}
+    stack = draw(st.sampled_from([0, 0x5000]))
+    return Task(
+        pid,
+        pid,
+        **values,
+        umask=draw(st.integers(0, 0o777)),
+        altstack_sp=0x700000 if stack else 0,
+        altstack_size=stack,
+        nice=draw(st.integers(-20, 19)) & (1 << 32) - 1,
+        cutime_ns=draw(ns),
+        cstime_ns=draw(ns),
+        start_ns=draw(st.integers(0, 10**7)),
+        minflt=draw(u32),
+        did_exec=draw(st.integers(0, 1)),
+    )
 
 
 @st.composite
@@ -220,11 +253,10 @@ def grafted(tree: Tree, own: SaveStateMap) -> SaveStateMap:
             drawn.path_off, drawn.path_len = file.path_off, file.path_len
         elif drawn.kind == FileKind.TTY:
             drawn.dev_ino = tty.dev_ino
-    task = [msgspec.structs.replace(own.task[0], pid=proc.pid, tgid=proc.pid) for proc in tree.proc
-            if own.task]  # fmt: skip
     return SaveStateMap(
         header=own.header, time=own.time, tty=own.tty, system=own.system, inode=own.inode,
-        blob=own.blob, task=task, proc=tree.proc, vma=tree.vma, frame=ramdisk + tree.frame,
+        blob=own.blob, task=tree.task, restart=tree.restart, proc=tree.proc,
+        vma=tree.vma, frame=ramdisk + tree.frame,
         file=tree.file, fd=tree.fd, pipe=tree.pipe, timer=tree.timer, sigact=tree.sigact,
     )  # fmt: skip
 
