@@ -17,6 +17,7 @@ import trio
 from .card import Card, Resources
 from .clock import MachineClock
 from .cycle import Cycle, Space
+from .dependence import waves
 from .disk import Disk
 from .dma import DmaAcknowledge, DmaController
 from .errors import BusError, CardError
@@ -63,6 +64,7 @@ class Backplane:
         self.memory_read = self.windows.read
         self.memory_write = self.windows.write
         self._nursery = nursery
+        self._order: list[list[Slot]] | None = None
         self._scopes: dict[int, trio.CancelScope] = {}
         self._leases: dict[int, Resources] = {}
         self._listeners: list[Callable[[BoardEvent], None]] = []
@@ -112,6 +114,7 @@ class Backplane:
         card.slot = slot
         self._leases[number] = resources
         self.slots[number] = slot
+        self._order = None
         try:
             self.replug_ports(slot)
         except BusError:
@@ -177,6 +180,7 @@ class Backplane:
         slot.unmap()
         self._release_lines(slot)
         del self.slots[slot.number], self._leases[slot.number]
+        self._order = None
         card: object = slot.card
         if self.controller is card:
             self.controller = None
@@ -294,28 +298,58 @@ class Backplane:
 
     # -- freeze, thaw, snapshot ---------------------------------------------------------------
 
-    async def quiesce(self, *, each: float, total: float) -> list[str]:
-        """End every run scope, highest slot first, and latch the lines.
+    @property
+    def freeze_order(self) -> list[list[Slot]]:
+        """The waves in which the cards are frozen, see `dependence`."""
+        if self._order is None:
+            freezing = {n: slot for n, slot in self.slots.items() if slot.card.freezes}
+            order = waves({number: self._needs(slot) for number, slot in freezing.items()})
+            self._order = [[freezing[number] for number in wave] for wave in order]
+        return self._order
 
-        `each` and `total` are seconds of host time. Returns the names of the cards that were not
-        frozen in time; the caller thaws or goes on. Already frozen is fine.
+    def _needs(self, slot: Slot) -> set[int]:
+        """The numbers of the slots this one cannot do without."""
+        chips: list[object] = []
+        if slot.irqs:
+            chips.append(self.controller)
+        if slot.drqs:
+            chips.append(self.dma)
+        return {
+            number
+            for number, other in self.slots.items()
+            if other.title in slot.card.needs or any(other.card is chip for chip in chips)
+        }
+
+    async def quiesce(self, *, each: float, total: float) -> list[str]:
+        """End every run scope, wave after wave, and latch the lines.
+
+        `each` is how long a card's flushes may take, and after that how long its task may take to
+        end; `total` goes for all of them. Seconds of host time. Returns the names of the cards that
+        were not frozen in time, which need a cold reset; the caller thaws or goes on. Already
+        frozen is fine.
         """
         self.frozen = True
         self.irq.hold(True)
         self.drq.hold(True)
-        slots = [s for _, s in sorted(self.slots.items(), reverse=True) if s.card.freezes]
-        for slot in slots:
-            slot.freeze(trio.current_time() + each)
-        with trio.move_on_after(total):
-            for slot in slots:
-                await slot.frozen()
-        return [slot.title for slot in slots if slot.running]
+        last = trio.current_time() + total
+        for wave in self.freeze_order:
+            flushed = min(trio.current_time() + each, last)
+            for slot in wave:
+                slot.freeze(flushed)
+            with trio.move_on_at(min(flushed + each, last)):
+                for slot in wave:
+                    await slot.frozen()
+        late = [slot for wave in self.freeze_order for slot in wave if slot.running]
+        for slot in late:
+            slot.needs_reset = True
+        return [slot.title for slot in late]
 
     def thaw(self) -> None:
-        """Start every run scope again from state, lowest slot first, and let the edges out."""
+        """Start every run scope again from state, last frozen first, and let the edges out."""
         self.frozen = False
-        for _, slot in sorted(self.slots.items()):
-            slot.thaw()
+        for wave in reversed(self.freeze_order):
+            for slot in reversed(wave):
+                slot.thaw()
         self.irq.hold(False)
         self.drq.hold(False)
 

@@ -23,7 +23,7 @@ class Policy(Enum):
     CARRY = "carry"
     """State, queue and lines go on as they are."""
     REINITIALISE = "reinitialise"
-    """Stays powered; the new kernel programs it afresh."""
+    """Begins anew by `Card.reinitialise`, with its settings; its connections stay."""
     COLD_RESET = "cold reset"
     """Gets a RESET before the new kernel sees it."""
     REFUSE = "refuse"
@@ -72,6 +72,9 @@ class Card(Generic[S]):
     cycle_width: ClassVar[Width] = 1
     """1 and 2: an ISA card of 8 or 16 bit, wider cycles are split. 4: VLB, cycles arrive whole."""
     switchover: ClassVar[Policy] = Policy.CARRY
+    needs: ClassVar[Sequence[str]] = ()
+    """Names of cards this one uses to end its work: it is frozen before them, thawed after. Those
+    of its IRQ and DRQ lines go without saying."""
     freezes: ClassVar[bool] = True
     """False only for the card a switchover is conducted through."""
     state_type: ClassVar[type[State]]
@@ -99,6 +102,14 @@ class Card(Generic[S]):
     def power_on(self) -> None:
         """Set `state` to what it is after power-on or RESET."""
         self.state = self.state_type()  # type: ignore[assignment]
+
+    def reinitialise(self) -> None:
+        """A new kernel takes over (`Policy.REINITIALISE`): begin anew, in the same slot.
+
+        The card is frozen, its queue empty, its lines are low. Leases, windows, settings and
+        what waits in the streams stay; bus cycles come again at once.
+        """
+        self.power_on()
 
     def plugged(self, slot: Slot) -> None:
         """The leases are taken; `self.slot` is set. Runs before the first bus cycle."""

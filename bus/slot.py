@@ -243,6 +243,15 @@ class Slot:
         self._drop_lines()
         self.needs_reset = False
 
+    def reinitialise(self) -> None:
+        """As `cold_reset`, but the card itself says what is left. It must be frozen."""
+        self.commands.restore([])
+        self._drop_lines()
+        try:
+            self.card.reinitialise()
+        except Exception as error:  # the card's fault, not the board's
+            self.set_fault(error)
+
     def _drop_lines(self) -> None:
         for wire in (*self.irqs, *self.drqs):
             wire.set(False)
@@ -287,7 +296,7 @@ class Slot:
         if self.fault is not None and state.fault is None:
             self.backplane.replug_ports(self)
         self.fault = state.fault
-        self.needs_reset = False
+        self.needs_reset = self.running  # one that would not freeze may still change its state
 
     @property
     def policy(self) -> Policy:

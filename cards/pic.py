@@ -32,6 +32,11 @@ class Pic(Card[PicState]):
     switchover = Policy.REINITIALISE
     state_type = PicState
 
+    def reinitialise(self) -> None:
+        """Both chips wait for ICW1, with the lines at their pins."""
+        self.power_on()
+        self.plugged(self.slot)
+
     def plugged(self, slot: Slot) -> None:
         """Take over the lines as they are."""
         for line, level in enumerate(slot.backplane.irq.levels):

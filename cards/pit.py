@@ -76,6 +76,11 @@ class Pit(Card[PitState]):
     switchover = Policy.REINITIALISE
     state_type = PitState
 
+    def reinitialise(self) -> None:
+        """All three counters wait for a control word."""
+        self.power_on()
+        self.plugged(self.slot)
+
     def plugged(self, slot: Slot) -> None:
         """IRQ 0 takes the level of OUT 0."""
         self.state.served = self._clk()

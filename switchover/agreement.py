@@ -21,7 +21,13 @@ from .schema import MAJOR, MINOR, Feature, SectionFlag, SectionType
 WHERE = "LKUS note"
 
 
-def agree(old: Capabilities, image: KernelImage, note: Note, slots: Iterable[Slot]) -> Plan:
+def agree(
+    old: Capabilities,
+    image: KernelImage,
+    note: Note,
+    slots: Iterable[Slot],
+    order: Iterable[Iterable[Slot]] = (),
+) -> Plan:
     """What both kernels and the cards have in common. Raises Refused with what does not fit."""
     caps, name = old.caps, image.name
     if caps.ssm_major != MAJOR:
@@ -46,6 +52,7 @@ def agree(old: Capabilities, image: KernelImage, note: Note, slots: Iterable[Slo
         frames=caps.frames,
         map_bytes=caps.map_len,
         cards=cards,
+        quiesce=[[slot.title for slot in wave] for wave in order],
     )
 
 

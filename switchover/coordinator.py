@@ -120,7 +120,8 @@ class Switchover(Transaction):
     async def _agree(self, note: Note) -> None:
         """Ask the old kernel, and find what it has in common with the new one."""
         old = await ask(self.machine, self.options.patience)
-        plan = agree(old, self.image, note, self._backplane.slots.values())
+        backplane = self._backplane
+        plan = agree(old, self.image, note, backplane.slots.values(), backplane.freeze_order)
         predict(plan, old, len(self.image.content), self.options.mode, self.machine.ratios)
         plan.signature = self.image.signature or plan.signature
         self.report.plan, self.report.predicted_ms = plan, plan.predicted_ms
@@ -161,7 +162,7 @@ class Switchover(Transaction):
             self._take_point(r1=True)
             watch = self._watch_writes(script, place)
         async with self._phase(Phase.SWITCH):
-            self._cold_reset()
+            self._reset_cards()
             self._processor.forget_code(KERNEL.lo, KERNEL.size)
             self._talk.issue(Command.SWITCH)
             await self._talk.expect(Ack.BOOT)
@@ -232,10 +233,13 @@ class Switchover(Transaction):
         self.report.map_bytes, self.report.processes = len(content), len(script.map.proc)
         return script, Span("the map", room.lo, room.lo + -(-len(content) // PAGE) * PAGE)
 
-    def _cold_reset(self) -> None:
+    def _reset_cards(self) -> None:
+        """What the new kernel finds of each card is what its policy says."""
         for slot in self._backplane.slots.values():
             if slot.policy is Policy.COLD_RESET:
                 slot.cold_reset()
+            elif slot.policy is Policy.REINITIALISE:
+                slot.reinitialise()
 
     async def _echo(self, script: Transcript, place: Span) -> None:
         """The map's pages are zeroed first: what the echo says, the new kernel must know itself."""

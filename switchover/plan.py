@@ -37,6 +37,8 @@ class Plan(msgspec.Struct, rename={"old": "from", "new": "to"}):
     frames: int
     map_bytes: int
     cards: list[CardFacts]
+    quiesce: list[list[str]]
+    """The waves in which the cards are frozen."""
     signature: str = "not asked for"
     modelled_ms: float = 0.0
     predicted_ms: float = 0.0
