@@ -347,7 +347,8 @@ class Backplane:
     def thaw(self) -> None:
         """Start every run scope again from state, last frozen first, and let the edges out."""
         self.frozen = False
-        for wave in reversed(self.freeze_order):
+        always = [slot for slot in self.slots.values() if not slot.card.freezes]
+        for wave in (*self.freeze_order, always)[::-1]:  # they may have been inserted frozen
             for slot in reversed(wave):
                 slot.thaw()
         self.irq.hold(False)

@@ -50,7 +50,7 @@ class DevPolicy(Choice):
     """DEV.policy."""
 
     CARRY = 0, "state, queue and lines go on as they are"
-    REINITIALISE = 1, "stays powered; the new kernel programs it afresh"
+    REINITIALISE = 1, "begins anew with its settings; its connections stay"
     COLD_RESET = 2, "gets a RESET before the new kernel sees it"
     REFUSE = 3, "no switchover while it is plugged in"
 

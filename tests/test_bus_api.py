@@ -77,6 +77,7 @@ def test_what_a_card_overrides_is_what_is_promised() -> None:
     assert signatures == {
         "resources": "(self) -> 'Resources'",
         "power_on": "(self) -> 'None'",
+        "reinitialise": "(self) -> 'None'",
         "plugged": "(self, slot: 'Slot') -> 'None'",
         "read": "(self, port: 'int', width: 'int') -> 'int'",
         "write": "(self, port: 'int', width: 'int', value: 'int') -> 'None'",
@@ -99,6 +100,7 @@ def test_what_a_card_overrides_is_what_is_promised() -> None:
         "drq",
         "cycle_width",
         "switchover",
+        "needs",
         "freezes",
         "state_type",
         "settings_type",

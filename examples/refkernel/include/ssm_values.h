@@ -97,7 +97,7 @@
 
 /* DEV.policy. */
 #define SSM_DEV_CARRY            0       /* state, queue and lines go on as they are */
-#define SSM_DEV_REINITIALISE     1       /* stays powered; the new kernel programs it afresh */
+#define SSM_DEV_REINITIALISE     1       /* begins anew with its settings; its connections stay */
 #define SSM_DEV_COLD_RESET       2       /* gets a RESET before the new kernel sees it */
 #define SSM_DEV_REFUSE           3       /* no switchover while it is plugged in */
 
