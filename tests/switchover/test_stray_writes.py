@@ -9,7 +9,7 @@ import pytest
 
 from hotswap.host.board import Board
 from hotswap.host.guest import PATIENCE, Guest
-from hotswap.host.images import refkernel
+from hotswap.host.images import crashing, refkernel
 from hotswap.switchover import stray as module
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import Refused, RolledBack
@@ -86,6 +86,16 @@ async def test_the_guard_names_function_address_value_and_whose_memory_it_was(gu
     assert WORD.unpack(bytes.fromhex(stray.value))[0] == WORD.unpack(before)[0] ^ 1
     for told in (stray.function, f"{stray.eip:#x}", f"{stray.address:#x}", stray.frame, "4 bytes"):
         assert told in report.reason
+    await goes_on(guest)
+
+
+async def test_the_old_kernel_writes_freely_after_a_rollback_for_another_reason(
+    guest: Guest,
+) -> None:
+    report = await Attempt(await booted(guest), crashing(refkernel(2))).report(guard=True)
+    assert report.stray is None
+    assert "triple fault" in report.reason
+    assert not guest.board.processor.engine.core.parameters.guarded
     await goes_on(guest)
 
 
