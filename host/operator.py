@@ -23,7 +23,7 @@ from . import keys
 from .board import Board
 from .control import Answer, Replied, Reply, Request, Tell
 from .history.record import HistoryError, Recording, keep
-from .rehearsal import Rehearsal, rehearse_often, summary
+from .rehearsal import refused, rehearse_often, summary
 from .screen import description, save_png
 from .snapshot import save_snapshot
 
@@ -99,14 +99,7 @@ async def _rehearse(board: Board, request: Request, tell: Tell) -> Reply:
         image = await _image(board, request)
         found = await rehearse_often(board, image, _options(request), tell, count=request.count)
     except Refused as refusal:
-        found = [
-            Rehearsal(
-                outcome="would be refused",
-                reason=refusal.what,
-                fault_of=refusal.fault_of,
-                todo=refusal.todo,
-            )
-        ]
+        found = [refused(refusal)]
     failed = next((rehearsal for rehearsal in found if not rehearsal.ok), None)
     result: dict[str, Any] = msgspec.to_builtins(failed or found[-1])
     if request.count > 1:

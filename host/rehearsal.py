@@ -93,6 +93,16 @@ class Rehearsal(msgspec.Struct, kw_only=True, tag="rehearsal"):
         return self.outcome == "rehearsed ok"
 
 
+def refused(refusal: Refused) -> Rehearsal:
+    """What the switchover itself would have come to."""
+    return Rehearsal(
+        outcome="would be refused",
+        reason=str(refusal).removesuffix(f"; {refusal.todo}"),  # an image's has where as well
+        fault_of=refusal.fault_of,
+        todo=refusal.todo,
+    )
+
+
 _decoder: msgspec.json.Decoder[PhaseEvent | Rehearsal] = msgspec.json.Decoder(
     PhaseEvent | Rehearsal
 )

@@ -30,7 +30,7 @@ from .exits import Exit
 from .logs import configure
 from .media_shared import open_shared
 from .network_hub import unplugged
-from .rehearsal import Job, Rehearsal
+from .rehearsal import Job, Rehearsal, refused
 from .snapshot import Snapshot, go_on, open_restored
 from .snapshot_state import decode_machine
 
@@ -68,12 +68,7 @@ async def rehearse(job: Job, tell: Callable[[PhaseEvent], None]) -> Rehearsal:
         try:
             report = await transaction.run()
         except Refused as refusal:
-            return Rehearsal(
-                outcome="would be refused",
-                reason=refusal.what,
-                fault_of=refusal.fault_of,
-                todo=refusal.todo,
-            )
+            return refused(refusal)
         except (RolledBack, Lost) as failure:
             report = failure.report
             return Rehearsal(

@@ -332,10 +332,11 @@ def test_a_plan_touches_nothing(machine: Running) -> None:
 
 
 def test_a_rehearsal_tells_what_would_happen_and_touches_nothing(machine: Running) -> None:
-    done = machine.ask("switchover", V2, "--dry-run")
+    done = machine.ask("switchover", V2, "--dry-run", "--count", "2")
     assert done.returncode == Exit.OK, done.stderr
-    for word in ("SAVE", "NEWINIT", "PROBATION", "rehearsed ok at", "processes go on"):
-        assert word in done.stdout
+    assert done.stdout.count("rehearsed ok at") == 2
+    assert "processes go on" in done.stdout
+    assert "2 of 2 rehearsed ok, blackout" in done.stdout
     assert machine.info()["kernel"].startswith("1.")
     bad = machine.ask("switchover", STRAY, "--dry-run", "--json")
     assert bad.returncode == Exit.FAILED
@@ -345,13 +346,6 @@ def test_a_rehearsal_tells_what_would_happen_and_touches_nothing(machine: Runnin
     assert reply["result"]["report"]["stray"]["function"].startswith("restore")
     assert "would roll back in NEWINIT: stray write: restore" in reply["error"]
     assert machine.info()["switchovers"] == 0
-
-
-def test_rehearsals_at_several_instants_are_summed_up(machine: Running) -> None:
-    done = machine.ask("switchover", V2, "--dry-run", "--count", "2")
-    assert done.returncode == Exit.OK, done.stderr
-    assert done.stdout.count("rehearsed ok at") == 2
-    assert "2 of 2 rehearsed ok, blackout" in done.stdout
 
 
 @pytest.mark.parametrize(

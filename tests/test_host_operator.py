@@ -128,3 +128,25 @@ async def test_the_end_of_a_limit_says_what_helps(
         "no end within 0.2 s (a host that is slow or busy needs more patience)"
     )
     assert guest.board.info()["kernel"] == "1.0.0-refkernel"
+
+
+async def test_a_rehearsal_that_would_be_refused_says_so_without_a_fork(guest: Guest) -> None:
+    await at_work(guest)
+    answer = answer_for(guest.board)
+    reply = await answer(Request("switchover", "/no/such/kernel", dry_run=True), ignore)
+    assert not reply.ok
+    assert reply.result["outcome"] == "would be refused"
+    assert "/no/such/kernel" in reply.result["reason"]
+    assert reply.todo == reply.result["todo"] == "give a kernel image"
+
+
+async def test_rehearsals_of_a_paused_machine_are_at_one_instant_only(guest: Guest) -> None:
+    await at_work(guest)
+    answer = answer_for(guest.board)
+    await answer(Request("pause"), ignore)
+    reply = await answer(Request("switchover", str(V2), dry_run=True, count=2), ignore)
+    assert not reply.ok
+    assert reply.result["summary"] == {
+        "count": 1, "ok": 0, "first_failure": 1, "blackout_ms": (0.0, 0.0, 0.0), "pause_ms": 0.0,
+    }  # fmt: skip
+    assert "every instant is the same" in reply.result["reason"]
