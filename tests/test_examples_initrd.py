@@ -43,7 +43,7 @@ PROGRAMS = {
     "bugcheck 2 1": 4,
     "dirty 8 5": 6,
     "busy 8 5": 7,
-    "still 200": 11359,
+    "still 200": 11370,
 }
 
 
