@@ -5,6 +5,7 @@ It is a switchover that ends after SAVE. The machine goes on from R0 and does no
 
 from __future__ import annotations
 
+import copy
 import hashlib
 
 import msgspec
@@ -32,9 +33,13 @@ class Examined(msgspec.Struct):
     def digest(self) -> tuple[CanonicalMap, dict[tuple[int, int], str]]:
         """What two runs must have in common: the processes and what they hold, and memory.
 
-        Without clocks, and without the frames' places, which are the kernel's own business.
+        Without clocks, and without what is the kernel's own business: the frames' places, and how
+        often it had to enter a page into its page tables.
         """
-        records = canonical(self.map)
+        tasks = [copy.copy(task) for task in self.map.task]
+        for task in tasks:
+            task.minflt = 0
+        records = canonical(msgspec.structs.replace(self.map, task=tasks))
         del records[SectionType.TIME], records[SectionType.FRAME]
         return records, self.pages
 
