@@ -296,7 +296,7 @@ class Slot:
         if self.fault is not None and state.fault is None:
             self.backplane.replug_ports(self)
         self.fault = state.fault
-        self.needs_reset = self.running  # one that would not freeze may still change its state
+        self.needs_reset = self.running and self.card.freezes  # it may still change its state
 
     @property
     def policy(self) -> Policy:

@@ -8,10 +8,8 @@ old kernel runs on, and nothing that was written since has left the machine.
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import msgspec
 import trio
@@ -25,7 +23,8 @@ from . import blame
 from .agreement import agree
 from .canonical import difference
 from .conversation import PhaseFailed
-from .errors import MapError, Refused
+from .errors import Refused
+from .garbage import no_garbage_collection
 from .host_truth import hold_checksums
 from .image import KernelImage
 from .layout import layout_of
@@ -50,7 +49,7 @@ from .schema import MINOR, PAGE
 from .staging import Staged, boot_record, bootstrap, stage
 from .stray import StrayWatch
 from .transaction import DEFAULT, Options, Transaction
-from .transcript import Transcript, complete, read_map
+from .transcript import Transcript, complete, map_read, read_map
 
 
 class Switchover(Transaction):
@@ -92,12 +91,10 @@ class Switchover(Transaction):
             await self._settle()
         async with self._phase(Phase.PREPARE):
             await self._prepare()
-        allowed, before = (
-            self.options.blackout_max_ms * self.options.patience,
-            self._processor.instructions,
-        )
+        before = self._processor.instructions
+        allowed = self.options.blackout_max_ms * self.options.patience
         try:
-            with trio.fail_after(allowed / 1000), _no_garbage_collection():
+            with trio.fail_after(allowed / 1000), no_garbage_collection():
                 await self._black_out(staged)
         except trio.TooSlowError:
             spent = self._processor.instructions - before
@@ -193,7 +190,7 @@ class Switchover(Transaction):
     ) -> Transcript:
         """The map a kernel has written since machine time `asked` (ns)."""
         time = (asked, self._backplane.clock.now())
-        with _refused(which):
+        with map_read(which):
             return read_map(
                 self._processor,
                 ack,
@@ -221,7 +218,7 @@ class Switchover(Transaction):
         self._talk.issue(Command.SAVE)
         ack = await self._talk.expect(Ack.SAVED)
         script = self._read("the old kernel's map", ack, asked)
-        with _refused("the old kernel's map"):
+        with map_read("the old kernel's map"):
             if self.options.frame_crcs:
                 hold_checksums(script.map, self._processor.read_memory)
             content = complete(script, self._backplane)
@@ -248,7 +245,7 @@ class Switchover(Transaction):
         self._talk.issue(Command.ECHO)
         ack = await self._talk.expect(Ack.ECHOED)
         echo = self._read("the echo", ack, asked, echo_of=script)
-        with _refused("the echo"):
+        with map_read("the echo"):
             changed = difference(script.map, echo.map)
         if changed:
             more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
@@ -273,26 +270,6 @@ class Switchover(Transaction):
 
         self._talk.explain = explain
         return watch
-
-
-@contextmanager
-def _refused(which: str) -> Iterator[None]:
-    try:
-        yield
-    except MapError as error:
-        raise PhaseFailed(f"{which}: {error}") from error
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """In a large program one collection takes longer than all the rest of a blackout."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 async def switch_over(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from hotswap.bus import Backplane
@@ -9,6 +11,7 @@ from hotswap.cards.switchover import Acknowledged
 from hotswap.cpu import Processor
 
 from .conversation import PhaseFailed
+from .errors import MapError
 from .host_truth import POLICIES, hold_cards, hold_clock
 from .memory import MemoryPlan, Span
 from .records import Dev
@@ -23,6 +26,15 @@ class Transcript(NamedTuple):
     map: SaveStateMap
     content: bytes
     room: Span
+
+
+@contextmanager
+def map_read(whose: str) -> Iterator[None]:
+    """A map that is wrong fails the phase."""
+    try:
+        yield
+    except MapError as error:
+        raise PhaseFailed(f"{whose}: {error}") from error
 
 
 def read_map(

@@ -1,17 +1,18 @@
 """A switchover that is undone says whose fault it was, what was saved and what to do next."""
 
+import re
 from collections.abc import Callable
 
 import pytest
 import trio
 
 from hotswap.host.board import Board
-from hotswap.host.guest import Guest
+from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel
 from hotswap.switchover import blame
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
-from hotswap.switchover.phases import Phase
+from hotswap.switchover.phases import LIMITS, Phase
 from hotswap.switchover.report import PhaseEvent
 from hotswap.switchover.transaction import Options
 
@@ -91,3 +92,25 @@ def test_everybody_who_can_be_at_fault_has_something_to_do() -> None:
     assert set(blame.ANSWERS) == set(Phase)
     assert set(blame.ANSWERS.values()) <= set(blame.TODO)
     assert blame.todo("card cmos").startswith("remove the card cmos")
+
+
+async def test_a_blackout_beyond_its_budget_is_undone(guest: Guest) -> None:
+    guest.boot(["memory:6"])
+    await guest.pass_time(20 * MS)
+    options = Options(blackout_max_ms=0.01, patience=PATIENCE)
+    with pytest.raises(RolledBack, match=r"blackout: no end within 0\.0002 s") as caught:
+        await Switchover(guest.board.machine, refkernel(2), options).run()
+    assert caught.value.report.fault_of == blame.SLOW
+
+
+async def test_a_kernel_that_does_not_get_on_is_found_out_long_before_the_end_of_its_phase(
+    guest: Guest,
+) -> None:
+    guest.boot(["memory:6"])
+    await guest.pass_time(20 * MS)
+    report = await switch_with(guest.board, refkernel(2), Phase.NEWINIT, faults.hang)
+    found = re.search(r"has executed ([\d,]+) instructions", report.reason)
+    assert found is not None
+    stall = LIMITS[Phase.NEWINIT].stall
+    assert stall is not None
+    assert stall <= int(found[1].replace(",", "")) < 2 * stall
