@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -380,8 +381,11 @@ def test_interrupting_the_client_ends_the_rehearsal_and_not_the_machine(machine:
 
 
 def children_of(pid: int) -> list[str]:
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [child for task in tasks for child in (task / "children").read_text().split()]
+    children: list[str] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(FileNotFoundError):  # a thread that has just ended
+            children += (task / "children").read_text().split()
+    return children
 
 
 def test_a_broken_image_is_refused_and_says_what_to_do(machine: Running, tmp_path: Path) -> None:

@@ -46,11 +46,10 @@ def left_behind() -> tuple[set[str], set[str]]:
     for file in Path("/proc/self/fd").iterdir():
         with suppress(FileNotFoundError):  # the folder's own
             files.add(f"{file.name} {file.readlink()}")
-    children = {
-        child
-        for task in Path("/proc/self/task").iterdir()
-        for child in (task / "children").read_text().split()
-    }
+    children: set[str] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError):  # a thread that has just ended
+            children |= set((task / "children").read_text().split())
     return files, children
 
 
