@@ -2,7 +2,8 @@
 
 The top of RAM is reported as reserved to the kernel at its first boot: half of it is SCRATCH,
 where a new kernel works until COMMIT, then STAGE for the packed image and ECHO for the map it
-writes back.
+writes back. There is an eighth of RAM, for more processes need more of it, but at least 8 MiB, or 4
+below 32 MiB.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ def plan_memory(ram: int) -> MemoryPlan:
             f"{ram // MIB} MiB of RAM are too few for a switchover, which needs {RAM_MIN // MIB}",
             "start the machine with more memory",
         )
-    reserve = (8 if ram >= 32 * MIB else 4) * MIB
+    eighth = ram // (8 * MIB) * MIB
+    reserve = max(4 * MIB if ram < 32 * MIB else 8 * MIB, eighth)
     lo, middle, echo = ram - reserve, ram - reserve // 2, ram - reserve // 8
     return MemoryPlan(
         ram, Span("SCRATCH", lo, middle), Span("STAGE", middle, echo), Span("ECHO", echo, ram)

@@ -124,7 +124,7 @@ def test_memory_below_and_above_1_mib_is_counted_in_kib(ram: Ram) -> None:
     assert boot(ram).mem_upper == 15 * 1024
 
 
-@pytest.mark.parametrize(("size", "reserve"), [(16, 4), (32, 8), (64, 8)])
+@pytest.mark.parametrize(("size", "reserve"), [(16, 4), (32, 8), (64, 8), (256, 32)])
 def test_the_memory_map_withholds_the_bios_and_the_top_for_switchovers(
     size: int, reserve: int
 ) -> None:

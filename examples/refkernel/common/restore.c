@@ -23,8 +23,13 @@ void must(bool ok, uint8_t reason, uint32_t value)
 /* The process of a record; records come in the order of pids, so mostly that of the one before. */
 struct proc *proc_of(uint32_t pid, struct proc *before)
 {
-    struct proc *p = before && before->pid == pid ? before : proc_find(pid);
+    struct proc *p = before;
 
+    if (!p || p->pid != pid) {
+        p = p ? proc_after(p) : proc_first();
+        if (!p || p->pid != pid)
+            p = proc_find(pid);
+    }
     must(p, SC_REASON_BAD_MAP, pid);
     return p;
 }
@@ -141,11 +146,12 @@ static void restore_states(const void *map)
 {
     struct ssm_cursor at = ssm_open(map, SSM_PROC);
     struct ssm_proc from;
+    struct proc *p = 0;
 
     while (ssm_next(&at, &from, sizeof from)) {
-        struct proc *p = proc_of(from.pid, 0);
         uint32_t obj = (uint32_t)from.wait_obj, kind = from.wait_kind;
         bool of_pipe = kind == SSM_WAIT_PIPE_READ || kind == SSM_WAIT_PIPE_WRITE;
+        p = proc_of(from.pid, p);
         switch (from.state) {
         case SSM_STATE_RUNNABLE:
             proc_continue(p);

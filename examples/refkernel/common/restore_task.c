@@ -10,20 +10,19 @@ void restore_tasks(const void *map)
     struct proc *p = 0;
 
     while (ssm_next(&at, &from, sizeof from)) {
-        p = proc_of(from.pid, p);
-        p->task = (struct task){
-            .user = { .real = from.uid, .effective = from.euid, .saved = from.suid,
-                      .fs = from.fsuid },
-            .group = { .real = from.gid, .effective = from.egid, .saved = from.sgid,
-                       .fs = from.fsgid },
-            .umask = from.umask, .nice = (int32_t)from.nice,
-            .exit_signal = from.exit_signal, .vfork_parent = from.vfork_parent,
-            .stop_signal = from.stop_signal, .unreported = from.wait_flags,
-            .faults = from.minflt, .did_exec = from.did_exec,
-            .altstack = { from.altstack_sp, from.altstack_size },
-            .cutime_ns = from.cutime_ns, .cstime_ns = from.cstime_ns, .start_ns = from.start_ns,
-            .tls = { from.tls0, from.tls1, from.tls2 },
-        };
+        struct task *task = &(p = proc_of(from.pid, p))->task;
+        task->user = (struct ids){ .real = from.uid, .effective = from.euid, .saved = from.suid,
+                                   .fs = from.fsuid };
+        task->group = (struct ids){ .real = from.gid, .effective = from.egid, .saved = from.sgid,
+                                    .fs = from.fsgid };
+        task->umask = from.umask, task->nice = (int32_t)from.nice;
+        task->exit_signal = from.exit_signal, task->vfork_parent = from.vfork_parent;
+        task->stop_signal = from.stop_signal, task->unreported = from.wait_flags;
+        task->faults = from.minflt, task->did_exec = from.did_exec;
+        task->altstack = (struct altstack){ from.altstack_sp, from.altstack_size };
+        task->cutime_ns = from.cutime_ns, task->cstime_ns = from.cstime_ns;
+        task->start_ns = from.start_ns;
+        task->tls[0] = from.tls0, task->tls[1] = from.tls1, task->tls[2] = from.tls2;
     }
 }
 

@@ -199,7 +199,6 @@ uint32_t save(uint32_t pa, uint32_t room, uint16_t txn, uint32_t minor, struct s
 
     *unsaid = (struct ssm_unsaid){ 0, 0 };
     fpu_store();
-    sc_work(proc_count());
     ssm_begin(&out, P2V(pa), room, txn, ++clock.generation);
     save_time(&out, when);
     save_procs(&out);

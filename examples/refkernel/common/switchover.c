@@ -114,6 +114,7 @@ static void prepare(void)
         answer(SC_ACK_ERROR, SC_REASON_UNSUPPORTED, RAM_MAX);
         return;
     }
+    sc_work(2 * proc_count()); /* it may have to be written twice */
     len = save(map_area.pa, map_area.len, switchover_txn, target_minor, &unsaid);
     if (!unsaid.section && (!len || len + SLACK > map_area.len) && make_room(save_size() + SLACK))
         len = save(map_area.pa, map_area.len, switchover_txn, target_minor, &unsaid);
@@ -146,8 +147,10 @@ static void leave(void)
 static bool save_map(uint32_t pa, uint32_t room, uint8_t phase)
 {
     struct ssm_unsaid unsaid;
-    uint32_t len = save(pa, room, switchover_txn, target_minor, &unsaid);
+    uint32_t len;
 
+    sc_work(proc_count());
+    len = save(pa, room, switchover_txn, target_minor, &unsaid);
     if (len) {
         sc_map(pa, len);
         answer(phase, 0, len);

@@ -3,6 +3,7 @@
 #include "kernel.h"
 
 #define PTE_COW 0x200u
+#define PTE_SEEN 0x60u /* accessed, dirty: the CPU's notes */
 
 static struct pool vma_pool = { .size = sizeof(struct vma_table) };
 
@@ -139,32 +140,44 @@ void aspace_protect(struct aspace *as, uint32_t from, uint32_t to)
     }
 }
 
+/* Whether a page is of several holders now. */
+static bool is_cow(uint32_t pte)
+{
+    return (pte & PTE_COW) && frame_is_shared(PAGE_DOWN(pte));
+}
+
 /* The next run of pages behind *run and before `end` that lie next to each other in linear and in
    physical addresses, and are all shared or none of them. */
 bool aspace_next_run(struct aspace *as, struct run *run, uint32_t end)
 {
-    uint32_t vaddr = run->vaddr + run->n * PAGE;
+    uint32_t vaddr = run->vaddr + run->n * PAGE, expected = 0;
 
     run->n = 0;
     while (vaddr < end) {
-        uint32_t *pte = entry(as, vaddr, false);
+        uint32_t *pte = entry(as, vaddr, false), *stop;
         if (!pte) {
             if (run->n)
                 return true;
             vaddr = (vaddr & ~0x3FFFFFu) + 0x400000;
             continue;
         }
-        do {
-            uint32_t pa = PAGE_DOWN(*pte);
-            bool present = *pte & PTE_P, cow = (*pte & PTE_COW) && frame_is_shared(pa);
-            if (run->n && (!present || pa != run->paddr + run->n * PAGE || cow != run->cow))
+        stop = pte + MIN(1024 - (vaddr >> 12 & 1023), (end - vaddr) / PAGE);
+        if (!run->n) {
+            for (; pte < stop && !(*pte & PTE_P); pte++)
+                vaddr += PAGE;
+            if (pte == stop)
+                continue;
+            expected = *pte & ~PTE_SEEN;
+            *run = (struct run){ vaddr, PAGE_DOWN(expected), 0, is_cow(expected) };
+        }
+        for (; pte < stop && (*pte & ~PTE_SEEN) == expected; pte++, expected += PAGE) {
+            if ((expected & PTE_COW) && is_cow(expected) != run->cow)
                 return true;
-            if (present && !run->n)
-                *run = (struct run){ vaddr, pa, 0, cow };
-            run->n += present;
-            vaddr += PAGE;
-            pte++;
-        } while (vaddr < end && (vaddr & 0x3FFFFF));
+            run->n++;
+        }
+        if (pte < stop)
+            return true;
+        vaddr = run->vaddr + run->n * PAGE;
     }
     return run->n != 0;
 }

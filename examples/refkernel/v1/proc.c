@@ -39,7 +39,11 @@ uint32_t proc_count(void) { return procs.count; }
 
 struct proc *proc_after(struct proc *p)
 {
-    return table_at(&procs, table_place(&procs, p->pid + 1));
+    static uint32_t place; /* of the one returned last, who is mostly asked for next */
+
+    if (table_at(&procs, place) != p)
+        place = table_place(&procs, p->pid);
+    return table_at(&procs, ++place);
 }
 
 uint32_t pid_unused(void)
