@@ -62,6 +62,7 @@ async def fork(board: Board, stack: ExitStack, purpose: str = "a fork") -> Fork:
     with backplane.locked(purpose):  # nobody commits
         copy = await trio.to_thread.run_sync(ram.copy_base)
         stack.callback(os.close, copy)
+        late: list[str] = []
         for _ in range(TRIES):
             began = time.perf_counter_ns()
             async with _standing(board):
