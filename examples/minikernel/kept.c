@@ -1,28 +1,21 @@
-/* Sections this kernel never changes, kept as they came: open files, each of them the console, and
-   what another kernel may have a use for. */
+/* Sections this kernel never changes, kept as they came: open files, each of them the console. */
 #include "mini.h"
 
 static struct { uint16_t type, size; uint32_t count; uint8_t records[2048]; } kept[] = {
     { SSM_FILE, sizeof(struct ssm_file), 0, "" }, { SSM_FD, sizeof(struct ssm_fd), 0, "" },
-    { SSM_TASK, sizeof(struct ssm_task), 0, "" }, { SSM_TTY, sizeof(struct ssm_tty), 0, "" },
-    { SSM_INODE, sizeof(struct ssm_inode), 0, "" },
-    { SSM_SYSTEM, sizeof(struct ssm_system), 0, "" },
     { SSM_BLOB, 1, 0, "" } };
-enum { FILE, FD, TASK, KEPT = sizeof kept / sizeof *kept };
+enum { FILE, FD, KEPT = sizeof kept / sizeof *kept };
 
-/* What a new process has: the console as its standard output, and what Linux gives to the first. */
+/* A new process has the console as its standard output. */
 void kept_add(uint32_t pid)
 {
     struct ssm_file *console = (void *)kept[FILE].records;
     struct ssm_fd *fds = (void *)kept[FD].records;
-    struct ssm_task *tasks = (void *)kept[TASK].records;
 
     kept[FILE].count = 1;
     *console = (struct ssm_file){ .file_id = 1, .kind = SSM_FILE_TTY, .flags = 2 /* O_RDWR */,
                                   .refs = console->refs + 1 };
     fds[kept[FD].count++] = (struct ssm_fd){ .pid = pid, .fd = 1, .file_id = 1 };
-    tasks[kept[TASK].count++] = (struct ssm_task){
-        .pid = pid, .tgid = pid, .umask = 022, .exit_signal = 17, .start_ns = now() };
 }
 
 bool fd_is_open(uint32_t pid, uint32_t fd)

@@ -1,7 +1,10 @@
 /* What makes the kernel switchable: the LKUS note, the map, and the conversation with the host. */
 #include "mini.h"
 
-enum { IDLE = 0x40 }; /* COM1_STATUS: all that was written is out */
+enum {
+    MINOR = 0,   /* maps are of version 1.0: what came later, others leave out for us */
+    IDLE = 0x40, /* COM1_STATUS: all that was written is out */
+};
 
 extern char image_start[], image_end[], _start[];
 extern const uint8_t build_id[];
@@ -20,7 +23,7 @@ static const struct {
     uint32_t name_len, len, type; char name[8]; struct ssm_note desc; struct able able;
 } note __attribute__((section(".note.lkus"), used, aligned(4))) = {
     5, sizeof(struct ssm_note) + sizeof(struct able), SSM_NOTE_TYPE, "LKUS",
-    { .ssm_major = SSM_MAJOR, .ssm_minor = SSM_MINOR, .load_lo = (uint32_t)image_start,
+    { .ssm_major = SSM_MAJOR, .ssm_minor = MINOR, .load_lo = (uint32_t)image_start,
       .load_hi = (uint32_t)image_end, .entry_switch = (uint32_t)_start, .ram_min = 16 << 20,
       .features = SSM_FEATURE_IN_PLACE, .card_abi = 1, .version = "minikernel",
       .size = sizeof(struct ssm_note), .sections = SSM_SECTION_COUNT, .drivers = DRIVERS }, ABLE };
@@ -28,7 +31,7 @@ static const struct {
 /* What the running kernel answers to QUERY_CAPS. */
 static struct { struct ssm_caps head; struct able able; } caps = {
     { .magic = SSM_CAPS_MAGIC, .size = sizeof(struct ssm_caps), .ssm_major = SSM_MAJOR,
-      .ssm_minor = SSM_MINOR, .sections = SSM_SECTION_COUNT, .drivers = DRIVERS,
+      .ssm_minor = MINOR, .sections = SSM_SECTION_COUNT, .drivers = DRIVERS,
       .features = SSM_FEATURE_IN_PLACE, .map_len = 4096, .version = "minikernel" }, ABLE };
 
 static uint16_t card = SC_BASE, txn, progress;
@@ -39,8 +42,7 @@ static uint64_t generation;
 static bool noticed, on_probation;
 
 #define SUPPORTED (1 << SSM_TIME | 1 << SSM_PROC | 1 << SSM_VMA | 1 << SSM_FRAME | 1 << SSM_FD \
-                   | 1 << SSM_FILE | 1 << SSM_TASK | 1 << SSM_TTY | 1 << SSM_BLOB | 1 << SSM_DEV \
-                   | 1 << SSM_LOG | 1 << SSM_INODE | 1 << SSM_SYSTEM)
+                   | 1 << SSM_FILE | 1 << SSM_BLOB | 1 << SSM_DEV | 1 << SSM_LOG)
 
 /* -- the switchover card ----------------------------------------------------------------------- */
 
@@ -109,6 +111,7 @@ static uint32_t save(uint32_t pa, uint32_t room)
 
     time.mono_ns = now(), time.real_ns = time.mono_ns + wall_offset, time.tick_hz = HZ;
     ssm_begin(&out, (void *)pa, room, txn, ++generation);
+    ((struct ssm_hdr *)pa)->minor = MINOR;
     memcpy(((struct ssm_hdr *)pa)->src_build, build_id, 16);
     section(&out, SSM_TIME);
     append(&out, &time, sizeof time);
