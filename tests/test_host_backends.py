@@ -376,3 +376,15 @@ def test_a_reader_that_is_gone_ends_the_run_with_one_line() -> None:
         said = machine.stderr.read().decode().splitlines()
     assert len(said) == 1
     assert said[0].startswith("hotswap-host: serial stdout: Broken pipe; ")
+
+
+async def test_a_file_that_is_written_on_at_its_end_keeps_what_it_has(tmp_path: Path) -> None:
+    file = tmp_path / "serial"
+    for text in (b"before ", b"after"):
+        backend, output = await open_backend(str(file), append=True), Outbox()
+        output.write(text)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(backend.serve, Inbox(), output)
+            await output.drained()
+            nursery.cancel_scope.cancel()
+    assert file.read_bytes() == b"before after"
