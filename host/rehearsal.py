@@ -18,6 +18,7 @@ from typing import Literal, TypeAlias
 import msgspec
 import trio
 
+from hotswap.switchover import blame
 from hotswap.switchover.errors import Refused
 from hotswap.switchover.image import KernelImage
 from hotswap.switchover.phases import LIMITS, Phase
@@ -128,14 +129,32 @@ async def rehearse(
     check_free(board.machine)
     check(board.machine, image, guard=guarded)
     stage(image, options.mode, board.machine.plan)
+    trouble = ""
     with ExitStack() as open_files:
-        forked = await fork(board, open_files, "a rehearsal")
-        seconds, ratios = _seconds(options, run_on_ms), board.machine.ratios
-        job = Job(forked, image, options, ratios, run_on_ms, seconds)
-        rehearsal = await _elsewhere(job, tell, open_files)
-    rehearsal.guarded = guarded
-    rehearsal.pause_ms, rehearsal.time_ns = forked.pause_ms, forked.time_ns
+        try:
+            forked = await fork(board, open_files, "a rehearsal")
+            seconds, ratios = _seconds(options, run_on_ms), board.machine.ratios
+            job = Job(forked, image, options, ratios, run_on_ms, seconds)
+            rehearsal = await _elsewhere(job, tell, open_files)
+            rehearsal.guarded = guarded
+            rehearsal.pause_ms, rehearsal.time_ns = forked.pause_ms, forked.time_ns
+        except* OSError as errors:  # also from the task that starts the process
+            trouble = str(_first(errors))
+    if trouble:
+        return Rehearsal(
+            outcome="not rehearsed",
+            reason=f"the host has no room for a second machine: {trouble}",
+            fault_of=blame.SLOW,
+            todo="make room: it takes as much memory as this one; the machine goes on",
+        )
     return rehearsal
+
+
+def _first(errors: BaseExceptionGroup[OSError]) -> BaseException:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 class Summary(msgspec.Struct, frozen=True):

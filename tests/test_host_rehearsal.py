@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import itertools
 import os
@@ -119,7 +120,7 @@ async def test_the_machine_goes_on_as_if_it_had_not_been_rehearsed(
     assert well.report.outcome == "committed"
     assert well.blackout_ms == well.report.blackout_ms > 0
     assert well.pause_ms > 0
-    assert end > well.time_ns > wrong.time_ns
+    assert end > well.time_ns >= wrong.time_ns
 
     assert (wrong.outcome, wrong.phase) == ("would roll back", "NEWINIT")
     assert wrong.report is not None
@@ -200,6 +201,27 @@ async def test_a_process_that_is_left_alone_ends_by_itself(board: Board) -> None
             )
     assert done.returncode == Exit.INTERRUPTED
     assert b"rehearsal" not in done.stdout
+
+
+@pytest.mark.parametrize("what", ["memory", "process"])
+async def test_a_host_without_room_for_it_is_told_and_the_machine_goes_on(
+    board: Board, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    await until_it_works(board)
+    before = left_behind()
+
+    def no_room() -> int:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    if what == "memory":
+        monkeypatch.setattr(board.processor.ram, "copy_base", no_room)
+    else:
+        monkeypatch.setattr(sys, "executable", "/no/such/python")
+    found = await rehearse(board, refkernel(2), OPTIONS)
+    assert found.outcome == "not rehearsed"
+    assert "no room for a second machine: [Errno" in found.reason
+    assert left_behind() == before
+    assert board.backplane.locked_by is None
 
 
 async def test_cancelling_it_ends_its_process(board: Board) -> None:
