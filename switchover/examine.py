@@ -33,12 +33,12 @@ class Examined(msgspec.Struct):
     def digest(self) -> tuple[CanonicalMap, dict[tuple[int, int], str]]:
         """What two runs must have in common: the processes and what they hold, and memory.
 
-        Without clocks, and without what is the kernel's own business: the frames' places, and how
-        often it had to enter a page into its page tables.
+        Without clocks and times, and without what is the kernel's own business: the frames' places,
+        and how often it had to enter a page into its page tables.
         """
         tasks = [copy.copy(task) for task in self.map.task]
         for task in tasks:
-            task.minflt = 0
+            task.minflt = task.cutime_ns = task.cstime_ns = 0
         records = canonical(msgspec.structs.replace(self.map, task=tasks))
         del records[SectionType.TIME], records[SectionType.FRAME]
         return records, self.pages

@@ -9,6 +9,7 @@ import click
 # campaign: one line of help; its module here has the same name and offers `command`
 CAMPAIGNS = {
     "alternations": "Two kernels take turns under programs that work, and nothing grows.",
+    "cancellations": "Cancel the coordinator at each of its checkpoints.",
     "faults": "Let everything go wrong in every phase of a switchover.",
     "kills": "SIGKILL hosts between R1 and release: nothing is lost or doubled.",
     "snapshots": "Restore a run at many instants: it ends the same.",
