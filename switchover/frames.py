@@ -47,6 +47,8 @@ def address_space_faults(found: SaveStateMap) -> Iterator[MapError]:
             yield record_fault(Fault.NO_PROC, SectionType.VMA, vma, "no such process")
         if vma.file_id and vma.file_id not in files:
             yield record_fault(Fault.NO_FILE, SectionType.VMA, vma, f"file_id {vma.file_id}")
+        if vma.file_off and not vma.file_id:
+            yield record_fault(Fault.VALUE, SectionType.VMA, vma, "file_off without a file")
         if vma.start % PAGE or vma.end % PAGE or vma.start >= vma.end:
             yield record_fault(Fault.RANGE, SectionType.VMA, vma, f"ends at {vma.end:#x}")
         elif vma.start < end[vma.pid]:
@@ -74,6 +76,9 @@ def _linear(found: SaveStateMap, frames: Sequence[Frame]) -> Iterator[MapError]:
     for vma in found.vma:
         mapped[vma.pid].add(vma.start, vma.end)
     end: dict[int, int] = defaultdict(int)  # by pid, of the run before
+    ramdisk = next((frame for frame in frames if frame.kind == FrameKind.RAMDISK), None)
+    if ramdisk and ramdisk.vaddr:
+        yield record_fault(Fault.RANGE, SectionType.FRAME, ramdisk, "the ramdisk begins at vaddr 0")
     for frame in frames:
         linear = frame.vaddr + frame.n_pages * PAGE
         if (frame.kind in (FrameKind.RAMDISK, FrameKind.TMP)) != (frame.pid == 0):

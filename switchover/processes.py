@@ -134,6 +134,15 @@ def restart_faults(found: SaveStateMap) -> Iterator[MapError]:
         elif call.nr != proc.restart_nr:
             other = f"call {call.nr}, PROC says {proc.restart_nr}"
             yield record_fault(Fault.VALUE, _RESTART, call, other)
+        regs = proc.regs
+        made = (call.arg0, call.arg1, call.arg2, call.arg3, call.arg4, call.arg5)
+        if made != (regs.ebx, regs.ecx, regs.edx, regs.esi, regs.edi, regs.ebp):
+            yield record_fault(
+                Fault.VALUE, _RESTART, call, "arguments that are not in the registers"
+            )
+        if call.moved != proc.progress:
+            moved = f"moved {call.moved}, PROC.progress {proc.progress}"
+            yield record_fault(Fault.VALUE, _RESTART, call, moved)
         if call.left_ns and not call.flags & RestartFlag.LEFT:
             yield record_fault(Fault.VALUE, _RESTART, call, "left_ns without a time limit")
         if call.saved_mask and not call.flags & RestartFlag.MASK:
@@ -158,11 +167,16 @@ def action_faults(found: SaveStateMap) -> Iterator[MapError]:
 
 
 def siginfo_faults(found: SaveStateMap) -> Iterator[MapError]:
-    """What signals tell is of signals that are pending."""
+    """What signals tell is of signals that are pending, in the order they came."""
+    came: dict[int, int] = {}
     pending: dict[int, int] = {}
     for proc in found.proc:
         pending[proc.pid] = pending.get(proc.pid, 0) | proc.sig_pending
     for info in found.siginfo:
+        if info.seq != came.get(info.pid, 0):
+            what = f"{came.get(info.pid, 0)} came before it"
+            yield record_fault(Fault.VALUE, SectionType.SIGINFO, info, what)
+        came[info.pid] = info.seq + 1
         if info.pid not in pending:
             yield record_fault(Fault.NO_PROC, SectionType.SIGINFO, info, "no such process")
         elif not (1 <= info.signo <= _SIGNALS and pending[info.pid] >> (info.signo - 1) & 1):

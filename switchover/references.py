@@ -187,8 +187,13 @@ def _timers(found: SaveStateMap) -> Iterator[MapError]:
         if timer.kind == TimerKind.TIMERFD:
             if timer.cookie not in timerfds:
                 yield record_fault(Fault.NO_FILE, SectionType.TIMER, timer, "no such timerfd")
-        elif timer.pid not in pids:
+            if timer.pid:
+                yield record_fault(Fault.VALUE, SectionType.TIMER, timer, "a timerfd is of no pid")
+            continue
+        if timer.pid not in pids:
             yield record_fault(Fault.NO_PROC, SectionType.TIMER, timer, "no such process")
+        if timer.cookie:
+            yield record_fault(Fault.VALUE, SectionType.TIMER, timer, "a cookie of no timerfd")
 
 
 def _devices(found: SaveStateMap) -> Iterator[MapError]:

@@ -48,7 +48,8 @@ def test_the_campaign_says_what_came_of_it(judge: Path) -> None:
     done = CliRunner().invoke(command, ["--count", "600", "--seed", "7", "--json", "--jobs", "2"])
     said = json.loads(done.stdout)
     assert done.return_value is None or done.exit_code == 0, done.output
-    assert (said["campaign"], said["cases"], said["failed"], said["seed"]) == ("maps", 600, 0, 7)
+    assert (said["campaign"], said["failed"], said["seed"]) == ("maps", 0, 7)
+    assert said["cases"] > 600 + 200  # mutants and fields
     assert said["failures"] == []
     assert sum(said["verdicts"].values()) == 600
     assert {"fit", "image refused", "SECTION_CRC"} < set(said["verdicts"])

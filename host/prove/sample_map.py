@@ -74,6 +74,7 @@ def sample_map() -> SaveStateMap:
                 pgrp=2,
                 sid=2,
                 restart_nr=3,
+                regs=Regs(ecx=0xBFFFF100, edx=512),
             ),
             Proc(
                 3,
@@ -85,7 +86,15 @@ def sample_map() -> SaveStateMap:
                 pgrp=2,
                 sid=2,
             ),
-            Proc(4, 1, b"sleeper", ProcState.BLOCKED, WaitKind.SLEEP, restart_nr=162),
+            Proc(
+                4,
+                1,
+                b"sleeper",
+                ProcState.BLOCKED,
+                WaitKind.SLEEP,
+                regs=Regs(ebx=0xBFFFF000),
+                restart_nr=162,
+            ),
             Proc(5, 1, b"clock", ProcState.BLOCKED, WaitKind.TIMER_READ, 14),
             Proc(6, 1, b"gone", ProcState.ZOMBIE, exit_code=0x100),
         ],
@@ -126,7 +135,7 @@ def sample_map() -> SaveStateMap:
             Task(6, 6),
         ],
         restart=[
-            Restart(2, 3, 0, 0xBFFFF100, 512, moved=3),
+            Restart(2, 3, 0, 0xBFFFF100, 512),
             Restart(4, 162, 0xBFFFF000, left_ns=250_000_000, flags=RestartFlag.LEFT),
         ],
         tty=[

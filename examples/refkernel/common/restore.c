@@ -204,6 +204,8 @@ void restore(const struct ssm_boot *boot)
     restore_pipes(map);
     restore_files(map);
     restore_procs(map);
+    if (time.last_pid) /* 1.0 does not say */
+        pid_go_on(time.last_pid);
     restore_ranges(map);
     restore_frames(map);
     restore_fds(map);

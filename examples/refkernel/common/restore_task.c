@@ -11,6 +11,8 @@ void restore_tasks(const void *map)
 
     while (ssm_next(&at, &from, sizeof from)) {
         struct task *task = &(p = proc_of(from.pid, p))->task;
+        must(!(from.dr0 | from.dr1 | from.dr2 | from.dr3 | from.dr6 | from.dr7 | from.majflt
+               | from.altstack_flags), SC_REASON_UNSUPPORTED, from.pid); /* there are none here */
         task->user = (struct ids){ .real = from.uid, .effective = from.euid, .saved = from.suid,
                                    .fs = from.fsuid };
         task->group = (struct ids){ .real = from.gid, .effective = from.egid, .saved = from.sgid,

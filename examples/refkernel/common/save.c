@@ -44,6 +44,7 @@ static void save_time(struct ssm_writer *out, uint64_t when)
         time->cmos_date_bcd = date_bcd;
         time->tick_hz = HZ;
         time->switch_count = clock.switches;
+        time->last_pid = pid_last();
     }
     ssm_end_section(out);
 }

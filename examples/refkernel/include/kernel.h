@@ -159,6 +159,8 @@ struct proc *proc_find(uint32_t pid);
 struct proc *proc_first(void);
 struct proc *proc_after(struct proc *p);
 uint32_t proc_count(void);
+uint32_t pid_last(void);          /* the pid given last */
+void pid_go_on(uint32_t last);    /* the next is above it */
 uint32_t pid_unused(void);
 void proc_block(struct proc *p, uint32_t kind, uint64_t obj);
 void proc_wake(struct proc *p);

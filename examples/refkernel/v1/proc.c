@@ -46,6 +46,9 @@ struct proc *proc_after(struct proc *p)
     return table_at(&procs, ++place);
 }
 
+uint32_t pid_last(void) { return last_pid; }
+void pid_go_on(uint32_t last) { last_pid = last; }
+
 uint32_t pid_unused(void)
 {
     do

@@ -95,6 +95,9 @@ struct proc *proc_first(void) { return procs; }
 struct proc *proc_after(struct proc *p) { return p->next; }
 uint32_t proc_count(void) { return count; }
 
+uint32_t pid_last(void) { return last_pid; }
+void pid_go_on(uint32_t last) { last_pid = last; }
+
 uint32_t pid_unused(void)
 {
     do
