@@ -129,6 +129,7 @@ async def rehearse(
     check_free(board.machine)
     check(board.machine, image, guard=guarded)
     stage(image, options.mode, board.machine.plan)
+    rehearsal: Rehearsal | None = None
     trouble = ""
     with ExitStack() as open_files:
         try:
@@ -140,7 +141,7 @@ async def rehearse(
             rehearsal.pause_ms, rehearsal.time_ns = forked.pause_ms, forked.time_ns
         except* OSError as errors:  # also from the task that starts the process
             trouble = str(_first(errors))
-    if trouble:
+    if rehearsal is None:
         return Rehearsal(
             outcome="not rehearsed",
             reason=f"the host has no room for a second machine: {trouble}",
