@@ -31,6 +31,7 @@ from hotswap.switchover.records import (
     ProcState,
     Regs,
     Restart,
+    RestartFlag,
     Sigact,
     Task,
     Timer,
@@ -54,6 +55,13 @@ FIRST_FRAME = 16 << 20  # of those the drawn processes have; nobody else has any
 FLAGS_MASK = 0x40CD5  # EFLAGS a program may set, but for TF
 KEPT_SIGNALS = ~(1 << 8 | 1 << 18) & (1 << 64) - 1  # but for SIGKILL and SIGSTOP
 HANDLED = [signo for signo in range(1, 65) if signo not in (9, 19)]
+CALLS = {
+    WaitKind.PAUSE: 29,
+    WaitKind.SLEEP: 162,
+    WaitKind.WAIT4: 114,
+    WaitKind.SIGTIMEDWAIT: 177,
+    WaitKind.SIGSUSPEND: 179,
+}
 PROGRAM = "still:20000"  # under the old kernel; of it are the inode and path of a regular file
 
 u32 = st.integers(0, (1 << 32) - 1)
@@ -166,6 +174,12 @@ def _process(draw: st.DrawFn, pid: int, parent: int, tree: Tree) -> Proc:
             tree.timer.append(Timer(pid, TimerKind.SLEEP, draw(ns)))
         if proc.wait_kind == WaitKind.PIPE_WRITE:
             proc.progress = tree.restart[-1].moved = draw(st.integers(0, 4096))
+        if proc.wait_kind == WaitKind.SIGSUSPEND:
+            tree.restart[-1].flags = RestartFlag.MASK
+            tree.restart[-1].saved_mask = draw(u64) & KEPT_SIGNALS
+        if proc.wait_kind == WaitKind.SIGTIMEDWAIT and draw(st.booleans()):
+            tree.restart[-1].flags = RestartFlag.LEFT
+            tree.restart[-1].left_ns = draw(ns)
     return proc
 
 
@@ -210,7 +224,7 @@ def _registers(draw: st.DrawFn) -> Regs:
 @st.composite
 def _waits(draw: st.DrawFn, tree: Tree) -> tuple[WaitKind, int, int]:
     """Kind, object and the number of the call, of something there is to wait for."""
-    kinds = [WaitKind.SLEEP, WaitKind.PAUSE, WaitKind.WAIT4]
+    kinds = [*CALLS]
     timers = [file.file_id for file in tree.file if file.kind == FileKind.TIMER]
     kinds += [WaitKind.PIPE_READ, WaitKind.PIPE_WRITE] if tree.pipe else []
     kinds += [WaitKind.TIMER_READ] if timers else []
@@ -221,8 +235,8 @@ def _waits(draw: st.DrawFn, tree: Tree) -> tuple[WaitKind, int, int]:
     if kind is WaitKind.TIMER_READ:
         return kind, draw(st.sampled_from(timers)), 3
     if kind is WaitKind.WAIT4:
-        return kind, draw(st.sampled_from([(1 << 64) - 1, 5, 0])), 114
-    return kind, 0, 162 if kind is WaitKind.SLEEP else 29
+        return kind, draw(st.sampled_from([(1 << 64) - 1, 5, 0])), CALLS[kind]
+    return kind, 0, CALLS[kind]
 
 
 def _memory(draw: st.DrawFn, tree: Tree, pid: int, paddr: int) -> int:
