@@ -100,7 +100,8 @@ async def test_a_blackout_beyond_its_budget_is_undone(guest: Guest) -> None:
     options = Options(blackout_max_ms=0.01, patience=PATIENCE)
     with pytest.raises(RolledBack, match=r"blackout: no end within 0\.0002 s") as caught:
         await Switchover(guest.board.machine, refkernel(2), options).run()
-    assert caught.value.report.fault_of == blame.SLOW
+    assert caught.value.report.phase == Phase.QUIESCE.name
+    assert caught.value.report.fault_of in {blame.SLOW, blame.OLD}  # whatever was done in so little
 
 
 async def test_a_kernel_that_does_not_get_on_is_found_out_long_before_the_end_of_its_phase(
