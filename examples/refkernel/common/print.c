@@ -4,11 +4,13 @@
 
 bool quiet;
 
+static bool panicking;
+
 static void put(char c)
 {
-    if (before_commit)
+    if (before_commit || panicking)
         sc_log(c);
-    else
+    if (!before_commit)
         uart_putc(c);
 }
 
@@ -81,15 +83,15 @@ void machine_exit(uint8_t status)
     __builtin_unreachable();
 }
 
+/* On the console and in the switchover card's log: what has happened, and how we came there. */
 void panic(const char *format, ...)
 {
-    static bool again;
     va_list args;
 
     cli();
-    if (again)
+    if (panicking)
         machine_exit(0x70);
-    again = true;
+    panicking = true;
     quiet = false;
     record(SC_ACK_ERROR, SC_REASON_PANIC, (uint32_t)__builtin_return_address(0));
     print("\npanic: ");
@@ -97,6 +99,7 @@ void panic(const char *format, ...)
     vprint(format, args);
     va_end(args);
     print("\n");
+    backtrace();
     if (before_commit)
         sc_ack(SC_ACK_ERROR, SC_REASON_PANIC, switchover_txn);
     machine_exit(0x70);

@@ -26,6 +26,8 @@ _start: cld
 
         .bss
         .align  16
+        .globl  kernel_stack
+kernel_stack:
         .space  8192
         .globl  kernel_stack_top
 kernel_stack_top:

@@ -42,7 +42,7 @@
 /* A system call that has to wait returns this after proc_block(): it is run again on waking. */
 #define BLOCKED (-512)
 
-/* string.c, print.c, panic.c, recorder.c */
+/* string.c, print.c, symbol.c, backtrace.c, recorder.c */
 void *memset(void *to, int byte, size_t len);
 void *memcpy(void *to, const void *from, size_t len);
 void *memmove(void *to, const void *from, size_t len);
@@ -55,6 +55,9 @@ extern bool quiet;
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void panic(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 void machine_exit(uint8_t status) __attribute__((noreturn));
+bool is_code(uint32_t address);
+void print_code(uint32_t address, const char *mark);
+void backtrace(void); /* v1, v2 */
 void record(uint8_t phase, uint16_t code, uint32_t value);
 void recorder_start(uint32_t txn, uint8_t source);
 uint32_t recorder_read(const struct ssm_log **entries);
