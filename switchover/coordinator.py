@@ -158,6 +158,13 @@ class Switchover(Transaction):
             self._put(BOOT_PA, layout_of(Boot).pack(boot))
             self._take_point(r1=True)
             watch = self._watch_writes(script, place)
+        await self._cross(script, place, watch)
+        self.report.blackout_ms = (time.perf_counter_ns() - began) / 1e6
+        self.report.instructions = self._processor.instructions - instructions
+        self.report.engine_ms = (self._processor.engine_ns - engine_ns) / 1e6
+
+    async def _cross(self, script: Transcript, place: Span, watch: StrayWatch) -> None:
+        """From R1 to the first process under the new kernel."""
         async with self._phase(Phase.SWITCH):
             self._reset_cards()
             self._processor.forget_code(KERNEL.lo, KERNEL.size)
@@ -174,9 +181,6 @@ class Switchover(Transaction):
             self._backplane.thaw()
             self._talk.issue(Command.COMMIT)
             await self._talk.expect(Ack.RESUMED)
-        self.report.blackout_ms = (time.perf_counter_ns() - began) / 1e6
-        self.report.instructions = self._processor.instructions - instructions
-        self.report.engine_ms = (self._processor.engine_ns - engine_ns) / 1e6
 
     async def _prepare(self) -> None:
         asked = self._backplane.clock.now()

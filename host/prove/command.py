@@ -10,6 +10,7 @@ import click
 CAMPAIGNS = {
     "alternations": "Two kernels take turns under programs that work, and nothing grows.",
     "cancellations": "Cancel the coordinator at each of its checkpoints.",
+    "instructions": "Stop a blackout after each block of instructions and roll it back.",
     "faults": "Let everything go wrong in every phase of a switchover.",
     "kills": "SIGKILL hosts between R1 and release: nothing is lost or doubled.",
     "snapshots": "Restore a run at many instants: it ends the same.",
