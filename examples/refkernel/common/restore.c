@@ -125,6 +125,7 @@ static void restore_timers(const void *map, uint64_t when)
 {
     struct ssm_cursor at = ssm_open(map, SSM_TIMER);
     struct ssm_timer from;
+    struct proc *p = 0;
 
     while (ssm_next(&at, &from, sizeof from)) {
         uint32_t owner = from.kind == SSM_TIMER_TIMERFD ? (uint32_t)from.cookie : from.pid;
@@ -132,10 +133,12 @@ static void restore_timers(const void *map, uint64_t when)
             must(restore_cputimer(&from), SC_REASON_UNSUPPORTED, from.kind);
             continue;
         }
-        must(from.kind == SSM_TIMER_TIMERFD ? file_find(owner) != 0 : proc_find(owner) != 0,
-             SC_REASON_BAD_MAP, owner);
+        if (from.kind == SSM_TIMER_TIMERFD)
+            must(file_find(owner), SC_REASON_BAD_MAP, owner);
+        else
+            p = proc_of(owner, p);
         if (from.kind == SSM_TIMER_SLEEP)
-            proc_find(owner)->wait.deadline = when + from.left_ns;
+            p->wait.deadline = when + from.left_ns;
         must(timer_arm(from.kind, owner, when + from.left_ns, from.period_ns), SC_REASON_NO_MEMORY,
              owner);
     }
