@@ -12,7 +12,7 @@ from hotswap.host.prove.campaign import ProveError
 from hotswap.host.prove.image_mutants import image_mutant
 from hotswap.host.prove.map_fuzz import Wrong, ancestors, fuzz
 from hotswap.host.prove.map_judge import EXAMPLES, Judge, build_judge
-from hotswap.host.prove.map_mutants import mutant, repair
+from hotswap.host.prove.map_mutants import LONGEST, mutant, repair
 from hotswap.host.prove.maps import command, shares
 from hotswap.switchover.validate import check, faults
 
@@ -127,6 +127,13 @@ def test_a_repaired_map_has_its_checksums_right() -> None:
     repair(whole)
     assert "CRC" not in {fault.code.name for fault in faults(bytes(whole))}
     assert len({mutant([bytes(whole)], chance) for _ in range(50)}) > 40
+
+
+def test_a_mutant_may_be_an_ancestor_again_and_again() -> None:
+    chance, corpus = random.Random(4), ancestors()
+    for _ in range(4000):
+        corpus[chance.randrange(len(corpus))] = mutant(corpus, chance)
+    assert all(len(data) <= LONGEST for data in corpus)
 
 
 def test_mutants_of_images_differ() -> None:

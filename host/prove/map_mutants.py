@@ -110,9 +110,9 @@ def _fewer(whole: bytearray, corpus: Sequence[bytes], chance: random.Random) -> 
         return
     (rec_size,) = struct.unpack_from("<H", whole, at + _REC_SIZE)
     (length,) = struct.unpack_from("<I", whole, at + _LEN)
-    rec_size = chance.choice((rec_size, rec_size + 8, max(rec_size - 8, 0), length & 0xFFFF))
+    rec_size = chance.choice((rec_size, rec_size + 8, max(rec_size - 8, 0), length)) & 0xFFFF
     count = chance.randrange(length // rec_size + 2) if rec_size else 0
-    struct.pack_into("<IIH", whole, at + _LEN, count * rec_size, count, rec_size)
+    struct.pack_into("<IIH", whole, at + _LEN, count * rec_size & _WORDS[-1], count, rec_size)
 
 
 def _grown(whole: bytearray, corpus: Sequence[bytes], chance: random.Random) -> None:
