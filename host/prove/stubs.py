@@ -16,41 +16,42 @@ STUB = 0x7800
 PROGRESS = 500
 
 
-def _run(board: Board, code: bytes) -> None:
+def run(board: Board, code: bytes) -> None:
+    """Put `code` there; the guest goes on with it."""
     board.processor.write_memory(STUB, code)
     board.processor.flat32(STUB, STUB)
 
 
 def hang(board: Board) -> None:
     """jmp $"""
-    _run(board, b"\xeb\xfe")
+    run(board, b"\xeb\xfe")
 
 
 def halt(board: Board) -> None:
     """cli; hlt"""
-    _run(board, b"\xfa\xf4")
+    run(board, b"\xfa\xf4")
 
 
 def triple_fault(board: Board) -> None:
     """lidt of a table with no entries; ud2"""
-    _run(board, b"\x0f\x01\x1d" + struct.pack("<I", STUB + 16) + b"\x0f\x0b" + bytes(16))
+    run(board, b"\x0f\x01\x1d" + struct.pack("<I", STUB + 16) + b"\x0f\x0b" + bytes(16))
 
 
 def wild_jump(board: Board) -> None:
     """mov eax,0xffff0000; jmp eax"""
-    _run(board, b"\xb8\x00\x00\xff\xff\xff\xe0")
+    run(board, b"\xb8\x00\x00\xff\xff\xff\xe0")
 
 
 def reset_itself(board: Board) -> None:
     """mov al,1; out 92h,al; jmp $"""
-    _run(board, b"\xb0\x01\xe6\x92\xeb\xfe")
+    run(board, b"\xb0\x01\xe6\x92\xeb\xfe")
 
 
 def report_error(board: Board) -> None:
     """mov eax,ERROR<<24|7<<16|txn; mov edx,ACK; out dx,eax; jmp $"""
     value = Ack.ERROR << 24 | 7 << 16 | board.machine.switchovers
     load = b"\xb8" + struct.pack("<I", value)
-    _run(board, load + b"\xba" + struct.pack("<I", CARD_BASE + Register.ACK) + b"\xef\xeb\xfe")
+    run(board, load + b"\xba" + struct.pack("<I", CARD_BASE + Register.ACK) + b"\xef\xeb\xfe")
 
 
 def beat_for_ever(board: Board) -> None:
@@ -58,4 +59,4 @@ def beat_for_ever(board: Board) -> None:
     load = b"\xba" + struct.pack("<I", CARD_BASE + Register.HEARTBEAT)
     load += b"\xb8" + struct.pack("<I", PROGRESS)
     wait = b"\xb9" + struct.pack("<I", 500) + b"\xe2\xfe"
-    _run(board, load + b"\xef" + wait + b"\xeb" + struct.pack("b", -len(wait) - 3))
+    run(board, load + b"\xef" + wait + b"\xeb" + struct.pack("b", -len(wait) - 3))

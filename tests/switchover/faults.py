@@ -4,17 +4,13 @@ The guest's part is real machine code, put where neither kernel nor bootstrap is
 """
 
 import struct
-from collections.abc import Callable
 
 from hotswap.host.board import Board
+from hotswap.host.prove.stubs import STUB, hang, run, triple_fault
 
-STUB = 0x7800  # between the bootstrap's stack and the bootstrap
+__all__ = ["STUB", "hang", "triple_fault"]
+
 CARD = 0x180
-
-
-def _run(board: Board, code: bytes) -> None:
-    board.processor.write_memory(STUB, code)
-    board.processor.flat32(STUB, STUB)
 
 
 def _acknowledge(phase: int, code: int, txn: int) -> bytes:
@@ -23,44 +19,14 @@ def _acknowledge(phase: int, code: int, txn: int) -> bytes:
     return b"\xb8" + value + b"\xba" + struct.pack("<I", CARD + 8) + b"\xef\xeb\xfe"
 
 
-def hang(board: Board) -> None:
-    """jmp ."""
-    _run(board, b"\xeb\xfe")
-
-
-def halt(board: Board) -> None:
-    """cli; hlt"""
-    _run(board, b"\xfa\xf4")
-
-
-def triple_fault(board: Board) -> None:
-    """lidt of a table with no entries; ud2"""
-    _run(board, b"\x0f\x01\x1d" + struct.pack("<I", STUB + 16) + b"\x0f\x0b" + bytes(16))
-
-
-def wild_jump(board: Board) -> None:
-    """mov eax,0xffff0000; jmp eax"""
-    _run(board, b"\xb8\x00\x00\xff\xff\xff\xe0")
-
-
-def report_error(board: Board) -> None:
-    """ACK ERROR, code 7."""
-    _run(board, _acknowledge(0xFF, 7, board.machine.switchovers))
-
-
-def answer_nonsense(board: Board) -> None:
-    """ACK of a phase there is none of."""
-    _run(board, _acknowledge(0x55, 0, board.machine.switchovers))
-
-
 def answer_twice(board: Board) -> None:
     """ACK RESUMED again."""
-    _run(board, _acknowledge(6, 0, board.machine.switchovers))
+    run(board, _acknowledge(6, 0, board.machine.switchovers))
 
 
 def answer_early(board: Board) -> None:
     """ACK RESTORED before anything has been saved."""
-    _run(board, _acknowledge(5, 0, board.machine.switchovers))
+    run(board, _acknowledge(5, 0, board.machine.switchovers))
 
 
 def _writing(first: int, step: int) -> bytes:
@@ -71,30 +37,14 @@ def _writing(first: int, step: int) -> bytes:
 
 def beat_without_progress(board: Board) -> None:
     """Heartbeats for ever, all of them the same."""
-    _run(board, _writing(500, 0))
+    run(board, _writing(500, 0))
 
 
 def go_backwards(board: Board) -> None:
     """Heartbeats whose progress goes down."""
-    _run(board, _writing(500, -1))
-
-
-def reset_itself(board: Board) -> None:
-    """mov al,1; out 92h,al; jmp ."""
-    _run(board, b"\xb0\x01\xe6\x92\xeb\xfe")
+    run(board, _writing(500, -1))
 
 
 def raising_card(board: Board) -> None:
     """The RTC breaks."""
     board.slot("cmos").set_fault(RuntimeError("smoke"))
-
-
-GUEST_FAULTS: tuple[Callable[[Board], None], ...] = (
-    hang,
-    halt,
-    triple_fault,
-    wild_jump,
-    reset_itself,
-    report_error,
-    answer_nonsense,
-)
