@@ -147,8 +147,6 @@ class _Trials(Switchover):
         self._check("", await self._back(wanted, frozen=frozen))
         for number, stop in enumerate(self._stops(whole, most)):
             reached = await self._up_to(stop.count, attempt)
-            if reached >= whole:
-                break
             singles = self.chance.randint(1, 4) if self.chance.random() < SINGLE else 0
             with self._processor.standing():
                 singles = await self._processor.step(singles) if singles else 0
@@ -158,6 +156,8 @@ class _Trials(Switchover):
             self._check(case, await self._back(wanted, frozen=frozen))
             if number % COLLECT == 0:
                 gc.collect()
+            if reached >= whole:  # the last block
+                break
         assert self._processor.instructions == then
 
     def _check(self, case: str, wrong: list[str]) -> None:
