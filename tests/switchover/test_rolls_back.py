@@ -244,3 +244,14 @@ async def test_a_map_that_was_changed_is_refused_by_the_new_kernel(
     assert report.phase == Phase.NEWINIT.name
     assert "map" in report.reason
     await goes_on(guest, switchover)
+
+
+async def test_a_machine_that_is_reset_before_r0_starts_again(guest: Guest) -> None:
+    guest.boot(PROGRAMS)
+    await guest.pass_time(20 * MS)
+    report = await switch_with(
+        guest.board, refkernel(2), Phase.STAGE, lambda board: board.processor.reset()
+    )
+    assert report.phase == Phase.STAGE.name
+    await guest.pass_time(20 * MS)
+    assert guest.text.count("switchover card at") == 2
