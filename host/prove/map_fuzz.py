@@ -128,6 +128,7 @@ def ancestors() -> list[bytes]:
 def _try_map(batch: Batch, number: int, data: bytes, verdict: Judged) -> tuple[str, ...]:
     """Hold one reader against the other; the kinds of faults Python has found."""
     found: list[MapError] = []
+    decoded = None
     try:
         try:
             decoded = read(data)
@@ -138,7 +139,7 @@ def _try_map(batch: Batch, number: int, data: bytes, verdict: Judged) -> tuple[s
         if -code != verdict.fault:
             why = f"C says {verdict.fault}, Python {-code} ({found[0] if found else 'fit'})"
             batch.wrong.append(_wrong(number, "map", why, data))
-        elif not code and (digest := digest_of(decoded)) != verdict.digest:
+        elif decoded is not None and (digest := digest_of(decoded)) != verdict.digest:
             why = f"C has read {verdict.digest:#010x}, Python {digest:#010x}"
             batch.wrong.append(_wrong(number, "map", why, data))
         if number % 50 == 0:

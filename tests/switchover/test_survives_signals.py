@@ -23,6 +23,7 @@ async def test_a_suspended_process_gets_its_own_mask_back(
     guest: Guest, switchover: SwitchKernel
 ) -> None:
     guest.boot(["pending:60"], version=2)
+    kinds: set[int] = set()
     for _ in range(20):
         await guest.pass_time(10 * MS)
         kinds = {proc.wait_kind for proc in (await guest.examine()).map.proc}
