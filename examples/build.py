@@ -132,7 +132,10 @@ def initrd_entries(built: Sequence[Path]) -> Iterator[tuple[str, int, bytes]]:
     klibc = INITRD / "klibc"
     for folder in ("bin", "etc", "lib"):
         yield folder, 0o040755, b""
-    for program in sorted([*built, klibc / "cat"], key=lambda file: file.name):
+    unmodified = (
+        file for file in klibc.iterdir() if file.suffix != ".so" and file.name != "copyright"
+    )
+    for program in sorted([*built, *unmodified], key=lambda file: file.name):
         yield f"bin/{program.name}", 0o100755, program.read_bytes()
     for library in sorted(klibc.glob("*.so")):
         yield f"lib/{library.name}", 0o100755, library.read_bytes()

@@ -6,8 +6,10 @@ Multiboot Specification 0.6.96, sections 3.2 (machine state) and 3.3 (boot infor
 
 from __future__ import annotations
 
+import gzip
 import os
 import struct
+import zlib
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -21,6 +23,7 @@ HEADER_MAGIC, HEADER_SEARCH = 0x1BADB002, 8192
 INFO_PA, INFO_END = 0x10000, 0x20000
 _AVAILABLE, _RESERVED = 1, 2
 _FLAGS = 1 << 0 | 1 << 2 | 1 << 3 | 1 << 6 | 1 << 9  # mem, cmdline, mods, mmap, loader name
+_GZIP = b"\x1f\x8b"
 PAGE = 4096
 MODULES_MAX = 128
 LINES_MAX = INFO_END - INFO_PA - 0x2000
@@ -70,8 +73,14 @@ def load_kernel(
     """Put kernel, initrd, modules and boot information into RAM; returns the address for EBX.
 
     `plan` is what the memory map withholds for switchovers, None for a machine too small for one.
-    The initrd is the first module. Raises `LoadError` before anything is stored.
+    The initrd is the first module; one packed by gzip is unpacked, as GRUB does. Raises `LoadError`
+    before anything is stored.
     """
+    if initrd.startswith(_GZIP):
+        try:
+            initrd = gzip.decompress(initrd)
+        except (OSError, EOFError, zlib.error) as error:
+            raise LoadError(f"the initrd begins as gzip's but is damaged: {error}") from error
     top = plan.reserve.lo if plan is not None else ram
     if initrd:
         modules = (Module(initrd), *modules)

@@ -267,6 +267,9 @@ def grafted(tree: Tree, own: SaveStateMap) -> SaveStateMap:
             drawn.path_off, drawn.path_len = file.path_off, file.path_len
         elif drawn.kind == FileKind.TTY:
             drawn.dev_ino = tty.dev_ino
+            drawn.path_off, drawn.path_len = tty.path_off, tty.path_len
+    for task in tree.task:
+        task.cwd_off, task.cwd_len = own.task[0].cwd_off, own.task[0].cwd_len
     return SaveStateMap(
         header=own.header, time=own.time, tty=own.tty, system=own.system, inode=own.inode,
         blob=own.blob, task=tree.task, restart=tree.restart, proc=tree.proc,

@@ -5,7 +5,7 @@
 #include "kernel.h"
 
 enum { NR_read = 3, NR_write = 4, NR_waitpid = 7, NR_wait4 = 114,
-       NR_sigreturn = 119, NR_readv = 145, NR_writev = 146, NR_nanosleep = 162,
+       NR_sigreturn = 119, NR_newselect = 142, NR_readv = 145, NR_writev = 146, NR_nanosleep = 162,
        NR_rt_sigreturn = 173, NR_rt_sigtimedwait = 177, NR_clock_nanosleep = 267,
        NR_waitid = 284 };
 
@@ -25,6 +25,10 @@ call sys_sigreturn, sys_rt_sigreturn, sys_signal, sys_sigaction, sys_rt_sigactio
 /* sys_kill.c, sys_sigwait.c */
 call sys_kill, sys_tkill, sys_tgkill, sys_rt_sigqueueinfo, sys_sigpending, sys_rt_sigpending,
     sys_sigsuspend, sys_rt_sigsuspend, sys_rt_sigtimedwait, sys_pause;
+
+/* script.c */
+int script_expand(struct proc *p, char path[PATH_MAX], char *text, uint32_t room, uint32_t *len,
+                  int *argc);
 
 /* process.c, exec.c, fds.c, sys_proc.c, sys_info.c, tls.c */
 void fds_copy(struct proc *to, struct proc *from);
@@ -48,11 +52,19 @@ call sys_getuid16, sys_geteuid16, sys_getgid16, sys_getegid16, sys_getuid, sys_g
 /* sys_mem.c */
 call sys_brk, sys_mmap, sys_mmap2, sys_munmap, sys_mprotect, sys_mremap, sys_madvise, sys_msync;
 
-/* sys_file.c, sys_path.c, sys_poll.c */
-call sys_read, sys_write, sys_readv, sys_writev, sys_close, sys_dup, sys_dup2, sys_dup3, sys_pipe,
-    sys_pipe2, sys_lseek, sys_llseek, sys_fcntl, sys_ioctl, sys_open, sys_openat, sys_access,
-    sys_stat64, sys_lstat64, sys_fstat64, sys_fstatat64, sys_getdents64, sys_getcwd, sys_chdir,
-    sys_readlink, sys_poll;
+/* sys_file.c, sys_fd.c, pipe.c, sys_poll.c, lock.c */
+call sys_read, sys_write, sys_readv, sys_writev, sys_pread64, sys_pwrite64, sys_close, sys_lseek,
+    sys_llseek, sys_dup, sys_dup2, sys_dup3, sys_pipe, sys_pipe2, sys_fcntl, sys_ioctl, sys_poll,
+    sys_select, sys_newselect, sys_flock;
+
+/* sys_path.c, sys_stat.c, sys_tmp.c */
+int walk_in(struct proc *p, uint32_t dirfd, uint32_t at, uint32_t how, struct found *found);
+call sys_open, sys_openat, sys_creat, sys_access, sys_faccessat, sys_readlink, sys_readlinkat,
+    sys_getcwd, sys_chdir, sys_fchdir, sys_stat64, sys_lstat64, sys_fstat64, sys_fstatat64,
+    sys_getdents64, sys_statfs64, sys_fstatfs64, sys_mkdir, sys_mkdirat, sys_symlink,
+    sys_symlinkat, sys_link, sys_unlink, sys_unlinkat, sys_rmdir, sys_rename, sys_renameat,
+    sys_truncate, sys_truncate64, sys_ftruncate, sys_ftruncate64, sys_chmod, sys_fchmod,
+    sys_fchmodat, sys_utimensat, sys_sync, sys_fsync;
 
 /* sys_time.c, sys_itimer.c, timerfd.c */
 void nanosleep_left(struct proc *p, uint32_t nr);

@@ -155,16 +155,18 @@ static void become(struct task *task, const struct inode *inode)
 int exec(struct proc *p, const char *path, uint32_t argc, uint32_t envc, const char *strings,
          uint32_t strings_len)
 {
-    struct inode *inode = initrd_find(path), *library;
+    struct inode *inode, *library;
+    struct found found;
     struct aspace as;
     struct image program, interpreter;
     struct task task = p->task;
     uint32_t sp = 0, entry;
-    int error;
+    int error = path_walk(p->cwd, path, 0, &found);
 
-    if (!inode)
-        return -ENOENT;
-    if ((inode->mode & S_IFMT) != S_IFREG
+    if (error)
+        return error;
+    inode = found.inode;
+    if ((inode->mode & S_IFMT) != S_IFREG || tmpfs_is(inode) || procfs_is(inode) /* noexec */
         || !(inode->mode & (task.user.effective ? S_IXOTH : S_IXUSR | S_IXGRP | S_IXOTH)))
         return -EACCES;
     become(&task, inode);
@@ -175,7 +177,7 @@ int exec(struct proc *p, const char *path, uint32_t argc, uint32_t envc, const c
     entry = program.entry;
     as.brk_start = as.brk = program.end;
     if (!error && program.interpreter[0]) {
-        library = initrd_find(program.interpreter);
+        library = path_lookup(program.interpreter);
         error = library ? load(&as, library, &interpreter) : -ENOENT;
         entry = interpreter.entry;
     }
@@ -193,6 +195,9 @@ int exec(struct proc *p, const char *path, uint32_t argc, uint32_t envc, const c
     if (!process_return_memory(p))
         aspace_delete(&p->as);
     p->as = as;
+    if (p->exe)
+        inode_release(p->exe);
+    p->exe = inode_hold(inode);
     p->task = task;
     p->task.vfork_parent = 0;
     for (const char *at = path; *at; at++)
@@ -232,7 +237,7 @@ static int collect(uint32_t vector, char *text, uint32_t room, uint32_t *len)
 int sys_execve(struct proc *p, const uint32_t a[6])
 {
     static char text[ARGUMENTS];
-    char path[PATH_MAX];
+    static char path[PATH_MAX];
     uint32_t len = 0, ignored[2] = { 0, 0 };
     struct sigact act;
     int argc, envc, error = copy_string(path, a[0], sizeof path);
@@ -243,6 +248,9 @@ int sys_execve(struct proc *p, const uint32_t a[6])
     envc = argc < 0 ? argc : collect(a[2], text, sizeof text, &len);
     if (envc < 0)
         return envc;
+    error = script_expand(p, path, text, sizeof text, &len, &argc);
+    if (error)
+        return error;
     error = exec(p, path, (uint32_t)argc, (uint32_t)envc, text, len);
     if (error)
         return error;

@@ -1,5 +1,5 @@
-/* The file system: the initrd, a cpio archive in the "new ASCII" format (cpio(5)), read where the
-   boot loader has put it. It cannot be written to. */
+/* The initrd, a cpio archive in the "new ASCII" format (cpio(5)), read where the boot loader has put
+   it: the root of the file system. It cannot be written to. Devices, /proc and /tmp are added. */
 #include "kernel.h"
 
 struct cpio_header {
@@ -8,7 +8,13 @@ struct cpio_header {
         rdevmajor[8], rdevminor[8], namesize[8], check[8];
 };
 
-enum { ROOT = 1, NULL_DEVICE = 0x7FFF };
+static const struct { const char *path; uint32_t mode, rdev; } added[] = {
+    { "dev", S_IFDIR | 0755, 0 }, { "proc", S_IFDIR | 0555, 0 }, { "tmp", S_IFDIR | 01777, 0 },
+    { "dev/null", S_IFCHR | 0666, NULL_DEVICE }, { "dev/zero", S_IFCHR | 0666, ZERO },
+    { "dev/full", S_IFCHR | 0666, FULL }, { "dev/tty", S_IFCHR | 0666, DEV_TTY },
+    { "dev/console", S_IFCHR | 0600, CONSOLE }, { "dev/ttyS0", S_IFCHR | 0660, TTYS0 },
+    { "dev/tty0", S_IFCHR | 0620, TTY0 }, { "dev/tty1", S_IFCHR | 0620, TTY1 },
+};
 
 static uint32_t hex(const char digits[8])
 {
@@ -21,15 +27,55 @@ static uint32_t hex(const char digits[8])
     return value;
 }
 
+/* Files come behind their folder, and mostly behind another one of it. */
+static struct inode *add(const char *path, uint32_t ino, uint32_t mode)
+{
+    static struct inode *folder;
+    static const char *prefix;
+    static uint32_t len;
+    const char *name = path;
+
+    for (const char *at = path; *at; at++)
+        if (*at == '/')
+            name = at + 1;
+    if (ino == INO_ADDED || !folder || len != (uint32_t)(name - path) || memcmp(prefix, path, len)) {
+        char text[PATH_MAX / 4];
+        len = (uint32_t)(name - path);
+        if (len >= sizeof text)
+            return 0;
+        memcpy(text, path, len);
+        text[len] = 0;
+        prefix = path;
+        folder = path_lookup(text);
+    }
+    return folder ? inode_new(ino, folder, name, mode) : 0;
+}
+
+static void add_standard(void)
+{
+    uint32_t ino = INO_ADDED;
+
+    for (uint32_t i = 0; i < sizeof added / sizeof *added; i++, ino++) {
+        struct inode *inode = path_lookup(added[i].path);
+        if (!inode)
+            inode = add(added[i].path, ino, added[i].mode);
+        if (!inode)
+            panic("no memory for /%s", added[i].path);
+        if (added[i].rdev)
+            inode->rdev = added[i].rdev;
+    }
+    tmpfs_init(path_lookup("tmp"));
+    procfs_init(path_lookup("proc"));
+}
+
 /* Inode numbers are places in the archive, so that another kernel finds the same ones. */
 void initrd_init(void)
 {
     const char *at = P2V(memory.initrd), *end = at + memory.initrd_len;
-    struct inode *root = inode_new("", ROOT), *null = inode_new("dev/null", NULL_DEVICE);
 
-    root->mode = S_IFDIR | 0755;
-    null->mode = S_IFCHR | 0666;
-    for (uint32_t ino = ROOT + 1; at + sizeof(struct cpio_header) < end; ino++) {
+    if (!inode_new(INO_ROOT, 0, "", S_IFDIR | 0755))
+        panic("no memory for the root");
+    for (uint32_t ino = INO_ROOT + 1; at + sizeof(struct cpio_header) < end; ino++) {
         const struct cpio_header *header = (const void *)at;
         const char *name = at + sizeof *header;
         uint32_t name_len = hex(header->namesize), len = hex(header->filesize), skip;
@@ -38,92 +84,25 @@ void initrd_init(void)
         if (memcmp(header->magic, "070701", 6))
             panic("the initrd is not a cpio archive of the new ASCII format");
         skip = (sizeof *header + name_len + 3) & ~3u;
-        if (name_len > PATH_MAX || len > memory.initrd_len || skip + len > (uint32_t)(end - at))
+        if (name_len > PATH_MAX / 4 || len > memory.initrd_len || skip + len > (uint32_t)(end - at))
             panic("the initrd is truncated");
         if (!strcmp(name, "TRAILER!!!"))
-            return;
+            break;
         while (*name == '/' || (name[0] == '.' && name[1] == '/'))
             name++;
-        if (*name && strcmp(name, ".")) {
-            inode = inode_new(name, ino);
+        /* of two archives, one behind the other, both may have a folder */
+        if (*name && strcmp(name, ".")
+            && !((hex(header->mode) & S_IFMT) == S_IFDIR && path_lookup(name))) {
+            inode = ino < INO_ADDED ? add(name, ino, hex(header->mode)) : 0;
             if (!inode)
-                panic("the initrd holds too many files");
-            inode->mode = (uint16_t)hex(header->mode);
+                panic("the initrd holds too many files, or %s without its folder", name);
             inode->size = len;
             inode->data = (const uint8_t *)at + skip;
+            inode->rdev = hex(header->rdevmajor) << 8 | hex(header->rdevminor);
+            inode->uid = hex(header->uid), inode->gid = hex(header->gid);
+            inode->mtime = inode->ctime = inode->atime = hex(header->mtime) * NS_PER_S;
         }
         at += skip + ((len + 3) & ~3u);
     }
-}
-
-/* The next component of a path, in *name its length; 0 at the end. */
-static const char *component(const char *path, size_t *len)
-{
-    while (*path == '/')
-        path++;
-    *len = 0;
-    while (path[*len] && path[*len] != '/')
-        ++*len;
-    return *len ? path : 0;
-}
-
-/* "a//b/../c" is "a/c"; false when it is too long. */
-static bool normalize(const char *path, char *to, size_t room)
-{
-    size_t used = 0, len;
-    const char *name;
-
-    for (; (name = component(path, &len)); path = name + len) {
-        if (len == 1 && name[0] == '.')
-            continue;
-        if (len == 2 && name[0] == '.' && name[1] == '.') {
-            while (used && to[--used] != '/')
-                ;
-            continue;
-        }
-        if (used + len + 2 > room)
-            return false;
-        if (used)
-            to[used++] = '/';
-        memcpy(to + used, name, len);
-        used += len;
-    }
-    to[used] = 0;
-    return true;
-}
-
-/* Every process's working directory is the root. */
-struct inode *initrd_find(const char *path)
-{
-    char name[PATH_MAX];
-
-    if (!normalize(path, name, sizeof name))
-        return 0;
-    for (struct inode *inode = inode_first(); inode; inode = inode_after(inode))
-        if (!strcmp(inode->name, name))
-            return inode;
-    return 0;
-}
-
-/* The index-th child of a folder; false when it has no more. */
-bool initrd_child(const struct inode *folder, uint32_t index, struct inode **child,
-                  const char **name)
-{
-    size_t prefix = strlen(folder->name);
-
-    for (struct inode *inode = inode_first(); inode; inode = inode_after(inode)) {
-        const char *rest = inode->name + (prefix ? prefix + 1 : 0);
-        bool slash = false;
-        if (!inode->name[0] || strncmp(inode->name, folder->name, prefix)
-            || (prefix && inode->name[prefix] != '/'))
-            continue;
-        for (const char *at = rest; *at; at++)
-            slash |= *at == '/';
-        if (slash || index--)
-            continue;
-        *child = inode;
-        *name = rest;
-        return true;
-    }
-    return false;
+    add_standard();
 }

@@ -8,6 +8,8 @@ static void banner(void)
           sc_present() ? "switchover card at 180" : "no switchover card");
 }
 
+char kernel_cmdline[1024]; /* of a cold boot */
+
 static const char *cmdline_of(const struct multiboot_info *info)
 {
     const char *cmdline = info->flags & MULTIBOOT_CMDLINE ? (const char *)info->cmdline : "";
@@ -23,6 +25,7 @@ static void cold_boot(uint32_t info)
 {
     uart_init(true);
     const char *cmdline = cmdline_of((const void *)info);
+    copy_name(kernel_cmdline, sizeof kernel_cmdline, cmdline);
     memory_cold(info);
     paging_init();
     segment_init();
@@ -33,13 +36,15 @@ static void cold_boot(uint32_t info)
     switchover_reserve();
     pic_init();
     sc_init(SC_BASE);
-    pic_unmask(4);
+    ttys_init(true);
+    console_choose(kernel_cmdline);
+    ttys_unmask();
     if (sc_present())
         pic_unmask(SC_IRQ);
     clock_cold();
     banner();
     initrd_init();
-    process_spawn_init(cmdline);
+    process_spawn_init(kernel_cmdline);
     pit_init();
     schedule();
 }

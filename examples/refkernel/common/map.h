@@ -3,7 +3,17 @@
 #define MAP_H
 #include "kernel.h"
 
-/* save_files.c */
+#define HUNG_UP 0xFFFFFFFFu /* FILE.dev_ino of a terminal */
+
+/* save_files.c: text_... put what records name into BLOB, which is written last */
+void text_begin(void *at, uint32_t room);
+uint32_t text_put(const void *bytes, uint32_t len);
+struct text_place { uint32_t off, len; };
+struct text_place text_path(const struct inode *inode);
+uint32_t text_path_size(const struct inode *inode);
+bool save_blob(struct ssm_writer *out);
+uint32_t save_files_size(void);
+void save_locks(struct ssm_writer *out);
 void save_files(struct ssm_writer *out);
 void save_fds(struct ssm_writer *out);
 void save_pipes(struct ssm_writer *out);
@@ -15,6 +25,14 @@ void save_cputimers(struct ssm_writer *out);
 void save_actions(struct ssm_writer *out);
 void save_siginfos(struct ssm_writer *out);
 uint32_t save_task_size(struct proc *p);
+
+/* save_tmp.c, save_ttys.c */
+uint32_t save_tmp_size(void);
+void save_tmp_frames(struct ssm_writer *out);
+void save_inodes(struct ssm_writer *out);
+uint32_t save_ttys_size(void);
+void save_ttys(struct ssm_writer *out);
+void save_system(struct ssm_writer *out);
 
 /* restore.c */
 void must(bool ok, uint8_t reason, uint32_t value);
@@ -32,4 +50,12 @@ void restore_initrd(const void *map);
 void restore_pipes(const void *map);
 void restore_files(const void *map);
 void restore_fds(const void *map);
+void restore_locks(const void *map);
+void restore_exe(const void *map, struct proc *p, uint32_t off, uint32_t len);
+void restore_cwd(const void *map, struct proc *p, uint32_t off, uint32_t len);
+
+/* restore_tmp.c, restore_ttys.c */
+void restore_inodes(const void *map);
+void restore_ttys(const void *map);
+void restore_system(const void *map);
 #endif

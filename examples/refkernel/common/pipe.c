@@ -21,6 +21,7 @@ int pipe_read(struct file *file, uint32_t to, uint32_t len)
         return -EFAULT;
     pipe_take(pipe, (void *)to, part);
     wake_all(SSM_WAIT_PIPE_WRITE, pipe->id);
+    poll_wake();
     return (int)part;
 }
 
@@ -45,9 +46,9 @@ int pipe_write(struct file *file, uint32_t from, uint32_t len, bool together)
         return -EFAULT;
     pipe_put(pipe, (const void *)from, len);
     wake_all(SSM_WAIT_PIPE_READ, pipe->id);
+    poll_wake();
     return (int)len;
 }
-
 
 int sys_pipe2(struct proc *p, const uint32_t a[6])
 {

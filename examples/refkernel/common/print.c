@@ -1,17 +1,24 @@
-/* The kernel's own words: on the console, or until COMMIT in the switchover card's log. */
+/* The kernel's own words: on the console, or until COMMIT in the switchover card's log; and texts for
+   programs to read. */
 #include <stdarg.h>
 #include "kernel.h"
 
 bool quiet;
 
+static struct text *into; /* or none: the console */
 static bool panicking;
 
 static void put(char c)
 {
+    if (into) {
+        if (into->len < into->room)
+            into->at[into->len++] = c;
+        return;
+    }
     if (before_commit || panicking)
         sc_log(c);
     if (!before_commit)
-        uart_putc(c);
+        console_putc(c);
 }
 
 static void put_number(uint32_t value, uint32_t base, int width, char fill)
@@ -29,14 +36,14 @@ static void put_number(uint32_t value, uint32_t base, int width, char fill)
         put(digits[--n]);
 }
 
-/* %s %c %u %d %x with width and 0; a newline becomes CR LF. */
+/* %s %c %u %d %x with width and 0; on the console a newline becomes CR LF. */
 static void vprint(const char *format, va_list args)
 {
     for (; *format; format++) {
         char fill = ' ';
         int width = 0;
 
-        if (*format == '\n')
+        if (*format == '\n' && !into)
             put('\r');
         if (*format != '%') {
             put(*format);
@@ -73,6 +80,18 @@ void print(const char *format, ...)
     va_end(args);
 }
 
+/* Appends to a text; what does not fit is lost. */
+void format(struct text *text, const char *format, ...)
+{
+    va_list args;
+
+    into = text;
+    va_start(args, format);
+    vprint(format, args);
+    va_end(args);
+    into = 0;
+}
+
 /* Debug-exit port: a byte written there ends the machine. Without one the CPU halts. */
 void machine_exit(uint8_t status)
 {
@@ -93,6 +112,7 @@ void panic(const char *format, ...)
         machine_exit(0x70);
     panicking = true;
     quiet = false;
+    into = 0;
     record(SC_ACK_ERROR, SC_REASON_PANIC, (uint32_t)__builtin_return_address(0));
     print("\npanic: ");
     va_start(args, format);

@@ -148,7 +148,7 @@ void process_spawn_init(const char *cmdline)
     struct proc *p = proc_new(1);
     uint32_t words = 0, len = 0;
     const char *at = cmdline;
-    struct file *console = file_new(0, SSM_FILE_TTY, O_RDWR);
+    struct file *file = file_new(0, SSM_FILE_TTY, O_RDWR);
     int error;
 
     while (*at && strncmp(at, "init=", 5))
@@ -162,13 +162,15 @@ void process_spawn_init(const char *cmdline)
         while (*at == ' ')
             at++;
     }
-    if (!p || !console || !aspace_new(&p->as))
+    if (!p || !file || !aspace_new(&p->as))
         panic("no memory for the first process");
-    p->pgrp = p->sid = 1;
     p->task.umask = 022, p->task.start_ns = now();
     for (uint32_t fd = 0; fd < 3; fd++)
-        fd_set(p, fd, console, false);
-    console->refs = 3;
+        fd_set(p, fd, file, false);
+    file->refs = 3;
+    file->tty = console;
+    file->inode = inode_hold(path_lookup(console->number == TTY_VGA ? "dev/tty1" : "dev/ttyS0"));
+    p->cwd = inode_hold(root());
     error = exec(p, line, words, 0, line, len);
     if (error)
         panic("%s cannot be started: error %d", line, -error);
@@ -228,6 +230,7 @@ void process_exit(struct proc *p, uint32_t status)
 
     if (p->pid == 1)
         machine_exit((uint8_t)(by ? 128 + by : status >> 8));
+    tty_leader_exits(p);
     fds_close(p, true);
     timer_disarm(SSM_TIMER_SLEEP, p->pid);
     timer_disarm(SSM_TIMER_ITIMER_REAL, p->pid);

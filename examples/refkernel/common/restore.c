@@ -53,6 +53,7 @@ static void restore_procs(const void *map)
         struct proc *p = proc_new(from.pid);
         must(p, SC_REASON_NO_MEMORY, from.pid);
         must(from.state == SSM_STATE_ZOMBIE || aspace_new(&p->as), SC_REASON_NO_MEMORY, from.pid);
+        p->cwd = inode_hold(root());
         p->ppid = from.ppid, p->pgrp = from.pgrp, p->sid = from.sid;
         memcpy(p->name, from.name, sizeof p->name);
         restore_regs(&p->frame, &from.regs);
@@ -104,7 +105,7 @@ static void restore_frames(const void *map)
     struct proc *p = 0;
 
     for (uint32_t n = 1; ssm_next(&at, &from, sizeof from); n++) {
-        if (from.kind == SSM_FRAME_RAMDISK)
+        if (from.kind == SSM_FRAME_RAMDISK || from.kind == SSM_FRAME_TMP)
             continue;
         must(from.kind <= SSM_FRAME_COW, SC_REASON_UNSUPPORTED, from.paddr);
         if (!p)
@@ -204,8 +205,12 @@ void restore(const struct ssm_boot *boot)
     frame_claim(hdr->phys_lo, (hdr->phys_hi - hdr->phys_lo) / PAGE);
     sc_work(count(map, SSM_PROC) + count(map, SSM_FRAME));
     restore_initrd(map);
+    restore_system(map);
+    restore_ttys(map);
+    restore_inodes(map);
     restore_pipes(map);
     restore_files(map);
+    restore_locks(map);
     restore_procs(map);
     if (time.last_pid) /* 1.0 does not say */
         pid_go_on(time.last_pid);

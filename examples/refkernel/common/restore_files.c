@@ -1,4 +1,4 @@
-/* Takes over what the Save State Map says of the initrd and of open files: FILE, FD, PIPE. */
+/* Takes over what the Save State Map says of the initrd and of open files: FILE, FD, PIPE, LOCK. */
 #include "kernel.h"
 #include "map.h"
 
@@ -7,7 +7,7 @@ void restore_initrd(const void *map)
     struct ssm_cursor at = ssm_open(map, SSM_FRAME);
     struct ssm_frame frame;
 
-    while (ssm_next(&at, &frame, sizeof frame))
+    while (ssm_next(&at, &frame, sizeof frame) && !frame.pid)
         if (frame.kind == SSM_FRAME_RAMDISK) {
             memory.initrd = frame.paddr;
             memory.initrd_len = frame.n_pages * PAGE;
@@ -31,17 +31,100 @@ void restore_pipes(const void *map)
     }
 }
 
+/* The inode of a path in BLOB; 0: there is none. */
+static struct inode *named(const void *map, uint32_t off, uint32_t len)
+{
+    static char path[PATH_MAX];
+    const uint8_t *text = ssm_blob(map, off, len);
+
+    if (!text || len >= sizeof path)
+        return 0;
+    memcpy(path, text, len);
+    path[len] = 0;
+    return path_lookup(path);
+}
+
+/* What a process runs: for /proc/PID/exe. */
+void restore_exe(const void *map, struct proc *p, uint32_t off, uint32_t len)
+{
+    p->exe = len ? named(map, off, len) : 0;
+    if (p->exe)
+        inode_hold(p->exe);
+}
+
+/* Where a process was; in a directory that is there no more, it is in the root now. */
+void restore_cwd(const void *map, struct proc *p, uint32_t off, uint32_t len)
+{
+    struct inode *folder = len ? named(map, off, len) : 0;
+
+    if (!folder || !is_folder(folder))
+        return;
+    inode_release(p->cwd);
+    p->cwd = inode_hold(folder);
+}
+
+/* What is named by its path, in /proc and in /tmp by its number. */
 static struct inode *inode_of(const void *map, const struct ssm_file *from)
 {
-    const uint8_t *text = ssm_blob(map, from->path_off, from->path_len);
-    char path[PATH_MAX] = "";
     struct inode *inode;
 
-    must(text && from->path_len < sizeof path, SC_REASON_BAD_MAP, from->file_id);
-    memcpy(path, text, from->path_len);
-    inode = initrd_find(path);
+    if (from->kind == SSM_FILE_TMP)
+        inode = inode_find((uint32_t)from->dev_ino);
+    else if (from->kind == SSM_FILE_PROC && from->dev_ino >= PROC_INO)
+        inode = procfs_inode((uint32_t)from->dev_ino);
+    else
+        inode = named(map, from->path_off, from->path_len);
     must(inode, SC_REASON_BAD_MAP, from->file_id);
-    return inode;
+    return inode_hold(inode);
+}
+
+/* Version 1.0 has one terminal, and in place of a path the input nobody has read. */
+static void restore_console_1_0(const void *map, const struct ssm_file *from, struct file *file)
+{
+    const uint8_t *input = ssm_blob(map, from->path_off, from->path_len);
+
+    file->tty = console;
+    file->inode = inode_hold(path_lookup("dev/console"));
+    for (uint32_t i = 0; input && i < from->path_len; i++)
+        ttybuf_put(&console->in, input[i] == 4 ? 0 : (char)input[i],
+                   input[i] == '\n' || input[i] == 4);
+}
+
+static void restore_file(const void *map, const struct ssm_file *from, struct file *file)
+{
+    switch (from->kind) {
+    case SSM_FILE_TMP:
+    case SSM_FILE_REGULAR:
+    case SSM_FILE_DIRECTORY:
+    case SSM_FILE_DEVICE:
+    case SSM_FILE_PROC:
+        file->inode = inode_of(map, from);
+        if (from->kind == SSM_FILE_TMP)
+            file->kind = is_folder(file->inode) ? SSM_FILE_DIRECTORY : SSM_FILE_REGULAR;
+        break;
+    case SSM_FILE_TTY:
+        if (!((const struct ssm_hdr *)map)->minor) {
+            restore_console_1_0(map, from, file);
+            break;
+        }
+        file->inode = inode_of(map, from);
+        file->tty = from->dev_ino == HUNG_UP ? 0 : tty_find((uint32_t)from->dev_ino);
+        must(file->tty || from->dev_ino == HUNG_UP, SC_REASON_UNSUPPORTED, from->file_id);
+        break;
+    case SSM_FILE_PIPE_READ:
+    case SSM_FILE_PIPE_WRITE:
+        file->pipe = pipe_find((uint32_t)from->dev_ino);
+        must(file->pipe, SC_REASON_BAD_MAP, from->file_id);
+        if (from->kind == SSM_FILE_PIPE_READ)
+            file->pipe->readers++;
+        else
+            file->pipe->writers++;
+        break;
+    case SSM_FILE_TIMER:
+        break;
+    default:
+        restore_fail(SC_REASON_UNSUPPORTED, from->file_id);
+    }
 }
 
 void restore_files(const void *map)
@@ -51,32 +134,23 @@ void restore_files(const void *map)
 
     while (ssm_next(&at, &from, sizeof from)) {
         struct file *file = file_new(from.file_id, from.kind, from.flags);
-        const uint8_t *input = ssm_blob(map, from.path_off, from.path_len);
         must(file, SC_REASON_NO_MEMORY, from.file_id);
         file->offset = from.offset;
-        switch (from.kind) {
-        case SSM_FILE_REGULAR:
-        case SSM_FILE_DIRECTORY:
-            file->inode = inode_of(map, &from);
-            break;
-        case SSM_FILE_TTY:
-            for (uint32_t i = 0; input && i < from.path_len; i++)
-                ttybuf_put((char)input[i]);
-            break;
-        case SSM_FILE_PIPE_READ:
-        case SSM_FILE_PIPE_WRITE:
-            file->pipe = pipe_find((uint32_t)from.dev_ino);
-            must(file->pipe, SC_REASON_BAD_MAP, from.file_id);
-            if (from.kind == SSM_FILE_PIPE_READ)
-                file->pipe->readers++;
-            else
-                file->pipe->writers++;
-            break;
-        case SSM_FILE_TIMER:
-            break;
-        default:
-            restore_fail(SC_REASON_UNSUPPORTED, from.file_id);
-        }
+        restore_file(map, &from, file);
+    }
+}
+
+void restore_locks(const void *map)
+{
+    struct ssm_cursor at = ssm_open(map, SSM_LOCK);
+    struct ssm_lock from;
+
+    while (ssm_next(&at, &from, sizeof from)) {
+        struct lock lock = { .file = file_find(from.file_id), .pid = from.pid,
+                             .write = from.type == SSM_LOCK_WRITE, .start = from.start,
+                             .end = from.end };
+        must(lock.file, SC_REASON_BAD_MAP, from.file_id);
+        must(lock_add(&lock), SC_REASON_NO_MEMORY, from.file_id);
     }
 }
 

@@ -25,6 +25,9 @@ void restore_tasks(const void *map)
         task->cutime_ns = from.cutime_ns, task->cstime_ns = from.cstime_ns;
         task->start_ns = from.start_ns;
         task->tls[0] = from.tls0, task->tls[1] = from.tls1, task->tls[2] = from.tls2;
+        p->tty = from.tty ? tty_find(from.tty) : 0;
+        restore_exe(map, p, from.exe_off, from.exe_len);
+        restore_cwd(map, p, from.cwd_off, from.cwd_len);
     }
 }
 

@@ -6,7 +6,7 @@
 /* Bytes a map of the present state takes, without the host's part: a little more than exact. */
 uint32_t save_size(void)
 {
-    uint32_t len = PAGE + TTY_INPUT + SSM_RECORDER_ENTRIES * sizeof(struct ssm_log);
+    uint32_t len = PAGE + SSM_RECORDER_ENTRIES * sizeof(struct ssm_log);
 
     for (struct proc *p = proc_first(); p; p = proc_after(p)) {
         len += sizeof(struct ssm_proc) + save_task_size(p);
@@ -21,10 +21,7 @@ uint32_t save_size(void)
                 len += sizeof(struct ssm_frame);
         }
     }
-    for (struct file *file = file_first(); file; file = file_after(file))
-        len += sizeof(struct ssm_file) + sizeof(struct ssm_timer) + PATH_MAX;
-    for (struct pipe *pipe = pipe_first(); pipe; pipe = pipe_after(pipe))
-        len += sizeof(struct ssm_pipe) + PIPE_SIZE;
+    len += save_files_size() + save_tmp_size() + save_ttys_size();
     return len;
 }
 
@@ -132,6 +129,7 @@ static void save_frames(struct ssm_writer *out)
     ssm_begin_section(out, SSM_FRAME);
     if (initrd.n && !append_run(out, 0, &initrd, SSM_FRAME_RAMDISK))
         return;
+    save_tmp_frames(out);
     for (struct proc *p = proc_first(); p; p = proc_after(p)) {
         if (p->state == P_ZOMBIE)
             continue;
@@ -197,10 +195,12 @@ uint32_t save(uint32_t pa, uint32_t room, uint16_t txn, uint32_t minor, struct s
     uint64_t when = now();
     struct ssm_writer out;
     struct ssm_hdr *hdr;
+    uint32_t texts = room / 4;
 
     *unsaid = (struct ssm_unsaid){ 0, 0 };
     fpu_store();
-    ssm_begin(&out, P2V(pa), room, txn, ++clock.generation);
+    ssm_begin(&out, P2V(pa), room - texts, txn, ++clock.generation);
+    text_begin(P2V(pa + room - texts), texts);
     save_time(&out, when);
     save_procs(&out);
     save_ranges(&out);
@@ -213,8 +213,12 @@ uint32_t save(uint32_t pa, uint32_t room, uint16_t txn, uint32_t minor, struct s
     save_siginfos(&out);
     save_tasks(&out);
     save_restarts(&out, when);
+    save_inodes(&out);
+    save_ttys(&out);
+    save_locks(&out);
+    save_system(&out);
     save_log(&out);
-    if (out.full)
+    if (!save_blob(&out) || out.full)
         return 0;
     hdr = P2V(pa);
     hdr->phys_lo = pa;

@@ -8,9 +8,15 @@ void save_tasks(struct ssm_writer *out)
     ssm_begin_section(out, SSM_TASK);
     for (struct proc *p = proc_first(); p; p = proc_after(p)) {
         const struct task *task = &p->task;
+        struct text_place cwd = text_path(p->cwd), exe = { 0, 0 };
         struct ssm_task *to = ssm_append(out);
         if (!to)
             return;
+        to->tty = p->tty ? p->tty->number : 0;
+        if (p->exe)
+            exe = text_path(p->exe);
+        to->exe_off = exe.off, to->exe_len = exe.len;
+        to->cwd_off = cwd.off, to->cwd_len = cwd.len;
         to->pid = to->tgid = p->pid;
         to->uid = task->user.real, to->euid = task->user.effective;
         to->suid = task->user.saved, to->fsuid = task->user.fs;
@@ -115,7 +121,7 @@ void save_siginfos(struct ssm_writer *out)
 uint32_t save_task_size(struct proc *p)
 {
     uint32_t len = sizeof(struct ssm_task) + sizeof(struct ssm_restart)
-                   + 4 * sizeof(struct ssm_timer);
+                   + 4 * sizeof(struct ssm_timer) + text_path_size(p->cwd) + text_path_size(p->exe);
     struct sigact act;
 
     for (uint32_t n = 0; sig_queued(p, n); n++)

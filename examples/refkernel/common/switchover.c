@@ -237,6 +237,7 @@ static void commit(void)
     sc_work(0); /* from here on a tick is one */
     clock.switches++;
     answer(SC_ACK_RESUMED, 0, frames_free());
+    kbd_irq(); /* what has been typed meanwhile raised its interrupt while nobody looked */
     fault_after_commit();
 }
 
@@ -261,6 +262,7 @@ void switchover_boot(const struct ssm_boot *at)
     segment_init();
     trap_init();
     frame_init();
+    ttys_init(false);
     restore(&boot);
     hdr = P2V(boot.ssm_pa);
     target_minor = hdr->minor; /* the echo says what the map can say */
@@ -269,7 +271,7 @@ void switchover_boot(const struct ssm_boot *at)
     pic_init();
     pit_init();
     uart_init(false);
-    pic_unmask(4);
+    ttys_unmask();
     pic_unmask(SC_IRQ);
     print("refkernel " VERSION ": %u processes taken over\n", proc_count());
     answer(SC_ACK_RESTORED, 0, proc_count());

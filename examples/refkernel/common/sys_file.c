@@ -1,24 +1,12 @@
-/* System calls about open files and descriptors. */
+/* System calls about open files: reading, writing, where in them, and closing. */
 #include "calls.h"
 
-/* The lowest free descriptor not below `from`; the caller counts the reference. */
-static int fd_unused(struct proc *p, uint32_t from)
+/* Opened by a path: it has an inode. */
+bool file_is_named(const struct file *file)
 {
-    for (uint32_t fd = from; fd < NOFILE; fd++)
-        if (!fd_file(p, fd))
-            return (int)fd;
-    return -EMFILE;
-}
-
-int fd_install(struct proc *p, struct file *file, uint32_t from, bool cloexec)
-{
-    int fd = fd_unused(p, from);
-
-    if (fd >= 0) {
-        fd_set(p, (uint32_t)fd, file, cloexec);
-        file->refs++;
-    }
-    return fd;
+    return file->kind == SSM_FILE_REGULAR || file->kind == SSM_FILE_DIRECTORY
+           || file->kind == SSM_FILE_TTY || file->kind == SSM_FILE_DEVICE
+           || file->kind == SSM_FILE_PROC;
 }
 
 static void pipe_close(struct file *file)
@@ -31,6 +19,7 @@ static void pipe_close(struct file *file)
         pipe->writers--;
     wake_all(SSM_WAIT_PIPE_READ, pipe->id);
     wake_all(SSM_WAIT_PIPE_WRITE, pipe->id);
+    poll_wake();
     if (!pipe->readers && !pipe->writers)
         pipe_delete(pipe);
 }
@@ -44,31 +33,47 @@ void file_release(struct file *file)
         pipe_close(file);
     if (file->kind == SSM_FILE_TIMER)
         timer_disarm(SSM_TIMER_TIMERFD, file->id);
+    lock_file_gone(file);
+    if (file_is_named(file))
+        inode_release(file->inode);
     file_delete(file);
 }
 
-static int regular_read(struct file *file, uint32_t to, uint32_t len)
+static int read_at(struct file *file, uint64_t offset, uint32_t to, uint32_t len)
 {
-    uint64_t size = file->inode->size;
-
-    if (file->offset >= size)
+    if (file->kind == SSM_FILE_PROC)
+        return procfs_read(file->inode, offset, to, len);
+    if (offset >= file->inode->size)
         return 0;
-    len = (uint32_t)MIN(len, size - file->offset);
-    if (copy_out(to, file->inode->data + file->offset, len))
+    len = (uint32_t)MIN(len, file->inode->size - offset);
+    return user_ok(to, len, true) ? (int)regular_read(file->inode, offset, (void *)to, len)
+                                  : -EFAULT;
+}
+
+static int zeros(uint32_t to, uint32_t len)
+{
+    if (!user_ok(to, len, true))
         return -EFAULT;
-    file->offset += len;
+    memset((void *)to, 0, len);
     return (int)len;
 }
 
 static int file_read(struct proc *p, struct file *file, uint32_t to, uint32_t len)
 {
+    int n;
+
     if (!file || (file->flags & O_ACCMODE) == O_WRONLY)
         return -EBADF;
     switch (file->kind) {
-    case SSM_FILE_REGULAR: return regular_read(file, to, len);
-    case SSM_FILE_TTY: return tty_read(file, to, len);
+    case SSM_FILE_REGULAR:
+    case SSM_FILE_PROC:
+        n = read_at(file, file->offset, to, len);
+        file->offset += n > 0 ? (uint32_t)n : 0;
+        return n;
+    case SSM_FILE_TTY: return tty_read(p, file, to, len);
     case SSM_FILE_PIPE_READ: return pipe_read(file, to, len);
     case SSM_FILE_TIMER: return timerfd_read(p, file, to, len);
+    case SSM_FILE_DEVICE: return file->inode->rdev == NULL_DEVICE ? 0 : zeros(to, len);
     default: return -EISDIR;
     }
 }
@@ -76,6 +81,33 @@ static int file_read(struct proc *p, struct file *file, uint32_t to, uint32_t le
 int sys_read(struct proc *p, const uint32_t a[6])
 {
     return file_read(p, fd_file(p, a[0]), a[1], a[2]);
+}
+
+static int write_at(struct file *file, uint64_t offset, uint32_t from, uint32_t len)
+{
+    if (!user_ok(from, len, false))
+        return -EFAULT;
+    return regular_write(file->inode, offset, (const void *)from, len);
+}
+
+/* Part of a write of `total` bytes. */
+static int file_write(struct proc *p, struct file *file, uint32_t from, uint32_t len,
+                      uint32_t total)
+{
+    int n;
+
+    switch (file->kind) {
+    case SSM_FILE_REGULAR:
+        if (file->flags & O_APPEND)
+            file->offset = file->inode->size;
+        n = write_at(file, file->offset, from, len);
+        file->offset += n > 0 ? (uint32_t)n : 0;
+        return n;
+    case SSM_FILE_TTY: return tty_write(p, file, from, len);
+    case SSM_FILE_PIPE_WRITE: return pipe_write(file, from, len, total <= PIPE_BUF);
+    case SSM_FILE_DEVICE: return file->inode->rdev == FULL ? -ENOSPC : (int)len;
+    default: return -EINVAL;
+    }
 }
 
 /* All vectors of a writev, the first p->wait.progress bytes of which are done. */
@@ -95,14 +127,7 @@ static int write_all(struct proc *p, struct file *file, const struct abi_iovec *
             iov++, n--;
             continue;
         }
-        if (file->kind == SSM_FILE_TTY)
-            part = tty_write(from, len);
-        else if (file->kind == SSM_FILE_PIPE_WRITE)
-            part = pipe_write(file, from, len, total <= PIPE_BUF);
-        else if (file->kind == SSM_FILE_REGULAR) /* only /dev/null is open for writing */
-            part = (int)len;
-        else
-            part = -EINVAL;
+        part = file_write(p, file, from, len, total);
         if (part < 0 && part != BLOCKED)
             return done ? (int)done : part;
         if (part > 0)
@@ -153,7 +178,7 @@ int sys_readv(struct proc *p, const uint32_t a[6])
         if (part < 0)
             return done ? done : part;
         done += part;
-        if ((uint32_t)part < iov[i].len)
+        if ((uint32_t)part < iov[i].len || fd_file(p, a[0])->kind == SSM_FILE_TTY)
             break;
     }
     return done;
@@ -166,47 +191,16 @@ int sys_close(struct proc *p, const uint32_t a[6])
     if (!file)
         return -EBADF;
     fd_set(p, a[0], 0, false);
+    lock_fd_closed(p, file);
     file_release(file);
     return 0;
-}
-
-int sys_dup(struct proc *p, const uint32_t a[6])
-{
-    struct file *file = fd_file(p, a[0]);
-    return file ? fd_install(p, file, 0, false) : -EBADF;
-}
-
-static int dup_to(struct proc *p, uint32_t from, uint32_t to, bool cloexec)
-{
-    struct file *file = fd_file(p, from), *old;
-
-    if (!file || to >= NOFILE)
-        return -EBADF;
-    if (from == to)
-        return (int)to;
-    file->refs++;
-    old = fd_file(p, to);
-    if (old)
-        file_release(old);
-    fd_set(p, to, file, cloexec);
-    return (int)to;
-}
-
-int sys_dup2(struct proc *p, const uint32_t a[6])
-{
-    return dup_to(p, a[0], a[1], false);
-}
-
-int sys_dup3(struct proc *p, const uint32_t a[6])
-{
-    return a[0] == a[1] ? -EINVAL : dup_to(p, a[0], a[1], a[2] & O_CLOEXEC);
 }
 
 static int seek(struct file *file, int64_t offset, uint32_t whence, uint64_t *result)
 {
     if (!file)
         return -EBADF;
-    if (file->kind != SSM_FILE_REGULAR && file->kind != SSM_FILE_DIRECTORY)
+    if (!file_is_named(file) || file->kind == SSM_FILE_TTY)
         return -ESPIPE;
     if (whence == 1)
         offset += (int64_t)file->offset;
@@ -236,47 +230,30 @@ int sys_llseek(struct proc *p, const uint32_t a[6])
     return error ? error : copy_out(a[3], &at, sizeof at);
 }
 
-int sys_fcntl(struct proc *p, const uint32_t a[6])
+static int positioned(struct proc *p, const uint32_t a[6], uint32_t wrong, struct file **file)
 {
-    struct file *file = fd_file(p, a[0]);
-
-    if (!file)
+    *file = fd_file(p, a[0]);
+    if (!*file || ((*file)->flags & O_ACCMODE) == wrong)
         return -EBADF;
-    switch (a[1]) {
-    case F_DUPFD:
-    case F_DUPFD_CLOEXEC:
-        return a[2] < NOFILE ? fd_install(p, file, a[2], a[1] == F_DUPFD_CLOEXEC) : -EINVAL;
-    case F_GETFD:
-        return fd_cloexec(p, a[0]);
-    case F_SETFD:
-        fd_set(p, a[0], file, a[2] & FD_CLOEXEC);
-        return 0;
-    case F_GETFL:
-        return (int)file->flags;
-    case F_SETFL:
-        file->flags = (file->flags & ~O_NONBLOCK) | (a[2] & O_NONBLOCK);
-        return 0;
-    default:
+    if ((*file)->kind == SSM_FILE_DIRECTORY)
+        return -EISDIR;
+    if ((int)a[4] < 0)
         return -EINVAL;
-    }
+    return (*file)->kind == SSM_FILE_REGULAR || (*file)->kind == SSM_FILE_PROC ? 0 : -ESPIPE;
 }
 
-/* What TCGETS says of the console is fixed: lines, echo, CR LF. */
-int sys_ioctl(struct proc *p, const uint32_t a[6])
+int sys_pread64(struct proc *p, const uint32_t a[6])
 {
-    struct file *file = fd_file(p, a[0]);
-    struct abi_termios termios = { 0x0100, 0x0005, 0x0CBD, 0x003B, 0, /* ICRNL; OPOST ONLCR; ... */
-                                   { 3, 0x1C, 0x7F, 0x15, 4, 0, 1 } };
-    struct abi_winsize size = { 25, 80, 0, 0 };
+    struct file *file;
+    int error = positioned(p, a, O_WRONLY, &file);
 
-    if (!file)
-        return -EBADF;
-    if (file->kind != SSM_FILE_TTY)
-        return -ENOTTY;
-    switch (a[1]) {
-    case TCGETS: return copy_out(a[2], &termios, 36);
-    case TIOCGWINSZ: return copy_out(a[2], &size, sizeof size);
-    case TIOCGPGRP: return copy_out(a[2], &p->pgrp, sizeof p->pgrp);
-    default: return -EINVAL;
-    }
+    return error ? error : read_at(file, (uint64_t)a[4] << 32 | a[3], a[1], a[2]);
+}
+
+int sys_pwrite64(struct proc *p, const uint32_t a[6])
+{
+    struct file *file;
+    int error = positioned(p, a, O_RDONLY, &file);
+
+    return error ? error : write_at(file, (uint64_t)a[4] << 32 | a[3], a[1], a[2]);
 }

@@ -1,71 +1,118 @@
-/* System calls that take a path, and what can be asked about a file. */
+/* System calls that open a path, or go to it. */
 #include "calls.h"
 
-/* /dev/console and /dev/tty are no files of the initrd. */
-static bool is_console(const char *path)
+/* Where a path of user memory leads, from the folder `dirfd`. */
+int walk_in(struct proc *p, uint32_t dirfd, uint32_t at, uint32_t how, struct found *found)
 {
-    return !strcmp(path, "/dev/console") || !strcmp(path, "/dev/tty");
+    static char path[PATH_MAX];
+    struct inode *base = p->cwd;
+    int len = copy_string(path, at, sizeof path);
+
+    if (len < 0)
+        return len;
+    if (path[0] != '/' && path[0] && (int)dirfd != AT_FDCWD) {
+        struct file *folder = fd_file(p, dirfd);
+        if (!folder)
+            return -EBADF;
+        if (folder->kind != SSM_FILE_DIRECTORY)
+            return -ENOTDIR;
+        base = folder->inode;
+    }
+    return path_walk(base, path, how, found);
 }
 
-/* /dev/null, which is one of it: empty, and whatever is written to it is gone. */
+/* The terminal a device is for p; *error says why there is none. */
+static struct tty *tty_of(struct proc *p, uint32_t rdev, int *error)
+{
+    struct tty *tty = rdev == DEV_TTY ? p->tty : rdev == CONSOLE ? console : 0;
+
+    for (uint32_t n = 1; n <= TTYS && !tty && rdev != DEV_TTY; n++)
+        if (tty_find(n) && (tty_find(n)->rdev == rdev || (rdev == TTY0 && n == TTY_VGA)))
+            tty = tty_find(n);
+    *error = tty ? 0 : -ENXIO;
+    return tty;
+}
+
 static bool is_device(const struct inode *inode)
 {
     return (inode->mode & S_IFMT) == S_IFCHR;
 }
 
-/* The path an openat-like call means: its own, or behind that of the directory dirfd. */
-static int path_in(struct proc *p, uint32_t dirfd, uint32_t at, char path[PATH_MAX])
+/* What kind of open file an inode makes; -errno. */
+static int kind_of(const struct inode *inode)
 {
-    struct file *folder = fd_file(p, dirfd);
-    int len = copy_string(path, at, PATH_MAX);
+    switch (inode->mode & S_IFMT) {
+    case S_IFDIR: return SSM_FILE_DIRECTORY;
+    case S_IFREG: return inode->ino >= PROC_INO ? SSM_FILE_PROC : SSM_FILE_REGULAR;
+    case S_IFCHR:
+        if (inode->rdev == NULL_DEVICE || inode->rdev == ZERO || inode->rdev == FULL)
+            return SSM_FILE_DEVICE;
+        return inode->rdev >> 8 == 4 || inode->rdev >> 8 == 5 ? SSM_FILE_TTY : -ENXIO;
+    case S_IFLNK: return -ELOOP;
+    default: return -ENXIO;
+    }
+}
 
-    if (len < 0)
-        return len;
-    if (!len)
-        return -ENOENT;
-    if (path[0] == '/' || (int)dirfd == AT_FDCWD)
-        return 0;
-    if (!folder)
-        return -EBADF;
-    if (folder->kind != SSM_FILE_DIRECTORY)
+static int may_open(const struct inode *inode, uint32_t flags)
+{
+    bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
+
+    if (is_folder(inode) && (writes || (flags & O_CREAT)))
+        return -EISDIR;
+    if (!is_folder(inode) && (flags & O_DIRECTORY))
         return -ENOTDIR;
-    uint32_t prefix = strlen(folder->inode->name);
-    if (prefix + 1 + (uint32_t)len + 1 > PATH_MAX)
-        return -ENAMETOOLONG;
-    memmove(path + prefix + 1, path, (uint32_t)len + 1);
-    memcpy(path, folder->inode->name, prefix);
-    path[prefix] = '/';
-    return 0;
+    if (writes && !is_device(inode) && !tmpfs_is(inode))
+        return inode->ino >= PROC_INO ? -EACCES : -EROFS;
+    return may(inode, ((flags & O_ACCMODE) != O_WRONLY ? MAY_READ : 0) | (writes ? MAY_WRITE : 0))
+           ? 0 : -EACCES;
+}
+
+/* A new descriptor for an inode; nothing has happened when it fails. */
+static int open_inode(struct proc *p, struct inode *inode, uint32_t flags)
+{
+    int kind = kind_of(inode), error = kind < 0 ? kind : may_open(inode, flags), fd;
+    struct tty *tty = 0;
+    struct file *file;
+
+    if (!error && kind == SSM_FILE_TTY)
+        tty = tty_of(p, inode->rdev, &error);
+    if (error)
+        return error;
+    file = file_new(0, (uint32_t)kind,
+                    flags & (O_ACCMODE | O_NONBLOCK | O_APPEND | O_LARGEFILE | O_DIRECTORY));
+    if (!file)
+        return -ENFILE;
+    fd = fd_install(p, file, 0, flags & O_CLOEXEC);
+    if (fd < 0) {
+        file_delete(file);
+        return fd;
+    }
+    file->inode = inode_hold(inode);
+    file->tty = tty;
+    if (tty && !(flags & O_NOCTTY))
+        tty_opened(p, file);
+    if ((flags & O_TRUNC) && kind == SSM_FILE_REGULAR)
+        regular_truncate(inode, 0);
+    return fd;
 }
 
 int sys_openat(struct proc *p, const uint32_t a[6])
 {
-    char path[PATH_MAX];
-    struct inode *inode = 0;
-    struct file *file;
-    uint32_t kind = SSM_FILE_TTY;
-    int fd = path_in(p, a[0], a[1], path);
+    struct found found;
+    uint32_t flags = a[2];
+    int error = walk_in(p, a[0], a[1], (flags & O_CREAT ? WALK_MISSING : 0)
+                        | (flags & O_NOFOLLOW || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)
+                           ? WALK_NOFOLLOW : 0), &found);
 
-    if (fd)
-        return fd;
-    if (!is_console(path)) {
-        inode = initrd_find(path);
-        if (!inode)
-            return a[2] & O_CREAT ? -EROFS : -ENOENT;
-        kind = (inode->mode & S_IFMT) == S_IFDIR ? SSM_FILE_DIRECTORY : SSM_FILE_REGULAR;
-        if (kind == SSM_FILE_REGULAR && (a[2] & O_DIRECTORY))
-            return -ENOTDIR;
-        if (((a[2] & O_ACCMODE) != O_RDONLY || (a[2] & O_TRUNC)) && !is_device(inode))
-            return kind == SSM_FILE_DIRECTORY ? -EISDIR : -EROFS;
-    }
-    file = file_new(0, kind, a[2] & (O_ACCMODE | O_NONBLOCK | O_APPEND | O_LARGEFILE));
-    if (!file)
-        return -ENFILE;
-    file->inode = inode;
-    fd = fd_install(p, file, 0, a[2] & O_CLOEXEC);
-    if (fd < 0)
-        file_delete(file);
-    return fd;
+    if (error)
+        return error;
+    if (found.inode && (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+        return -EEXIST;
+    if (!found.inode && found.slash)
+        return -EISDIR;
+    if (!found.inode)
+        error = tmpfs_make(&found, S_IFREG | (a[3] & 07777 & ~p->task.umask), 0);
+    return error ? error : open_inode(p, found.inode, flags);
 }
 
 int sys_open(struct proc *p, const uint32_t a[6])
@@ -74,155 +121,90 @@ int sys_open(struct proc *p, const uint32_t a[6])
     return sys_openat(p, openat);
 }
 
-int sys_access(struct proc *p, const uint32_t a[6])
+int sys_creat(struct proc *p, const uint32_t a[6])
 {
-    char path[PATH_MAX];
-    int error = path_in(p, (uint32_t)AT_FDCWD, a[0], path);
-    struct inode *inode;
-
-    if (error || is_console(path))
-        return error;
-    inode = initrd_find(path);
-    if (!inode)
-        return -ENOENT;
-    if ((a[1] & 2) && !is_device(inode))
-        return -EROFS;
-    return (a[1] & 1) && !(inode->mode & 0111) ? -EACCES : 0;
+    const uint32_t open[6] = { a[0], O_CREAT | O_WRONLY | O_TRUNC, a[1], 0, 0, 0 };
+    return sys_open(p, open);
 }
 
-static int stat_out(uint32_t to, uint32_t kind, const struct inode *inode, uint64_t number)
+int sys_faccessat(struct proc *p, const uint32_t a[6])
 {
-    struct abi_stat64 st;
-
-    memset(&st, 0, sizeof st);
-    st.dev = inode ? 1 : 2;
-    st.nlink = 1;
-    st.blksize = PAGE;
-    st.mode = kind == SSM_FILE_TTY ? S_IFCHR | 0620 : S_IFIFO | 0600;
-    if (kind == SSM_FILE_TTY)
-        st.rdev = 5 << 8 | 1; /* /dev/console */
-    if (inode) {
-        st.mode = inode->mode;
-        st.size = inode->size;
-        st.blocks = (inode->size + 511) / 512;
-        number = inode->ino;
-    }
-    st.ino = number;
-    st.low_ino = (uint32_t)number;
-    return copy_out(to, &st, sizeof st);
-}
-
-static int stat_path(struct proc *p, uint32_t dirfd, uint32_t at, uint32_t to)
-{
-    char path[PATH_MAX];
-    int error = path_in(p, dirfd, at, path);
-    struct inode *inode;
+    struct found found;
+    int error = walk_in(p, a[0], a[1], 0, &found);
 
     if (error)
         return error;
-    if (is_console(path))
-        return stat_out(to, SSM_FILE_TTY, 0, 1);
-    inode = initrd_find(path);
-    return inode ? stat_out(to, SSM_FILE_REGULAR, inode, 0) : -ENOENT;
+    if (a[2] & ~7u)
+        return -EINVAL;
+    if ((a[2] & 2) && !is_device(found.inode) && !tmpfs_is(found.inode))
+        return -EROFS;
+    if ((a[2] & 1) && !is_folder(found.inode) && !(found.inode->mode & 0111))
+        return -EACCES;
+    return may(found.inode, a[2]) ? 0 : -EACCES;
 }
 
-/* There are no symbolic links, so lstat64 is the same. */
-int sys_stat64(struct proc *p, const uint32_t a[6])
+int sys_access(struct proc *p, const uint32_t a[6])
 {
-    return stat_path(p, (uint32_t)AT_FDCWD, a[0], a[1]);
+    const uint32_t faccessat[6] = { (uint32_t)AT_FDCWD, a[0], a[1], 0, 0, 0 };
+    return sys_faccessat(p, faccessat);
 }
 
-int sys_lstat64(struct proc *p, const uint32_t a[6])
+int sys_readlinkat(struct proc *p, const uint32_t a[6])
 {
-    return sys_stat64(p, a);
-}
+    char text[PATH_MAX / 4];
+    struct found found;
+    int error = walk_in(p, a[0], a[1], WALK_NOFOLLOW, &found);
+    uint32_t len;
 
-int sys_fstat64(struct proc *p, const uint32_t a[6])
-{
-    struct file *file = fd_file(p, a[0]);
-    bool named;
-
-    if (!file)
-        return -EBADF;
-    named = file->kind == SSM_FILE_REGULAR || file->kind == SSM_FILE_DIRECTORY;
-    return stat_out(a[1], file->kind, named ? file->inode : 0, file->id);
-}
-
-int sys_fstatat64(struct proc *p, const uint32_t a[6])
-{
-    const uint32_t fstat64[6] = { a[0], a[2], 0, 0, 0, 0 };
-    char first = 1;
-
-    if ((a[3] & AT_EMPTY_PATH) && !copy_in(&first, a[1], 1) && !first)
-        return sys_fstat64(p, fstat64);
-    return stat_path(p, a[0], a[1], a[2]);
+    if (error)
+        return error;
+    if ((found.inode->mode & S_IFMT) != S_IFLNK || (int)a[3] <= 0)
+        return -EINVAL;
+    len = MIN(link_text(found.inode, text, sizeof text), a[3]);
+    return copy_out(a[2], text, len) ? -EFAULT : (int)len;
 }
 
 int sys_readlink(struct proc *p, const uint32_t a[6])
 {
-    char path[PATH_MAX];
-    int error = path_in(p, (uint32_t)AT_FDCWD, a[0], path);
-
-    if (error)
-        return error;
-    return is_console(path) || initrd_find(path) ? -EINVAL : -ENOENT;
-}
-
-/* The offset counts entries: ".", "..", then the children. */
-int sys_getdents64(struct proc *p, const uint32_t a[6])
-{
-    struct file *file = fd_file(p, a[0]);
-    uint32_t used = 0;
-
-    if (!file)
-        return -EBADF;
-    if (file->kind != SSM_FILE_DIRECTORY)
-        return -ENOTDIR;
-    for (;; file->offset++) {
-        struct inode *child = file->inode;
-        const char *name = file->offset ? ".." : ".";
-        struct abi_dirent64 entry;
-        uint32_t len;
-
-        if (file->offset >= 2
-            && !initrd_child(file->inode, (uint32_t)file->offset - 2, &child, &name))
-            return (int)used;
-        len = (sizeof entry + strlen(name) + 1 + 7) & ~7u;
-        if (len > a[2] - used)
-            return used ? (int)used : -EINVAL;
-        if (!user_ok(a[1] + used, len, true))
-            return -EFAULT;
-        entry = (struct abi_dirent64){
-            .ino = child->ino, .off = file->offset + 1, .reclen = (uint16_t)len,
-            .type = (child->mode & S_IFMT) == S_IFDIR ? DT_DIR : DT_REG,
-        };
-        copy_out(a[1] + used, &entry, sizeof entry);
-        copy_out(a[1] + used + offsetof(struct abi_dirent64, name), name, strlen(name) + 1);
-        used += len;
-    }
+    const uint32_t readlinkat[6] = { (uint32_t)AT_FDCWD, a[0], a[1], a[2], 0, 0 };
+    return sys_readlinkat(p, readlinkat);
 }
 
 int sys_getcwd(struct proc *p, const uint32_t a[6])
 {
-    (void)p;
-    if (a[1] < 2)
+    static char path[PATH_MAX];
+    int len = path_of(p->cwd, path, sizeof path);
+
+    if (len < 0)
+        return len;
+    if (a[1] < (uint32_t)len + 1)
         return -ERANGE;
-    return copy_out(a[0], "/", 2) ? -EFAULT : 2;
+    return copy_out(a[0], path, (uint32_t)len + 1) ? -EFAULT : len + 1;
 }
 
-/* To the root only: a process does not carry a working directory. */
+static int go_to(struct proc *p, struct inode *folder)
+{
+    if (!is_folder(folder))
+        return -ENOTDIR;
+    inode_hold(folder);
+    inode_release(p->cwd);
+    p->cwd = folder;
+    return 0;
+}
+
 int sys_chdir(struct proc *p, const uint32_t a[6])
 {
-    char path[PATH_MAX];
-    int error = path_in(p, (uint32_t)AT_FDCWD, a[0], path);
-    struct inode *inode;
+    struct found found;
+    int error = walk_in(p, (uint32_t)AT_FDCWD, a[0], 0, &found);
 
-    if (error)
-        return error;
-    inode = initrd_find(path);
-    if (!inode)
-        return -ENOENT;
-    if ((inode->mode & S_IFMT) != S_IFDIR)
-        return -ENOTDIR;
-    return inode->name[0] ? -EACCES : 0;
+    return error ? error : go_to(p, found.inode);
+}
+
+int sys_fchdir(struct proc *p, const uint32_t a[6])
+{
+    struct file *file = fd_file(p, a[0]);
+
+    if (!file)
+        return -EBADF;
+    return file->kind == SSM_FILE_DIRECTORY ? go_to(p, file->inode) : -ENOTDIR;
 }

@@ -57,5 +57,6 @@ int sys_setsid(struct proc *p, const uint32_t a[6])
     if (member_of(p->pid))
         return -EPERM;
     p->pgrp = p->sid = p->pid;
+    p->tty = 0;
     return (int)p->pid;
 }

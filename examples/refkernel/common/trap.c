@@ -36,6 +36,8 @@ static void irq(int line)
         return;
     if (line == 0)
         clock_tick(current != returned.p || current->frame.eip != returned.eip);
+    else if (line == 1)
+        kbd_irq();
     else if (line == 4)
         uart_irq();
     else if (line == SC_IRQ)

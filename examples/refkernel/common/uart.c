@@ -54,7 +54,7 @@ void uart_drain(void)
 void uart_irq(void)
 {
     while (inb(LSR) & LSR_DR)
-        tty_input((char)inb(RBR));
+        tty_input(tty_find(TTY_SERIAL), (char)inb(RBR));
 }
 
 void uart_switching(bool on)

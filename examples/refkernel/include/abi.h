@@ -4,23 +4,30 @@
 #include <stdint.h>
 
 enum {
-    EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, E2BIG = 7, ENOEXEC = 8, EBADF = 9,
-    ECHILD = 10, EAGAIN = 11, ENOMEM = 12, EACCES = 13, EFAULT = 14, EEXIST = 17, ENODEV = 19,
-    ENOTDIR = 20, EISDIR = 21, EINVAL = 22, ENFILE = 23, EMFILE = 24, ENOTTY = 25, ESPIPE = 29,
-    EROFS = 30, EPIPE = 32, ERANGE = 34, ENAMETOOLONG = 36, ENOSYS = 38,
+    EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, ENXIO = 6, E2BIG = 7, ENOEXEC = 8, EBADF = 9,
+    ECHILD = 10, EAGAIN = 11, ENOMEM = 12, EACCES = 13, EFAULT = 14, EBUSY = 16, EEXIST = 17,
+    EXDEV = 18, ENODEV = 19,
+    ENOTDIR = 20, EISDIR = 21, EINVAL = 22, ENFILE = 23, EMFILE = 24, ENOTTY = 25,
+    EFBIG = 27, ENOSPC = 28, ESPIPE = 29, EROFS = 30, EPIPE = 32, ERANGE = 34, EDEADLK = 35,
+    ENAMETOOLONG = 36, ENOLCK = 37, ENOSYS = 38, ENOTEMPTY = 39, ELOOP = 40, EOVERFLOW = 75,
 };
 
 enum {
-    O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_ACCMODE = 3, O_CREAT = 0100, O_TRUNC = 01000,
-    O_APPEND = 02000, O_NONBLOCK = 04000, O_LARGEFILE = 0100000, O_DIRECTORY = 0200000,
-    O_CLOEXEC = 02000000,
+    O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_ACCMODE = 3, O_CREAT = 0100, O_EXCL = 0200,
+    O_NOCTTY = 0400, O_TRUNC = 01000, O_APPEND = 02000, O_NONBLOCK = 04000, O_LARGEFILE = 0100000,
+    O_DIRECTORY = 0200000, O_NOFOLLOW = 0400000, O_CLOEXEC = 02000000,
 };
-enum { F_DUPFD = 0, F_GETFD = 1, F_SETFD = 2, F_GETFL = 3, F_SETFL = 4, F_DUPFD_CLOEXEC = 1030 };
-enum { FD_CLOEXEC = 1, AT_FDCWD = -100, AT_EMPTY_PATH = 0x1000 };
+enum { F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_SETOWN, F_GETOWN,
+       F_GETLK64 = 12, F_SETLK64, F_SETLKW64, F_DUPFD_CLOEXEC = 1030 };
+enum { F_RDLCK, F_WRLCK, F_UNLCK, LOCK_SH = 1, LOCK_EX = 2, LOCK_NB = 4, LOCK_UN = 8 };
+enum { FD_CLOEXEC = 1, AT_FDCWD = -100, AT_SYMLINK_NOFOLLOW = 0x100, AT_REMOVEDIR = 0x200,
+       AT_SYMLINK_FOLLOW = 0x400, AT_EMPTY_PATH = 0x1000 };
 enum { S_IFMT = 0170000, S_IFIFO = 0010000, S_IFCHR = 0020000, S_IFDIR = 0040000,
-       S_IFREG = 0100000, S_ISUID = 04000, S_ISGID = 02000, S_IXUSR = 0100, S_IXGRP = 010,
+       S_IFREG = 0100000, S_IFLNK = 0120000, S_ISUID = 04000, S_ISGID = 02000, S_IXUSR = 0100, S_IXGRP = 010,
        S_IXOTH = 01 };
-enum { PIPE_BUF = 4096, PATH_MAX = 256 };
+enum { PIPE_BUF = 4096, PATH_MAX = 4096, NAME_MAX = 255 };
+enum { NULL_DEVICE = 0x103, ZERO = 0x105, FULL = 0x107, TTY0 = 0x400, TTY1 = 0x401, TTYS0 = 0x440,
+       DEV_TTY = 0x500, CONSOLE = 0x501 }; /* major << 8 | minor */
 
 enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MADV_DONTNEED = 4 };
 enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
@@ -56,9 +63,9 @@ enum { ITIMER_REAL = 0, ITIMER_VIRTUAL = 1, ITIMER_PROF = 2, TIMER_ABSTIME = 1 }
 enum { RUSAGE_SELF = 0, RUSAGE_CHILDREN = -1, PRIO_PROCESS = 0, PRIO_PGRP = 1, PRIO_USER = 2 };
 enum { PR_SET_NAME = 15, PR_GET_NAME = 16 };
 enum { USER_HZ = 100 }; /* the unit of times(), whatever the kernel's tick is */
-enum { POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, POLLNVAL = 32 };
-enum { TCGETS = 0x5401, TIOCGPGRP = 0x540F, TIOCGWINSZ = 0x5413, FIONREAD = 0x541B };
-enum { DT_DIR = 4, DT_REG = 8 };
+enum { POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, POLLNVAL = 32,
+       POLLRDNORM = 64, POLLWRNORM = 256 };
+enum { TMPFS_MAGIC = 0x01021994, PROC_MAGIC = 0x9FA0, RAMFS_MAGIC = 0x858458F6 };
 enum { AT_NULL = 0, AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_BASE = 7,
        AT_FLAGS = 8, AT_ENTRY = 9, AT_UID = 11, AT_EUID = 12, AT_GID = 13, AT_EGID = 14,
        AT_PLATFORM = 15, AT_HWCAP = 16, AT_CLKTCK = 17, AT_SECURE = 23, AT_RANDOM = 25 };
@@ -99,15 +106,26 @@ struct __attribute__((packed)) abi_stat64 {
 };
 _Static_assert(sizeof(struct abi_stat64) == 96, "stat64");
 
+enum { UTIME_NOW = 0x3FFFFFFF, UTIME_OMIT = 0x3FFFFFFE };
+struct abi_flock { int16_t type, whence; int32_t start, len, pid; };
+struct __attribute__((packed)) abi_flock64 {
+    int16_t type, whence;
+    int64_t start, len;
+    int32_t pid;
+};
+struct __attribute__((packed)) abi_statfs64 {
+    uint32_t type, bsize;
+    uint64_t blocks, bfree, bavail, files, ffree;
+    uint32_t fsid[2], namelen, frsize, flags, spare[4];
+};
+_Static_assert(sizeof(struct abi_statfs64) == 84, "statfs64");
+
 struct __attribute__((packed)) abi_dirent64 {
     uint64_t ino, off;
     uint16_t reclen;
     uint8_t type;
     char name[];
 };
-
-struct abi_termios { uint32_t iflag, oflag, cflag, lflag; uint8_t line, cc[19]; };
-struct abi_winsize { uint16_t rows, cols, xpixel, ypixel; };
 
 /* what sigaction and rt_sigaction take */
 struct abi_old_sigaction { uint32_t handler, mask, flags, restorer; };

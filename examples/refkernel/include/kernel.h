@@ -52,6 +52,8 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t len);
 void copy_name(char *to, size_t room, const char *from);
 extern bool quiet;
+struct text { char *at; uint32_t len, room; };
+void format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void panic(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 void machine_exit(uint8_t status) __attribute__((noreturn));
@@ -71,6 +73,7 @@ struct memory {
 };
 extern struct memory memory;
 extern uint32_t kernel_pgdir;
+extern char kernel_cmdline[1024]; /* main.c */
 void memory_cold(uint32_t multiboot_info);
 void memory_switch(const struct ssm_boot *boot);
 void paging_init(void);
@@ -221,47 +224,6 @@ int copy_in(void *to, uint32_t from, uint32_t len);
 int copy_out(uint32_t to, const void *from, uint32_t len);
 int copy_string(char *to, uint32_t from, uint32_t room);
 
-/* file.c (v1, v2): open files, pipes, inodes; pipe.c, fd.c, initrd.c */
-struct file *file_new(uint32_t id, uint32_t kind, uint32_t flags);
-void file_delete(struct file *file);
-struct file *file_find(uint32_t id);
-struct file *file_first(void);
-struct file *file_after(struct file *file);
-struct pipe *pipe_new(uint32_t id);
-void pipe_delete(struct pipe *pipe);
-struct pipe *pipe_find(uint32_t id);
-struct pipe *pipe_first(void);
-struct pipe *pipe_after(struct pipe *pipe);
-uint32_t pipe_used(struct pipe *pipe);
-uint32_t pipe_seq(struct pipe *pipe);
-void pipe_put(struct pipe *pipe, const void *from, uint32_t len);
-void pipe_take(struct pipe *pipe, void *to, uint32_t len);
-void pipe_peek(struct pipe *pipe, void *to);
-void pipe_set_seq(struct pipe *pipe, uint32_t seq);
-struct inode *inode_new(const char *name, uint32_t ino);
-struct inode *inode_first(void);
-struct inode *inode_after(struct inode *inode);
-void file_release(struct file *file);
-int fd_install(struct proc *p, struct file *file, uint32_t from, bool cloexec);
-int pipe_read(struct file *file, uint32_t to, uint32_t len);
-int pipe_write(struct file *file, uint32_t from, uint32_t len, bool together);
-void initrd_init(void);
-struct inode *initrd_find(const char *path);
-bool initrd_child(const struct inode *folder, uint32_t index, struct inode **child,
-                  const char **name);
-
-/* ttybuf.c (v1, v2): the input of the console; tty.c: its line discipline */
-#define TTY_EOF 4 /* ^D as it stands among the lines; never read */
-void ttybuf_put(char c);
-bool ttybuf_unput(void);
-uint32_t ttybuf_take_line(char *to, uint32_t room);
-uint32_t ttybuf_peek(char *to);
-bool ttybuf_has_line(void);
-struct tty *ttybuf(void);
-void tty_input(char c);
-int tty_read(struct file *file, uint32_t to, uint32_t len);
-int tty_write(uint32_t from, uint32_t len);
-
 /* exec.c, process.c, tls.c, signal.c, sigframe.c */
 int exec(struct proc *p, const char *path, uint32_t argc, uint32_t envc, const char *strings,
          uint32_t strings_len);
@@ -312,4 +274,5 @@ void restore_fail(uint8_t reason, uint32_t value) __attribute__((noreturn));
 
 /* syscall.c */
 void syscall(struct proc *p);
+#include "files.h"
 #endif

@@ -88,24 +88,26 @@ static inline int ssm_1_0_says(const void *map, uint32_t section, void *record)
     }
 }
 
-/* The input of the first terminal is what 1.0 calls the path of its first open file. */
+/* The input of the first terminal is what 1.0 calls the path of its first open file; others of a
+ * terminal have none. */
 static inline void ssm_1_0_input(void *map)
 {
     const struct ssm_sect *files = ssm_find(map, SSM_FILE), *ttys = ssm_find(map, SSM_TTY);
-    const struct ssm_tty *tty;
+    const struct ssm_tty *tty = 0;
 
-    if (!files || !ttys || !ttys->count)
+    if (!files)
         return;
-    tty = (const void *)((const uint8_t *)map + ttys->off);
-    if (tty->tty != 1)
-        return;
+    if (ttys && ttys->count)
+        tty = (const void *)((const uint8_t *)map + ttys->off);
+    if (tty && tty->tty != 1)
+        tty = 0;
     for (uint32_t i = 0; i < files->count; i++) {
         struct ssm_file *file = (void *)((uint8_t *)map + files->off + i * files->rec_size);
         if (file->kind != SSM_FILE_TTY)
             continue;
-        file->path_off = tty->in_len ? tty->in_off : 0;
-        file->path_len = tty->in_len;
-        return;
+        file->path_off = tty && tty->in_len ? tty->in_off : 0;
+        file->path_len = tty ? tty->in_len : 0;
+        tty = 0;
     }
 }
 

@@ -7,7 +7,9 @@
 #include "timer.h"
 #include "aspace.h"
 #include "proc.h"
+#include "inode.h"
+#include "screen.h"
+#include "tty.h"
 #include "file.h"
-#include "ttybuf.h"
 #include "clock.h"
 #endif

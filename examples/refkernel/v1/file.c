@@ -1,8 +1,8 @@
-/* Open files, pipes and inodes: arrays sorted by number. */
+/* Open files and pipes: arrays sorted by number. */
 #include "kernel.h"
 #include "table.h"
 
-enum { FILES = 2048, PIPES = 512, INODES = 128 };
+enum { FILES = 2048, PIPES = 512 };
 
 static uint32_t *file_slots[FILES], *pipe_slots[PIPES];
 static struct table files = { .room = FILES, .slot = file_slots };
@@ -10,8 +10,6 @@ static struct table pipes = { .room = PIPES, .slot = pipe_slots };
 static struct pool file_pool = { .size = sizeof(struct file) };
 static struct pool pipe_pool = { .size = sizeof(struct pipe) };
 static uint32_t last_file, last_pipe;
-static struct inode inodes[INODES];
-static uint32_t inode_count;
 
 /* id 0: the next number; 0 when there are too many. */
 struct file *file_new(uint32_t id, uint32_t kind, uint32_t flags)
@@ -117,24 +115,4 @@ void pipe_take(struct pipe *pipe, void *to, uint32_t len)
     memcpy(to, pipe->bytes + at, part);
     memcpy((char *)to + part, pipe->bytes, len - part);
     pipe->out += len;
-}
-
-/* 0 when there are too many. */
-struct inode *inode_new(const char *name, uint32_t ino)
-{
-    struct inode *inode = &inodes[inode_count];
-
-    if (inode_count == INODES)
-        return 0;
-    inode_count++;
-    inode->name = name;
-    inode->ino = ino;
-    return inode;
-}
-
-struct inode *inode_first(void) { return inode_count ? inodes : 0; }
-
-struct inode *inode_after(struct inode *inode)
-{
-    return ++inode < inodes + inode_count ? inode : 0;
 }

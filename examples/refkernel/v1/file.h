@@ -1,23 +1,20 @@
-/* v1: open files, pipes and inodes. */
+/* v1: open files and pipes. */
 #ifndef FILE_H
 #define FILE_H
 #include <stdint.h>
+#include "inode.h"
 #include "proc.h"
 #include "timer.h"
-
-struct inode {
-    const char *name; /* without a leading slash; "" is the root */
-    uint32_t ino, mode, size;
-    const uint8_t *data;
-};
+#include "tty.h"
 
 struct file {
     uint32_t id; /* first: the table is sorted by it */
     uint32_t kind, flags;
     uint32_t refs;   /* descriptors that name it */
     uint64_t offset; /* of a timerfd: expirations nobody has read */
-    struct inode *inode;
+    struct inode *inode; /* of a named file or device */
     struct pipe *pipe;
+    struct tty *tty;     /* of a terminal; none: it has hung up */
     TIMERS_OF_FILE
     WAITERS(waiters)     /* for a timerfd to expire */
 };

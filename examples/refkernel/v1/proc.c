@@ -27,6 +27,9 @@ struct proc *proc_new(uint32_t pid)
 void proc_delete(struct proc *p)
 {
     sig_forget(p);
+    procfs_forget(p->pid);
+    if (p->cwd)
+        inode_release(p->cwd);
     if (current == p)
         current = 0;
     table_remove(&procs, p);

@@ -38,6 +38,8 @@ struct proc {
     uint64_t sig_pending, sig_mask; /* bit n-1: signal n */
     SIGNALS_OF_PROC
     struct task task;
+    struct tty *tty;                /* that controls it, or none */
+    struct inode *cwd, *exe;        /* where it is, what it runs */
     struct file *ofile[NOFILE];
     uint32_t cloexec;               /* bit n: descriptor n */
     TIMERS_OF_PROC

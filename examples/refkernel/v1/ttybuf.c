@@ -1,61 +1,62 @@
-/* The console's unread input: straight on, finished lines first, then the one being typed. */
+/* A terminal's unread input: straight on, finished lines first, then the one being typed. */
 #include "kernel.h"
 
-static struct tty tty;
-
-struct tty *ttybuf(void) { return &tty; }
-
-static bool ends_line(char c)
+static bool ends(const struct ttybuf *in, uint32_t at)
 {
-    return c == '\n' || c == TTY_EOF;
+    return in->ends[at / 8] >> at % 8 & 1;
 }
 
-/* What does not fit is lost. */
-void ttybuf_put(char c)
+/* The caller has seen that there is room; `ends_line`: a read of lines stops behind it. */
+void ttybuf_put(struct ttybuf *in, char c, bool ends_line)
 {
-    if (tty.len == TTY_INPUT || (tty.len == TTY_INPUT - 1 && !ends_line(c)))
-        return;
-    tty.input[tty.len++] = c;
-    if (ends_line(c))
-        tty.finished = tty.len;
+    in->ends[in->len / 8] &= (uint8_t)~(1 << in->len % 8);
+    in->byte[in->len] = c;
+    if (ends_line) {
+        in->ends[in->len / 8] |= (uint8_t)(1 << in->len % 8);
+        in->finished = in->len + 1;
+    }
+    in->len++;
 }
 
 /* Takes back the last byte of the line being typed; false when it is empty. */
-bool ttybuf_unput(void)
+bool ttybuf_unput(struct ttybuf *in)
 {
-    if (tty.len == tty.finished)
+    if (in->len == in->finished)
         return false;
-    tty.len--;
+    in->len--;
     return true;
 }
 
-bool ttybuf_has_line(void)
+uint32_t ttybuf_len(const struct ttybuf *in) { return in->len; }
+uint32_t ttybuf_edited(const struct ttybuf *in) { return in->len - in->finished; }
+bool ttybuf_has_line(const struct ttybuf *in) { return in->finished != 0; }
+
+/* The byte at a place, 0 being the oldest. */
+char ttybuf_at(const struct ttybuf *in, uint32_t at, bool *ends_line)
 {
-    return tty.finished != 0;
+    *ends_line = ends(in, at);
+    return in->byte[at];
 }
 
-/* Up to room bytes of the first finished line; its end of file is taken and not counted. */
-uint32_t ttybuf_take_line(char *to, uint32_t room)
+/* Forgets the n oldest bytes. */
+void ttybuf_drop(struct ttybuf *in, uint32_t n)
 {
-    uint32_t n = 0, used;
-
-    while (n < room && n < tty.finished && !ends_line(tty.input[n]))
-        n++;
-    used = n;
-    if (n < tty.finished && tty.input[n] == TTY_EOF)
-        used++;
-    else if (n < room && n < tty.finished)
-        used = ++n;
-    memcpy(to, tty.input, n);
-    tty.len -= used;
-    tty.finished -= used;
-    memmove(tty.input, tty.input + used, tty.len);
-    return n;
+    in->len -= n;
+    in->finished -= MIN(n, in->finished);
+    memmove(in->byte, in->byte + n, in->len);
+    for (uint32_t at = 0; at < in->len; at++) {
+        bool end = ends(in, at + n);
+        in->ends[at / 8] = (uint8_t)((in->ends[at / 8] & ~(1 << at % 8)) | end << at % 8);
+    }
 }
 
-/* All of it, which stays; at most TTY_INPUT bytes. */
-uint32_t ttybuf_peek(char *to)
+/* No byte ends a line any more, but for the last one when `last`. */
+void ttybuf_unmark(struct ttybuf *in, bool last)
 {
-    memcpy(to, tty.input, tty.len);
-    return tty.len;
+    memset(in->ends, 0, sizeof in->ends);
+    in->finished = 0;
+    if (last && in->len) {
+        in->len--;
+        ttybuf_put(in, in->byte[in->len], true);
+    }
 }

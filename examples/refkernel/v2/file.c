@@ -1,12 +1,10 @@
-/* Open files, pipes and inodes: lists in the order of their numbers. */
+/* Open files and pipes: lists in the order of their numbers. */
 #include "kernel.h"
 
 static struct file *files, *newest_file;
 static struct pipe *pipes, *newest_pipe;
-static struct inode *inodes, *last_inode;
 static struct pool file_pool = { .size = sizeof(struct file) };
 static struct pool pipe_pool = { .size = sizeof(struct pipe) };
-static struct pool inode_pool = { .size = sizeof(struct inode) };
 static uint32_t last_file, last_pipe;
 
 /* id 0: the next number; 0 when there is no memory. */
@@ -142,23 +140,3 @@ void pipe_take(struct pipe *pipe, void *to, uint32_t len)
     pipe->used -= (uint16_t)len;
     pipe->seq += len;
 }
-
-/* 0 when there is no memory. */
-struct inode *inode_new(const char *name, uint32_t ino)
-{
-    struct inode *inode = pool_take(&inode_pool);
-
-    if (!inode)
-        return 0;
-    inode->name = name;
-    inode->ino = (uint16_t)ino;
-    if (last_inode)
-        last_inode->next = inode;
-    else
-        inodes = inode;
-    last_inode = inode;
-    return inode;
-}
-
-struct inode *inode_first(void) { return inodes; }
-struct inode *inode_after(struct inode *inode) { return inode->next; }

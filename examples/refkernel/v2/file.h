@@ -1,21 +1,19 @@
-/* v2: open files, pipes and inodes. */
+/* v2: open files and pipes. */
 #ifndef FILE_H
 #define FILE_H
 #include <stdint.h>
+#include "inode.h"
 #include "proc.h"
 #include "timer.h"
-
-struct inode {
-    struct inode *next;
-    const uint8_t *data;
-    uint32_t size;
-    const char *name; /* without a leading slash; "" is the root */
-    uint16_t mode, ino;
-};
+#include "tty.h"
 
 struct file {
     struct file *next;
-    union { struct inode *inode; struct pipe *pipe; };
+    union {
+        struct inode *inode; /* of a named file or device */
+        struct pipe *pipe;
+    };
+    struct tty *tty;      /* of a terminal; none: it has hung up */
     WAITERS(waiters)      /* for a timerfd to expire */
     TIMERS_OF_FILE
     uint64_t offset;      /* of a timerfd: expirations nobody has read */

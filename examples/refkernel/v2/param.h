@@ -14,5 +14,5 @@
 #define NQUEUED 32         /* signals of a process that wait and tell something */
 #define NVMA 32            /* ranges of an address space */
 #define PIPE_SIZE 4096
-#define TTY_INPUT 1024     /* bytes of unread console input */
+#define TTY_INPUT 4096     /* bytes of unread input of a terminal */
 #endif

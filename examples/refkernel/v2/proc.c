@@ -69,6 +69,9 @@ void proc_delete(struct proc *p)
     struct proc **at = &procs, *before = 0;
 
     sig_forget(p);
+    procfs_forget(p->pid);
+    if (p->cwd)
+        inode_release(p->cwd);
     leave_run_queue(p);
     if (current == p)
         current = 0;
@@ -112,7 +115,8 @@ static struct waitq *queue_of(uint32_t kind, uint64_t obj)
     switch (kind) {
     case SSM_WAIT_PIPE_READ: return &pipe_find((uint32_t)obj)->reading;
     case SSM_WAIT_PIPE_WRITE: return &pipe_find((uint32_t)obj)->writing;
-    case SSM_WAIT_TTY_READ: return &ttybuf()->readers;
+    case SSM_WAIT_TTY_READ: return &tty_find((uint32_t)obj)->readers;
+    case SSM_WAIT_TTY_WRITE: case SSM_WAIT_TTY_DRAIN: return &tty_find((uint32_t)obj)->writers;
     case SSM_WAIT_TIMER_READ: return &file_find((uint32_t)obj)->waiters;
     default: return 0;
     }

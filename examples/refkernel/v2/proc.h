@@ -43,6 +43,9 @@ struct proc {
     struct trapframe frame;
     struct wait wait;
     struct fdtable *files;
+    struct inode *exe;     /* what it runs; of a zombie none */
+    struct inode *cwd;
+    struct tty *tty;       /* that controls it, or none */
     SIGNALS_OF_PROC
     uint64_t sig_mask, sig_pending; /* bit n-1: signal n */
     struct aspace as;

@@ -1,72 +1,67 @@
-/* The console's unread input: a ring, finished lines first, then the one being typed. */
+/* A terminal's unread input: a ring, finished lines first, then the one being typed. */
 #include "kernel.h"
 
-static struct tty tty;
+enum { END = 0x100 };
 
-struct tty *ttybuf(void) { return &tty; }
-
-static bool ends_line(char c)
+static uint16_t *place(struct ttybuf *in, uint32_t at)
 {
-    return c == '\n' || c == TTY_EOF;
+    return &in->ring[(in->first + at) % TTY_INPUT];
 }
 
-static char *at(uint32_t place)
+/* The caller has seen that there is room; `ends_line`: a read of lines stops behind it. */
+void ttybuf_put(struct ttybuf *in, char c, bool ends_line)
 {
-    return &tty.ring[(tty.first + place) % TTY_INPUT];
-}
-
-/* What does not fit is lost. */
-void ttybuf_put(char c)
-{
-    if (tty.used == TTY_INPUT || (tty.used == TTY_INPUT - 1 && !ends_line(c)))
-        return;
-    *at(tty.used++) = c;
-    tty.lines += ends_line(c);
+    *place(in, in->used++) = (uint16_t)((uint8_t)c | (ends_line ? END : 0));
+    in->lines += ends_line;
 }
 
 /* Takes back the last byte of the line being typed; false when it is empty. */
-bool ttybuf_unput(void)
+bool ttybuf_unput(struct ttybuf *in)
 {
-    if (!tty.used || ends_line(*at(tty.used - 1)))
+    if (!in->used || (*place(in, in->used - 1u) & END))
         return false;
-    tty.used--;
+    in->used--;
     return true;
 }
 
-bool ttybuf_has_line(void)
-{
-    return tty.lines != 0;
-}
+uint32_t ttybuf_len(const struct ttybuf *in) { return in->used; }
 
-static char take(void)
-{
-    char c = *at(0);
-
-    tty.first = (uint16_t)((tty.first + 1) % TTY_INPUT);
-    tty.used--;
-    tty.lines -= ends_line(c);
-    return c;
-}
-
-/* Up to room bytes of the first finished line; its end of file is taken and not counted. */
-uint32_t ttybuf_take_line(char *to, uint32_t room)
+uint32_t ttybuf_edited(const struct ttybuf *in)
 {
     uint32_t n = 0;
+    bool end;
 
-    while (tty.lines && *at(0) != TTY_EOF && n < room) {
-        to[n++] = take();
-        if (to[n - 1] == '\n')
-            return n;
-    }
-    if (tty.lines && *at(0) == TTY_EOF)
-        take();
+    while (n < in->used && (ttybuf_at(in, in->used - n - 1u, &end), !end))
+        n++;
     return n;
 }
 
-/* All of it, which stays; at most TTY_INPUT bytes. */
-uint32_t ttybuf_peek(char *to)
+bool ttybuf_has_line(const struct ttybuf *in) { return in->lines != 0; }
+
+/* The byte at a place, 0 being the oldest. */
+char ttybuf_at(const struct ttybuf *in, uint32_t at, bool *ends_line)
 {
-    for (uint32_t i = 0; i < tty.used; i++)
-        to[i] = *at(i);
-    return tty.used;
+    uint16_t entry = in->ring[(in->first + at) % TTY_INPUT];
+
+    *ends_line = entry & END;
+    return (char)entry;
+}
+
+/* Forgets the n oldest bytes. */
+void ttybuf_drop(struct ttybuf *in, uint32_t n)
+{
+    for (uint32_t at = 0; at < n; at++)
+        in->lines -= (*place(in, at) & END) != 0;
+    in->first = (uint16_t)((in->first + n) % TTY_INPUT);
+    in->used -= (uint16_t)n;
+}
+
+/* No byte ends a line any more, but for the last one when `last`. */
+void ttybuf_unmark(struct ttybuf *in, bool last)
+{
+    for (uint32_t at = 0; at < in->used; at++)
+        *place(in, at) &= 0xFF;
+    in->lines = last && in->used;
+    if (in->lines)
+        *place(in, in->used - 1u) |= END;
 }

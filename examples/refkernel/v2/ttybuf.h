@@ -1,14 +1,12 @@
-/* v2: the console's input. */
+/* v2: a terminal's input. */
 #ifndef TTYBUF_H
 #define TTYBUF_H
 #include <stdint.h>
 #include "param.h"
-#include "proc.h"
 
-/* A ring: `lines` finished lines, then the line being typed. */
-struct tty {
-    char ring[TTY_INPUT];
+/* A ring: `lines` finished lines, then the line being typed; bit 8 of what ends a line is set. */
+struct ttybuf {
+    uint16_t ring[TTY_INPUT];
     uint16_t first, used, lines;
-    WAITERS(readers)
 };
 #endif
