@@ -131,7 +131,7 @@ async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
     except Refused as refusal:
         running = kernel_name(board.machine.kernel) if board.replaceable else ""
         report = Report(0, running, request.image, request.mode)
-        report.reason, report.todo = refusal.what, refusal.todo
+        report.reason, report.todo = refusal.reason, refusal.todo
         report.fault_of, report.saved = refusal.fault_of, "nothing was touched"
         return Reply(False, _result(report), str(refusal), refusal.todo)
     except RolledBack as back:

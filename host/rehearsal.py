@@ -98,7 +98,7 @@ def refused(refusal: Refused) -> Rehearsal:
     """What the switchover itself would have come to."""
     return Rehearsal(
         outcome="would be refused",
-        reason=str(refusal).removesuffix(f"; {refusal.todo}"),  # an image's has where as well
+        reason=refusal.reason,
         fault_of=refusal.fault_of,
         todo=refusal.todo,
     )

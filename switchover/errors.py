@@ -16,22 +16,21 @@ class SwitchoverError(HotswapError):
 class Refused(SwitchoverError):
     """The switchover was not begun, or was called off before R1: nothing has changed.
 
-    `what` is wrong, `todo` is what to do next, `fault_of` says whose fault it is.
+    `reason` is what is wrong, `todo` is what to do next, `fault_of` says whose fault it is.
     """
 
-    def __init__(self, what: str, todo: str, fault_of: str = blame.OPERATOR) -> None:
-        super().__init__(f"{what}; {todo}")
-        self.what = what
+    def __init__(self, reason: str, todo: str, fault_of: str = blame.OPERATOR) -> None:
+        super().__init__(f"{reason}; {todo}")
+        self.reason = reason
         self.todo = todo
         self.fault_of = fault_of
 
 
 class ImageError(Refused):
-    """A kernel image cannot be used: `what` is wrong, `where` in it, `todo` next."""
+    """A kernel image cannot be used: `what` is wrong `where` in it (both are the reason)."""
 
     def __init__(self, what: str, where: str, todo: str, fault_of: str = blame.NEW) -> None:
         super().__init__(f"{where}: {what}", todo, fault_of)
-        self.what = what
         self.where = where
 
 
