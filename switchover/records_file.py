@@ -94,8 +94,8 @@ class KeyFlag(Bits):
 class Tty(Record):
     """One terminal. The settings are those of struct termios, Linux i386 values.
 
-    Input is as programs will read it, in lines; 0xff 0xff is a byte 0xff, 0xff 0x00 an end of file
-    (^D), 0xff 0x01 the end of a line whose last byte is no newline.
+    Input as programs will read it, in lines: 0xff 0xff is a byte 0xff, 0xff 0x00 end of file (^D),
+    0xff 0x01 ends a line whose last byte is no newline, 0xff 0x02 is a newline that ends no line.
     """
 
     tty: Annotated[U32, "1 ttyS0, 2 tty1, others from 3 on"] = 0

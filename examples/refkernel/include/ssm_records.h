@@ -234,8 +234,8 @@ _Static_assert(sizeof(struct ssm_restart) == 64, "ssm_restart");
 
 /* One terminal. The settings are those of struct termios, Linux i386 values.
  * 
- * Input is as programs will read it, in lines; 0xff 0xff is a byte 0xff, 0xff 0x00 an end of file
- * (^D), 0xff 0x01 the end of a line whose last byte is no newline. */
+ * Input as programs will read it, in lines: 0xff 0xff is a byte 0xff, 0xff 0x00 end of file (^D),
+ * 0xff 0x01 ends a line whose last byte is no newline, 0xff 0x02 is a newline that ends no line. */
 struct SSM_PACKED ssm_tty { /* 160 bytes */
     uint32_t tty;                /* 00 1 ttyS0, 2 tty1, others from 3 on */
     uint32_t iflag;              /* 04 */
