@@ -25,6 +25,7 @@ from hotswap.switchover.phases import Phase
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")]
+DOCUMENTS += [ROOT / "examples" / name / "README.md" for name in ("refkernel", "initrd")]
 DOCUMENTS += sorted((ROOT / "docs").rglob("*.md"))
 FENCE = re.compile(r"(?:<!-- file: (\S+) -->\n)?```(\w+)\n(.*?)```", re.DOTALL)
 
