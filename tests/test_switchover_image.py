@@ -217,7 +217,9 @@ def test_a_small_machine_is_refused() -> None:
         plan_memory(16 * MIB - 1)
 
 
-@pytest.mark.parametrize(("ram", "reserve"), [(16, 4), (31, 4), (32, 8), (64, 8), (128, 16), (512, 64)])
+@pytest.mark.parametrize(
+    ("ram", "reserve"), [(16, 4), (31, 4), (32, 8), (64, 8), (128, 16), (512, 64)]
+)
 def test_the_top_of_ram_is_divided(ram: int, reserve: int) -> None:
     plan = plan_memory(ram * MIB)
     assert plan.reserve.size == reserve * MIB
