@@ -27,6 +27,7 @@ static const char *const functions[] = {
     "\033[[A", "\033[[B", "\033[[C", "\033[[D", "\033[[E", "\033[17~", "\033[18~", "\033[19~",
     "\033[20~", "\033[21~",
 };
+static const char *const later_functions[] = { "\033[23~", "\033[24~" };
 
 static uint32_t held; /* KBD_... */
 static bool present;
@@ -85,6 +86,8 @@ static void press(uint8_t code, bool extended)
         return;
     if (code >= 0x3B && code < 0x3B + 10)
         type(functions[code - 0x3B]);
+    if (code == 0x57 || code == 0x58)
+        type(later_functions[code - 0x57]);
     if (code == 0x3A)
         held ^= KBD_CAPS;
     if (code >= sizeof plain || !plain[code])

@@ -2,7 +2,7 @@
    ECMA-48 and the VT102 that shells, editors and pagers use. */
 #include "kernel.h"
 
-enum { ESC = 27, USUAL = 0x07, ARGS = 8 };
+enum { ESC = 27, DEL = 127, USUAL = 0x07, ARGS = 16, KEPT = SCREEN_HIDDEN | SCREEN_NO_WRAP };
 
 static struct screen screen = { .here.attr = USUAL, .saved.attr = USUAL, .bottom = VGA_ROWS - 1 };
 static struct place *const here = &screen.here;
@@ -17,6 +17,12 @@ static uint8_t shown(void)
     return here->flags & SCREEN_REVERSE ? (uint8_t)(attr << 4 | attr >> 4) & 0x7F : attr;
 }
 
+/* What is erased has the background, but is neither bright nor reversed. */
+static uint8_t erased(void)
+{
+    return here->attr & 0x7F;
+}
+
 static void go(int x, int y)
 {
     here->x = (uint8_t)MIN(MAX(x, 0), VGA_COLS - 1);
@@ -28,7 +34,7 @@ static void line_feed(void)
 {
     here->flags &= (uint8_t)~SCREEN_WRAP;
     if (here->y == screen.bottom)
-        vga_scroll(screen.top, screen.bottom, 1, shown());
+        vga_scroll(screen.top, screen.bottom, 1, erased());
     else if (here->y < VGA_ROWS - 1)
         here->y++;
 }
@@ -37,7 +43,7 @@ static void reverse_line_feed(void)
 {
     here->flags &= (uint8_t)~SCREEN_WRAP;
     if (here->y == screen.top)
-        vga_scroll(screen.top, screen.bottom, -1, shown());
+        vga_scroll(screen.top, screen.bottom, -1, erased());
     else if (here->y)
         here->y--;
 }
@@ -58,16 +64,17 @@ static void write(char c)
 static void erase_screen(int what)
 {
     if (what == 0)
-        vga_blank(here->x, here->y, VGA_COLS - 1, VGA_ROWS - 1, shown());
+        vga_blank(here->x, here->y, VGA_COLS - 1, VGA_ROWS - 1, erased());
     else if (what == 1)
-        vga_blank(0, 0, here->x, here->y, shown());
+        vga_blank(0, 0, here->x, here->y, erased());
     else
-        vga_blank(0, 0, VGA_COLS - 1, VGA_ROWS - 1, shown());
+        vga_blank(0, 0, VGA_COLS - 1, VGA_ROWS - 1, erased());
 }
 
 static void erase_line(int what)
 {
-    vga_blank(what ? 0 : here->x, here->y, what == 1 ? here->x : VGA_COLS - 1u, here->y, shown());
+    vga_blank(what ? 0 : here->x, here->y, what == 1 ? here->x : VGA_COLS - 1u, here->y,
+              erased());
 }
 
 static void colour(int number)
@@ -88,7 +95,28 @@ static void colour(int number)
     case 40 ... 47: here->attr = (uint8_t)((here->attr & 0x0F) | vga[number - 40] << 4); break;
     case 49: here->attr = (uint8_t)((here->attr & 0x0F) | (USUAL & 0xF0)); break;
     case 90 ... 97: here->attr = (uint8_t)((here->attr & 0xF0) | 8 | vga[number - 90]); break;
+    case 100 ... 107: here->attr = (uint8_t)((here->attr & 0x0F) | vga[number - 100] << 4); break;
     }
+}
+
+/* SGR. Colours of palettes the VGA has not (38 and 48, with 5 and one number or 2 and three) are
+   passed over. */
+static void colours(const int *numbers, int n)
+{
+    for (int i = 0; i < n; i++)
+        if ((numbers[i] == 38 || numbers[i] == 48) && i + 1 < n)
+            i += numbers[i + 1] == 2 ? 4 : 2;
+        else
+            colour(numbers[i]);
+}
+
+/* The modes are not part of what is saved. */
+static void go_back(void)
+{
+    uint8_t modes = here->flags & KEPT;
+
+    *here = screen.saved;
+    here->flags = (uint8_t)((here->flags & ~KEPT) | modes);
 }
 
 static void answer(const char *format_, int a, int b)
@@ -108,15 +136,14 @@ static void private_mode(int number, bool on)
     here->flags = (uint8_t)(on ? here->flags & ~bit : here->flags | bit);
 }
 
-/* ESC [ arguments and a final byte. */
-static void control_sequence(void)
+/* ESC [ arguments and a final byte, which is behind them. */
+static void control_sequence(char final, const char *end)
 {
     int arg[ARGS] = { 0 }, n = 0, first, lines;
     const char *at = screen.escape + 2;
     bool private = *at == '?';
-    char final = screen.escape[screen.escape_len - 1];
 
-    for (at += private; at < screen.escape + screen.escape_len - 1; at++)
+    for (at += private; at < end; at++)
         if (*at >= '0' && *at <= '9')
             arg[n] = MIN(arg[n] * 10 + *at - '0', 9999);
         else if (*at == ';' && n < ARGS - 1)
@@ -141,14 +168,15 @@ static void control_sequence(void)
     case 'H': case 'f': go(MAX(arg[1], 1) - 1, first - 1); break;
     case 'J': erase_screen(arg[0]); break;
     case 'K': erase_line(arg[0]); break;
-    case 'L': if (lines) vga_scroll(here->y, screen.bottom, -lines, shown()); break;
-    case 'M': if (lines) vga_scroll(here->y, screen.bottom, lines, shown()); break;
-    case 'P': vga_shift_row(here->x, here->y, -first, shown()); break;
-    case '@': vga_shift_row(here->x, here->y, first, shown()); break;
+    case 'L': if (lines) vga_scroll(here->y, screen.bottom, -lines, erased()); break;
+    case 'M': if (lines) vga_scroll(here->y, screen.bottom, lines, erased()); break;
+    case 'P': vga_shift_row(here->x, here->y, -first, erased()); break;
+    case '@': vga_shift_row(here->x, here->y, first, erased()); break;
     case 'X':
-        vga_blank(here->x, here->y, MIN(here->x + (uint32_t)first, VGA_COLS) - 1, here->y, shown());
+        vga_blank(here->x, here->y, MIN(here->x + (uint32_t)first, VGA_COLS) - 1, here->y,
+                  erased());
         break;
-    case 'm': for (int i = 0; i < n; i++) colour(arg[i]); break;
+    case 'm': colours(arg, n); break;
     case 'r':
         lines = arg[1] ? MIN(arg[1], VGA_ROWS) : VGA_ROWS;
         if (first < lines) {
@@ -157,7 +185,7 @@ static void control_sequence(void)
         }
         break;
     case 's': screen.saved = *here; break;
-    case 'u': *here = screen.saved; break;
+    case 'u': go_back(); break;
     case 'n':
         if (arg[0] == 6)
             answer("\033[%u;%uR", here->y + 1, here->x + 1);
@@ -172,7 +200,7 @@ static void escape(char c)
 {
     switch (c) {
     case '7': screen.saved = *here; break;
-    case '8': *here = screen.saved; break;
+    case '8': go_back(); break;
     case 'D': line_feed(); break;
     case 'E': here->x = 0; line_feed(); break;
     case 'M': reverse_line_feed(); break;
@@ -188,6 +216,7 @@ static void escape(char c)
 static void collect(char c)
 {
     char kind = screen.escape_len > 1 ? screen.escape[1] : c;
+    uint32_t len;
 
     if (screen.escape_len == ESCAPE_MAX) {
         screen.escape_len = 0;
@@ -198,11 +227,12 @@ static void collect(char c)
         return;
     if ((kind == '(' || kind == ')' || kind == '#' || kind == '%') && screen.escape_len < 3)
         return;
+    len = screen.escape_len;
+    screen.escape_len = 0; /* before an answer is echoed */
     if (kind == '[')
-        control_sequence();
-    else if (screen.escape_len == 2)
+        control_sequence(c, screen.escape + len - 1);
+    else if (len == 2)
         escape(c);
-    screen.escape_len = 0;
 }
 
 void screen_putc(char c)
@@ -221,7 +251,7 @@ void screen_putc(char c)
     }
     if (screen.escape_len)
         collect(c);
-    else if ((uint8_t)c >= ' ')
+    else if ((uint8_t)c >= ' ' && c != DEL)
         write(c);
 }
 

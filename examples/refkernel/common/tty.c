@@ -155,6 +155,7 @@ void tty_start(struct tty *tty)
     for (uint32_t i = 0; i < tty->out_len; i++)
         tty->putc(tty->out[i]);
     tty->out_len = 0;
+    tty_settle(tty);
     wake_writers(tty);
 }
 
