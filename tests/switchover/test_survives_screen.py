@@ -1,7 +1,6 @@
 """The screen and the keyboard: a shell on tty1 goes on where it was, on the same screen."""
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -71,14 +70,14 @@ class Monitor:
 
 
 @pytest.fixture
-async def monitor(board: Board, guest: Guest) -> AsyncIterator[Monitor]:
+async def monitor(board: Board, guest: Guest) -> Monitor:
     """A shell on tty1, at its first prompt."""
     for card in ("vga", "kbc"):
         await board.plug_in(card)
     guest.boot(SHELL, options="console=tty1")
     shown = Monitor(guest)
     await shown.expect(r"^\$$")
-    yield shown
+    return shown
 
 
 async def commit(switchover: SwitchKernel, kernel: int) -> None:
@@ -195,16 +194,30 @@ async def test_what_is_typed_while_the_kernel_is_replaced_is_not_lost(
     await monitor.expect(r"^\$ echo Done\nDone\n\$$")
 
 
+async def test_output_stopped_by_control_s_comes_when_it_goes_on(
+    monitor: Monitor, switchover: SwitchKernel
+) -> None:
+    monitor.type("<ctrl-s>echo waits<enter>")
+    await monitor.guest.pass_time(100 * MS)
+    await commit_unseen(monitor, switchover, 2)
+    assert monitor.cursor == (2, 1)
+    monitor.type("<ctrl-q>")
+    await monitor.expect(r"^\$ echo waits\nwaits\n\$$")
+    assert monitor.cursor == (2, 3)
+
+
 async def test_a_control_sequence_cut_in_the_middle(
     monitor: Monitor, switchover: SwitchKernel
 ) -> None:
     """The region that scrolls, the saved place and the hidden cursor go on as well."""
-    await monitor.draw(r"\033[24;1Hlast\033[5;10r\033[7;3H\033[31;44m\0337\033[m\033[9;1H\033[?25l")
-    monitor.type(r"echo '\033[3\c'; sleep 1; echo '2mA\n\nB\0338C\c'; read x<enter>")
+    await monitor.draw(
+        r"\033[24;1Hlast\033[5;10r\033[7;3H\033[31;44m\00337\033[m\033[9;1H\033[?25l"
+    )
+    monitor.type(r"echo '\033[3\c'; sleep 1; echo '2mA\n\nB\00338C\c'; read x<enter>")
     await monitor.guest.pass_time(400 * MS)
     await commit_unseen(monitor, switchover, 2)
     await commit_unseen(monitor, switchover, 1)
-    await monitor.expect("C$")
+    await monitor.expect(r"^\$ C")
     lines = monitor.lines
     assert (lines[23], lines[6][2], monitor.attributes(6)[2]) == ("last", "C", RED_ON_BLUE)
     assert (lines[7], lines[9], monitor.attributes(7)[0]) == ("A", "B", 0x02)

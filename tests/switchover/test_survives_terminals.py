@@ -7,7 +7,7 @@ import pytest
 from hotswap.host.guest import Guest
 from hotswap.host.pytest_plugin import SwitchKernel
 
-from .conftest import MS
+from .conftest import MS, Survive
 
 SHELL = ["getty:/dev/ttyS0:/bin/sh"]
 
@@ -120,3 +120,13 @@ async def test_settings_and_whose_terminal_it_is_are_the_same_in_the_next_map(
     after = (await guest.examine()).map
     assert after.tty == before.tty
     assert [task.tty for task in after.task] == [task.tty for task in before.task]
+
+
+@pytest.mark.parametrize(("kernels", "start"), [((2, 1), 1), ((1, 2), 2)])
+async def test_who_writes_from_the_background_is_stopped_and_the_foreground_is_hung_up(
+    survive: Survive, guest: Guest, kernels: tuple[int, int], start: int
+) -> None:
+    """The first switchover finds a writer stopped, the second one a reader in the foreground."""
+    words = await survive("hangup:/dev/ttyS0:300", kernels=kernels, start=start, after_ms=250)
+    assert words["hangup"].startswith("ok"), words
+    assert re.search("^<>$", guest.text, re.MULTILINE)

@@ -169,7 +169,7 @@ void process_spawn_init(const char *cmdline)
         fd_set(p, fd, file, false);
     file->refs = 3;
     file->tty = console;
-    file->inode = inode_hold(path_lookup(console->number == TTY_VGA ? "dev/tty1" : "dev/ttyS0"));
+    file->inode = inode_hold(path_lookup("dev/console"));
     p->cwd = inode_hold(root());
     error = exec(p, line, words, 0, line, len);
     if (error)
