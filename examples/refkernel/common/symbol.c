@@ -11,12 +11,13 @@ bool is_code(uint32_t address)
     return address >= (uint32_t)text_start && address < (uint32_t)text_end;
 }
 
-/* One line of a backtrace; mark: what is to be said of it besides. */
+/* One line of a backtrace: where a call returns to, which is behind the end of its function when it
+   never does. mark: what is to be said of it besides. */
 void print_code(uint32_t address, const char *mark)
 {
     const struct symbol *found = 0;
 
-    for (const struct symbol *at = symbols; at < symbols_end && at->address <= address; at++)
+    for (const struct symbol *at = symbols; at < symbols_end && at->address < address; at++)
         found = at;
     if (found)
         print("  %08x %s+0x%x%s\n", address, found->name, address - found->address, mark);
