@@ -83,7 +83,8 @@ def test_a_defect_of_the_c_reader_is_found(tmp_path: Path, old: str, new: str, w
 def test_reading_outside_a_map_ends_the_reader_and_is_told(tmp_path: Path) -> None:
     whole = "len < sizeof *hdr"
     broken = broken_judge(tmp_path, whole, "len < 4 || hdr->phys_hi == 7")
-    wrong = first_wrong(broken)
+    found = (wrong for batch in fuzz(broken, 0, 5000, 3) for wrong in batch.wrong)
+    wrong = next(wrong for wrong in found if not wrong.why.startswith("C says"))
     assert wrong.why == "the C reader ended with status -11"
     assert 4 <= len(bytes.fromhex(wrong.mutant)) < 96
 

@@ -95,9 +95,11 @@ void paging_init(void)
     for (uint32_t index = DIRECT_MAP >> 22; pa < memory.top; index++) {
         uint32_t *table = (uint32_t *)early_frame();
         pgdir[index] = (uint32_t)table | PTE_P | PTE_W;
-#pragma GCC unroll 8
-        for (uint32_t i = 0; i < 1024; i++, pa += PAGE)
-            table[i] = pa | PTE_P | PTE_W;
+        for (uint32_t i = 0, pte = pa | PTE_P | PTE_W; i < 1024; i += 4, pte += 4 * PAGE) {
+            table[i] = pte, table[i + 1] = pte + PAGE;
+            table[i + 2] = pte + 2 * PAGE, table[i + 3] = pte + 3 * PAGE;
+        }
+        pa += 1024 * PAGE;
     }
     pgdir[0] = pgdir[DIRECT_MAP >> 22];
     write_cr3(kernel_pgdir);

@@ -31,23 +31,31 @@ void restore_pipes(const void *map)
     }
 }
 
+/* The path looked up last, and what is there: many processes run the same program. */
+struct known { const uint8_t *text; uint32_t len; struct inode *inode; };
+
 /* The inode of a path in BLOB; 0: there is none. */
-static struct inode *named(const void *map, uint32_t off, uint32_t len)
+static struct inode *named(const void *map, uint32_t off, uint32_t len, struct known *last)
 {
     static char path[PATH_MAX];
     const uint8_t *text = ssm_blob(map, off, len);
 
     if (!text || len >= sizeof path)
         return 0;
-    memcpy(path, text, len);
-    path[len] = 0;
-    return path_lookup(path);
+    if (!last->text || last->len != len || memcmp(last->text, text, len)) {
+        memcpy(path, text, len);
+        path[len] = 0;
+        *last = (struct known){ text, len, path_lookup(path) };
+    }
+    return last->inode;
 }
 
 /* What a process runs: for /proc/PID/exe. */
 void restore_exe(const void *map, struct proc *p, uint32_t off, uint32_t len)
 {
-    p->exe = len ? named(map, off, len) : 0;
+    static struct known last;
+
+    p->exe = len ? named(map, off, len, &last) : 0;
     if (p->exe)
         inode_hold(p->exe);
 }
@@ -55,7 +63,8 @@ void restore_exe(const void *map, struct proc *p, uint32_t off, uint32_t len)
 /* Where a process was; in a directory that is there no more, it is in the root now. */
 void restore_cwd(const void *map, struct proc *p, uint32_t off, uint32_t len)
 {
-    struct inode *folder = len ? named(map, off, len) : 0;
+    static struct known last;
+    struct inode *folder = len ? named(map, off, len, &last) : 0;
 
     if (!folder || !is_folder(folder))
         return;
@@ -66,6 +75,7 @@ void restore_cwd(const void *map, struct proc *p, uint32_t off, uint32_t len)
 /* What is named by its path, in /proc and in /tmp by its number. */
 static struct inode *inode_of(const void *map, const struct ssm_file *from)
 {
+    static struct known last;
     struct inode *inode;
 
     if (from->kind == SSM_FILE_TMP)
@@ -73,7 +83,7 @@ static struct inode *inode_of(const void *map, const struct ssm_file *from)
     else if (from->kind == SSM_FILE_PROC && from->dev_ino >= PROC_INO)
         inode = procfs_inode((uint32_t)from->dev_ino);
     else
-        inode = named(map, from->path_off, from->path_len);
+        inode = named(map, from->path_off, from->path_len, &last);
     must(inode, SC_REASON_BAD_MAP, from->file_id);
     return inode_hold(inode);
 }

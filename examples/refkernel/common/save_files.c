@@ -117,7 +117,7 @@ void save_fds(struct ssm_writer *out)
 {
     ssm_begin_section(out, SSM_FD);
     for (struct proc *p = proc_first(); p; p = proc_after(p))
-        for (uint32_t fd = 0; fd < NOFILE; fd++) {
+        for (uint32_t fd = 0, end = fd_end(p); fd < end; fd++) {
             struct ssm_fd *to = fd_file(p, fd) ? ssm_append(out) : 0;
             if (!to)
                 continue;

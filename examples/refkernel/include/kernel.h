@@ -176,6 +176,7 @@ void proc_zombie(struct proc *p);
 void wake_all(uint32_t kind, uint64_t obj);
 struct proc *sched_pick(bool yield);
 struct file *fd_file(struct proc *p, uint32_t fd);
+uint32_t fd_end(const struct proc *p);
 bool fd_cloexec(struct proc *p, uint32_t fd);
 void fd_set(struct proc *p, uint32_t fd, struct file *file, bool cloexec);
 

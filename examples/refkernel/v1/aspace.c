@@ -34,6 +34,8 @@ static uint32_t *entry(struct aspace *as, uint32_t vaddr, bool create)
 
 bool aspace_new(struct aspace *as)
 {
+    const uint32_t *kernel = P2V(kernel_pgdir);
+
     as->vmas = pool_take(&vma_pool);
     as->pgdir = as->vmas ? frame_for_kernel() : 0;
     if (!as->pgdir) {
@@ -41,7 +43,10 @@ bool aspace_new(struct aspace *as)
             pool_give(&vma_pool, as->vmas);
         return false;
     }
-    memcpy(pgdir_of(as), P2V(kernel_pgdir), PAGE);
+    memset(pgdir_of(as), 0, PAGE);
+    pgdir_of(as)[0] = kernel[0];
+    for (uint32_t i = DIRECT_MAP >> 22; i < 1024 && kernel[i]; i++)
+        pgdir_of(as)[i] = kernel[i];
     return true;
 }
 

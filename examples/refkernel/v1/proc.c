@@ -111,6 +111,16 @@ struct proc *sched_pick(bool yield)
     return 0;
 }
 
+/* One more than the highest descriptor there is. */
+uint32_t fd_end(const struct proc *p)
+{
+    uint32_t end = NOFILE;
+
+    while (end && !p->ofile[end - 1])
+        end--;
+    return end;
+}
+
 struct file *fd_file(struct proc *p, uint32_t fd)
 {
     return fd < NOFILE ? p->ofile[fd] : 0;

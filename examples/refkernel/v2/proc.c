@@ -209,6 +209,16 @@ struct proc *sched_pick(bool yield)
     return p;
 }
 
+/* One more than the highest descriptor there is. */
+uint32_t fd_end(const struct proc *p)
+{
+    const struct fdslot *slot = p->files->slot + NOFILE;
+
+    while (slot > p->files->slot && !slot[-1].file)
+        slot--;
+    return (uint32_t)(slot - p->files->slot);
+}
+
 struct file *fd_file(struct proc *p, uint32_t fd)
 {
     return fd < NOFILE ? p->files->slot[fd].file : 0;
