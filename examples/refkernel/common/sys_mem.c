@@ -72,8 +72,8 @@ static int map(struct proc *p, uint32_t at, uint32_t len, uint32_t prot, uint32_
         return -EINVAL;
     if (!(flags & MAP_ANONYMOUS) && !file)
         return -EBADF;
-    if (file && file->kind != SSM_FILE_REGULAR)
-        return -ENODEV;
+    if (file && (file->kind != SSM_FILE_REGULAR || tmpfs_is(file->inode)))
+        return -ENODEV; /* what is in /tmp changes, and a copy would not */
     if (file && (flags & MAP_SHARED) && (prot & PROT_WRITE))
         return -EACCES;
     if (flags & MAP_FIXED) {
