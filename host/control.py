@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
+import structlog
 import trio
 
 from hotswap.bus import HotswapError
@@ -162,6 +163,7 @@ async def _answer_line(lines: _Lines, line: bytes, answer: Answer) -> tuple[Requ
         request = msgspec.json.decode(line, type=Request)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return None, Reply(False, error=f"not a request: {error}", todo="see docs/control.md")
+    log = structlog.get_logger()
     send, receive = trio.open_memory_channel[object](1024)
 
     def tell(event: object) -> None:
@@ -180,6 +182,10 @@ async def _answer_line(lines: _Lines, line: bytes, answer: Answer) -> tuple[Requ
             return Reply(False, error=str(refusal), todo=refusal.todo)
         except HotswapError as error:
             return Reply(False, error=str(error))
+        except Exception as error:  # a defect of ours, which is no reason to end the machine
+            what = f"{type(error).__name__}: {error}"
+            log.error("control request failed", op=request.op, what=what, exc_info=error)
+            return Reply(False, error=what, todo="report this")
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(forward)

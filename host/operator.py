@@ -162,12 +162,12 @@ async def _image(board: Board, request: Request) -> KernelImage:
         return board.machine.kernel_before()
     trust, ram = board.config.trust, board.processor.ram.size
     path, signature = Path(request.image), Path(request.signature) if request.signature else None
-    try:
-        keys = tuple(map(trusted_key, request.trust))
-    except ValueError as error:
-        raise Refused(str(error), "give a minisign key or its file with --trust") from error
 
     def load() -> KernelImage:
+        try:
+            keys = tuple(map(trusted_key, request.trust))
+        except ValueError as error:
+            raise Refused(str(error), "give a minisign key or its file with --trust") from error
         content = read_file(path)
         status = signature_of(content, path, trust, signature)
         if keys:  # whoever asks may ask for more than the machine, but not for less

@@ -47,8 +47,8 @@ class SignatureError(ImageError):
 
 def trusted_key(word: str) -> PublicKey:
     """A key, or the file it is in. Raises ValueError with what is wrong."""
-    path = Path(word).expanduser()
     try:
+        path = Path(word).expanduser()
         if not path.is_file():
             return read_key(word.encode())
         with path.open("rb") as file:
@@ -57,6 +57,8 @@ def trusted_key(word: str) -> PublicKey:
         raise ValueError(f"{word}: neither a file nor a key of minisign's: {error}") from error
     except OSError as error:
         raise ValueError(f"{word}: {error.strerror}") from error
+    except RuntimeError as error:  # of expanduser: there is no such user
+        raise ValueError(f"{word}: {error}") from error
 
 
 def signature_of(content: bytes, path: Path, trust: Trust, signature: Path | None = None) -> str:

@@ -53,6 +53,8 @@ class Asked:
                 raise HotswapError("no brake")
             case "stop":
                 raise Refused("busy", "wait")
+            case "keys":
+                raise ZeroDivisionError("by zero")
         return Reply(True, len(self.requests))
 
     def note(self, request: Request) -> None:
@@ -192,6 +194,15 @@ async def test_a_request_that_follows_a_rehearsal_is_answered_after_it(path: Pat
 async def test_an_error_is_a_reply(path: Path) -> None:
     async with served(path):
         assert await ask(path, Request("pause")) == [{"ok": False, "error": "no brake"}]
+
+
+async def test_a_defect_is_a_reply_and_the_next_request_is_served(path: Path) -> None:
+    async with served(path):
+        (reply,) = await ask(path, Request("keys"))
+        assert reply == {
+            "ok": False, "error": "ZeroDivisionError: by zero", "todo": "report this"
+        }  # fmt: skip
+        assert await ask(path, Request("info")) == [{"ok": True, "result": 2}]
 
 
 async def test_a_refusal_says_what_to_do_next(path: Path) -> None:

@@ -80,3 +80,5 @@ def test_a_key_is_given_as_such_or_by_its_file(tmp_path: Path) -> None:
     assert trusted_key(str(file)) == trusted_key(OURS.public.decode()) == OURS.key()
     with pytest.raises(ValueError, match="neither a file nor a key"):
         trusted_key(str(tmp_path / "nothing"))
+    with pytest.raises(ValueError, match="~nosuchuser/k: Could not determine home"):
+        trusted_key("~nosuchuser/k")

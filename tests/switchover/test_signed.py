@@ -48,6 +48,7 @@ async def test_only_signed_images_replace_the_kernel_and_more_may_be_asked(tmp_p
         assert board.machine.kernel is kernel
         signature.write_text(OURS.sign(V2))
         assert "trusted: " in (await ask(THEIRS.public.decode()))[2]
+        assert "~nosuchuser/k: " in (await ask("~nosuchuser/k"))[2]
         assert (await ask(plan=True))[:2] == (True, f"key {OURS.key()}, file:image.elf")
         assert (await ask(OURS.public.decode()))[0]
 
