@@ -8,6 +8,7 @@ layout is this project's own: docs/switchover-card.md.
 
 from __future__ import annotations
 
+import math
 import zlib
 from contextlib import suppress
 from typing import Any
@@ -33,6 +34,9 @@ from .mailbox import Ack, Command, Verdict, due, judge, standstill
 CARD_ID = 0x31554B4C  # 'LKU1'
 CARD_BASE, CARD_IRQ = 0x180, 10
 LOG_LINE = 256  # bytes after which a line is handed on without waiting for its end
+UNHEARD_MAX, KEPT = 1024, 64
+"""Signals the coordinator may be behind, and how many of these places are not for the guest's lines
+and heartbeats."""
 
 
 class Register(Choice):
@@ -190,7 +194,8 @@ class SwitchoverCard(Card[SwitchoverState]):
     def __init__(self, settings: SwitchoverSettings | None = None) -> None:
         super().__init__(settings)
         self._image = b""
-        self._send, self.signals = trio.open_memory_channel[Signal](1024)
+        self._send, self.signals = trio.open_memory_channel[Signal](math.inf)
+        self._lost = 0
 
     def resources(self) -> Resources:
         return Resources(
@@ -199,7 +204,7 @@ class SwitchoverCard(Card[SwitchoverState]):
 
     def relay(self, event: BoardEvent) -> None:
         """Hand a board event to the coordinator, in order with what the guest says."""
-        self._signal(event)
+        self._send.send_nowait(event)
 
     def read(self, port: int, width: int) -> int:
         if width != 4:
@@ -266,7 +271,7 @@ class SwitchoverCard(Card[SwitchoverState]):
                     if order.interrupt:
                         slot.irq.pulse()
                 case Mark(number=number):
-                    self._signal(Marked(number))
+                    self._send.send_nowait(Marked(number))
                 case End():
                     self.state.cmd, self.state.txn = Command.NONE, 0
                     self._image = b""
@@ -275,6 +280,7 @@ class SwitchoverCard(Card[SwitchoverState]):
 
     def _forget_signals(self) -> None:
         """Nobody hears them any more."""
+        self._tell_lost()
         with suppress(trio.WouldBlock):
             while True:
                 self.signals.receive_nowait()
@@ -312,7 +318,11 @@ class SwitchoverCard(Card[SwitchoverState]):
         if verdict is Verdict.ANSWER:
             state.given.append(phase)
             state.progress = state.beats = 0
-        self._signal(Acknowledged(phase, code, state.ssm_pa, state.ssm_len, verdict))
+        heard = Acknowledged(phase, code, state.ssm_pa, state.ssm_len, verdict)
+        if verdict is Verdict.ANSWER:  # there are only so many of them
+            self._send.send_nowait(heard)
+        else:
+            self._signal(heard)
         self.slot.backplane.kick()
 
     def _beat(self, progress: int) -> None:
@@ -322,7 +332,7 @@ class SwitchoverCard(Card[SwitchoverState]):
         before, state.progress = state.progress, progress
         if progress > before:
             state.beats = 0
-            self._signal(Heartbeat(progress))
+            self._signal(Heartbeat(progress), KEPT)
             return
         state.beats += 1
         if wrong := standstill(before, progress, state.beats):
@@ -334,7 +344,7 @@ class SwitchoverCard(Card[SwitchoverState]):
         """For the log of the card, and for that of the transaction under way."""
         self.slot.log.warning("mailbox", what=text)
         if self.state.txn:
-            self._signal(LogLine(text))
+            self._signal(LogLine(text), KEPT)
 
     def _log(self, character: str) -> None:
         state = self.state
@@ -343,14 +353,23 @@ class SwitchoverCard(Card[SwitchoverState]):
         if character == "\n" or len(state.line) >= LOG_LINE:
             self.slot.log.info("guest", says=state.line)
             if state.txn:
-                self._signal(LogLine(state.line))
+                self._signal(LogLine(state.line), KEPT)
             state.line = ""
 
-    def _signal(self, signal: Signal) -> None:
-        try:
-            self._send.send_nowait(signal)
-        except trio.WouldBlock:
-            self.slot.log.warning("coordinator is behind, signal lost", signal=str(signal))
+    def _signal(self, signal: Signal, kept: int = 0) -> None:
+        """What the guest can say without end: lost when all places but `kept` are taken."""
+        if self.signals.statistics().current_buffer_used >= UNHEARD_MAX - kept:
+            self._lost += 1
+            return
+        self._tell_lost()
+        self._send.send_nowait(signal)
+
+    def _tell_lost(self) -> None:
+        if self._lost:
+            what = f"{self._lost} signals were lost: the coordinator was behind"
+            self._lost = 0
+            self.slot.log.warning("mailbox", what=what)
+            self._send.send_nowait(LogLine(what))
 
     def _crc(self) -> int:
         memory = self.slot.backplane.memory

@@ -12,6 +12,8 @@ from hotswap.bus import Backplane, CpuShutdown, HostWrite, Policy
 from hotswap.cards.mailbox import BEATS_MAX, Ack, Command, Verdict
 from hotswap.cards.switchover import (
     CARD_ID,
+    KEPT,
+    UNHEARD_MAX,
     Acknowledged,
     Argument,
     Begin,
@@ -199,6 +201,37 @@ async def test_the_log_is_handed_on_in_lines_and_never_without_bound(
     for character in b"hello\n" + b"x" * 300:
         ports.write(BASE + Register.LOG, character, 4)
     assert signals(card) == [LogLine("hello"), LogLine("x" * 256)]
+
+
+async def test_a_talkative_kernel_loses_lines_and_no_acknowledgement(
+    card: SwitchoverCard, ports: Ports
+) -> None:
+    await order(card, BEGIN, Issue(Command.PREPARE))
+    for _ in range(UNHEARD_MAX + 100):
+        ports.write(BASE + Register.LOG, ord("\n"), 4)
+    ports.write(BASE + Register.ACK, ack(Ack.PREPARED), 4)
+    shutdown = CpuShutdown("triple fault", 8, 0x100000)
+    card.relay(shutdown)
+    await order(card, Mark(1))
+    heard = signals(card)
+    assert heard[:-3] == [LogLine("")] * (UNHEARD_MAX - KEPT)
+    assert heard[-3:] == [Acknowledged(Ack.PREPARED, 0, 0, 0), shutdown, Marked(1)]
+    ports.write(BASE + Register.LOG, ord("\n"), 4)
+    assert signals(card) == [
+        LogLine("164 signals were lost: the coordinator was behind"),
+        LogLine(""),
+    ]
+
+
+async def test_acknowledgements_that_answer_nothing_are_lost_before_one_that_does(
+    card: SwitchoverCard, ports: Ports
+) -> None:
+    await order(card, BEGIN, Issue(Command.PREPARE))
+    for _ in range(UNHEARD_MAX + 1):
+        ports.write(BASE + Register.ACK, ack(Ack.SAVED), 4)
+    ports.write(BASE + Register.ACK, ack(Ack.PREPARED), 4)
+    heard = [s.verdict for s in signals(card) if isinstance(s, Acknowledged)]
+    assert heard == [Verdict.EARLY] * UNHEARD_MAX + [Verdict.ANSWER]
 
 
 async def test_the_arguments_are_those_of_the_transaction_and_of_the_machine(
