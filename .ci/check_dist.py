@@ -11,19 +11,27 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"][
-    "setuptools"
-]["package-dir"]
+SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+FOLDERS: dict[str, str] = SETUPTOOLS["package-dir"]
+PACKAGES: list[str] = SETUPTOOLS["packages"]
+
+
+def folder_of(package: str) -> Path:
+    """Where a package is here: one that has no folder of its own is in that of its parent."""
+    if package in FOLDERS:
+        return ROOT / FOLDERS[package]
+    parent, _, name = package.rpartition(".")
+    return folder_of(parent) / name
 
 
 def shipped() -> dict[str, Path]:
     """What the wheel should hold: path in it -> file here."""
     files: dict[str, Path] = {}
-    for package, folder in FOLDERS.items():
-        inside = package.replace(".", "/")
-        patterns = ("**/*.py", "*.bin", "py.typed", "guest/*", "guests/*")
-        found = [file for pattern in patterns for file in (ROOT / folder).glob(pattern)]
-        files |= {f"{inside}/{file.relative_to(ROOT / folder)}": file for file in found}
+    for package in PACKAGES:
+        inside, folder = package.replace(".", "/"), folder_of(package)
+        patterns = ("*.py", "*.bin", "py.typed", "guest/*", "guests/*")
+        found = [file for pattern in patterns for file in folder.glob(pattern)]
+        files |= {f"{inside}/{file.relative_to(folder)}": file for file in found}
     return files
 
 
