@@ -7,11 +7,15 @@ import pytest
 
 from hotswap.bus import TextScreen
 from hotswap.host.board import Board
-from hotswap.host.guest import Guest
+from hotswap.host.guest import PATIENCE, Guest
+from hotswap.host.images import refkernel
 from hotswap.host.keys import text
 from hotswap.host.pytest_plugin import SwitchKernel
 from hotswap.host.screen import description
+from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.image import load_image
+from hotswap.switchover.report import PhaseEvent
+from hotswap.switchover.transaction import Options
 
 from .conftest import MS
 
@@ -186,12 +190,19 @@ async def test_a_key_with_two_codes_cut_in_the_middle(
         await monitor.expect(rf"^\$ {shown}$")
 
 
+@pytest.mark.parametrize("phase", ["PREPARE", "QUIESCE", "SAVE", "NEWINIT", "COMMIT"])
 async def test_what_is_typed_while_the_kernel_is_replaced_is_not_lost(
-    monitor: Monitor, switchover: SwitchKernel
+    monitor: Monitor, board: Board, phase: str
 ) -> None:
-    for kernel, word in ((2, "echo <shift-a>b"), (1, "<ctrl-w>Done<enter>")):
-        monitor.type(word)
-        await commit(switchover, kernel)
+    words = {2: "echo <shift-a>b", 1: "<ctrl-w>Done<enter>"}
+
+    def tell(event: PhaseEvent) -> None:
+        if (event.phase, event.state) == (phase, "begun"):
+            monitor.type(words.pop(kernel))
+
+    for kernel in (2, 1):
+        await Switchover(board.machine, refkernel(kernel), Options(patience=PATIENCE), tell).run()
+    assert not words
     await monitor.expect(r"^\$ echo Done\nDone\n\$$")
 
 
@@ -232,8 +243,8 @@ async def test_a_screen_that_scrolls_all_the_time(
     """Its memory is run through from end to end meanwhile, which is 204 rows."""
     monitor.type("i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo row $i; done".replace("<", "<lt>"))
     monitor.type("<enter>")
-    for kernel in (2, 1):
-        await monitor.expect(r"^row \d+")
+    for kernel, row in ((2, r"1\d\d"), (1, r"3\d\d")):
+        await monitor.expect(rf"^row {row}$")
         await commit(switchover, kernel)
         assert "row 500" not in monitor.lines
     await monitor.expect(r"^row 500$")
