@@ -250,6 +250,10 @@ async def test_a_screen_that_scrolls_all_the_time(
     await monitor.expect(r"^row 500$")
     assert monitor.lines == [*(f"row {n}" for n in range(477, 501)), "$"]
     assert monitor.cursor == (2, 24)
+    await commit_unseen(monitor, switchover, 2)
+    monitor.type("half")
+    await monitor.expect(r"^row 500\n\$ half$")
+    assert monitor.cursor == (6, 24)
 
 
 async def test_a_switchover_that_is_rolled_back_leaves_the_screen(
