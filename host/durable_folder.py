@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hotswap.switchover.errors import DurabilityError
+from hotswap.switchover.errors import DamagedError, DurabilityError
 
 from . import wall_clock
 from .durable_records import MachineRecord, PointRecord, SnapshotRecord, read_record, write_record
@@ -72,8 +72,10 @@ class DurableFolder:
     def _can_go_on(self) -> bool:
         try:
             point = read_record(self.file("r1"), PointRecord)
-        except DurabilityError:
+        except DamagedError:
             return False
+        except DurabilityError as error:  # another version or user may be able to go on from it
+            raise DurabilityError(f"{error}; removing {self.file('r1')} gives it up") from error
         return point is not None and point.boot_id == boot_id()
 
     def machine(self) -> MachineRecord:

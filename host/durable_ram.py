@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hotswap.cpu import Ram
-from hotswap.switchover.errors import DurabilityError
+from hotswap.switchover.errors import DamagedError, DurabilityError
 
 from .durable_folder import DurableFolder, unusable
 
@@ -103,7 +103,7 @@ def _check(folder: DurableFolder, size: int) -> None:
         sums = folder.file("sums").read_bytes()
         length = folder.file("ram").stat().st_size
         if (length, len(sums)) != (size, size // PAGE * SUM):
-            raise DurabilityError(
+            raise DamagedError(
                 f"{folder.file('ram')}: damaged: holds {length} bytes of {size}, and checksums of "
                 f"{len(sums) // SUM * PAGE}"
             )
@@ -113,7 +113,7 @@ def _check(folder: DurableFolder, size: int) -> None:
                 chunk = memoryview(file.read(_CHUNK))
                 for n in range(len(chunk) // PAGE):
                     if zlib.crc32(chunk[n * PAGE : (n + 1) * PAGE]) != expected[at // PAGE + n]:
-                        raise DurabilityError(
+                        raise DamagedError(
                             f"{folder.file('ram')}: damaged: the page at {at + n * PAGE:#x} is not "
                             "what was written there"
                         )

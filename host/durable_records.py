@@ -13,7 +13,7 @@ from typing import ClassVar, TypeVar
 
 import msgspec
 
-from hotswap.switchover.errors import DurabilityError
+from hotswap.switchover.errors import DamagedError, DurabilityError
 
 from .durable import write_durably
 from .snapshot_state import SavedMachine
@@ -99,18 +99,18 @@ def read_record(path: Path, kind: type[R]) -> R | None:
     except OSError as error:
         raise DurabilityError(f"{path}: cannot be read: {error.strerror}") from error
     if len(content) < _HEAD.size or content[: len(MAGIC)] != MAGIC:
-        raise DurabilityError(f"{path}: damaged: it is no file hotswap-host has written whole")
+        raise DamagedError(f"{path}: damaged: it is no file hotswap-host has written whole")
     magic, version, name, digest = _HEAD.unpack_from(content)
     body = memoryview(content)[_HEAD.size :]
     if _digest(_HEAD.pack(magic, version, name, bytes(32)), body) != digest:
-        raise DurabilityError(f"{path}: damaged: its checksum is wrong")
+        raise DamagedError(f"{path}: damaged: its checksum is wrong")
     if version != VERSION:
         raise DurabilityError(
             f"{path}: version {version}, and this hotswap-host reads {VERSION}; use the one that "
             "wrote it"
         )
     if name != kind.KIND:
-        raise DurabilityError(f"{path}: damaged: it is another file's content")
+        raise DamagedError(f"{path}: damaged: it is another file's content")
     try:
         return msgspec.msgpack.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 
-from hotswap.switchover.errors import DurabilityError
+from hotswap.switchover.errors import DamagedError, DurabilityError
 from hotswap.switchover.old_kernel import go_on_from_r1
 
 from .board import Board
@@ -89,7 +89,7 @@ def from_r1(folder: DurableFolder, record: MachineRecord) -> Iterator[FromR1]:
         if point is None:
             raise NothingToResume(_power_cut(folder, record))
         if point.machine_id != folder.machine_id:
-            raise DurabilityError(f"{folder.file('r1')}: belongs to another machine")
+            raise DamagedError(f"{folder.file('r1')}: belongs to another machine")
         if point.boot_id != boot_id():
             raise NothingToResume(
                 f"{folder.path}: the host itself was started again since R1, which is kept for as "
@@ -100,7 +100,7 @@ def from_r1(folder: DurableFolder, record: MachineRecord) -> Iterator[FromR1]:
     except NothingToResume:
         raise
     except DurabilityError as error:
-        raise DurabilityError(f"{error}; {_offer(folder, record)}") from error
+        raise type(error)(f"{error}; {_offer(folder, record)}") from error
 
 
 def _power_cut(folder: DurableFolder, record: MachineRecord) -> str:
@@ -154,12 +154,14 @@ class FromSnapshot:
 
 
 def _give_up_r1(folder: DurableFolder, record: MachineRecord) -> None:
-    """Remove an R1 that cannot be resumed from. Raises `DurabilityError` for one that can."""
+    """Remove an R1 nobody can resume from. Raises `DurabilityError` for one somebody can."""
     try:
         with from_r1(folder, record):
             pass
-    except DurabilityError:
+    except (NothingToResume, DamagedError):
         folder.file("r1").unlink()
+    except DurabilityError as error:
+        raise DurabilityError(f"{error}; removing {folder.file('r1')} gives it up") from error
     else:
         raise DurabilityError(
             f"{folder.path}: has R1, which loses nothing; resume without --from-snapshot, or "

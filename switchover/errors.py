@@ -54,11 +54,18 @@ class DurabilityError(HotswapError):
     """R1 cannot be kept on the host's disk, or not be had from there: what, where, what next."""
 
 
+class DamagedError(DurabilityError):
+    """What is there on the host's disk is not what was written: nobody can go on from it."""
+
+
 class Lost(SwitchoverError):
-    """Neither kernel can go on: the rollback itself failed. Power the machine on again."""
+    """Neither kernel can go on: the rollback itself failed. Power the machine on again.
+
+    An R1 that is kept on the host's disk is still there, and nothing has left since.
+    """
 
     def __init__(self, why: str, report: Report) -> None:
-        super().__init__(f"{why}; start the machine again")
+        super().__init__(f"{why}; {report.todo}")
         self.report = report
 
 

@@ -218,9 +218,19 @@ class Transaction:
             try:
                 if self._point is not None:
                     await self._go_back_to(self._point)
-            finally:
+            except Lost:
+                self._talk.end()
+                if self.machine.durability is None:
+                    self._release()
+                else:  # R1 outlives this process: whoever goes on there sends what is held here
+                    self._point = None
+                raise
+            except BaseException:
                 self._talk.end()
                 self._release()
+                raise
+            self._talk.end()
+            self._release()
         self.report.rollback_ms = (time.perf_counter_ns() - began) / 1e6
         self._log.info("rolled back", phase=self.report.phase, reason=why, fault_of=fault_of)
 
@@ -250,4 +260,7 @@ class Transaction:
         except PhaseFailed as failure:
             self.report.outcome, self.report.fault_of = "lost", blame.OLD
             self.report.saved, self.report.todo = "", "start the machine again"
+            if self.machine.durability is not None:
+                self.report.saved = "all as it was at SAVE, in the durable folder"
+                self.report.todo = "go on there with `hotswap-host resume`"
             raise Lost(str(failure), self.report) from failure

@@ -8,7 +8,7 @@ from __future__ import annotations
 import resource
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ import pytest
 from hotswap.host.board import Board, BoardConfig, open_board
 from hotswap.host.cables import Cable, OpenCable
 from hotswap.host.durable_folder import open_folder
-from hotswap.host.durable_records import PointRecord, encode, read_record
+from hotswap.host.durable_records import VERSION, PointRecord, encode, read_record
 from hotswap.host.durable_resume import NothingToResume, from_r1, from_snapshot
 from hotswap.host.durable_run import open_durable
 from hotswap.host.guest import PATIENCE
@@ -25,7 +25,7 @@ from hotswap.host.images import refkernel, shipped
 from hotswap.host.rerun import Recorder, Verdict, judge, run_to
 from hotswap.host.snapshot import save_snapshot
 from hotswap.switchover.coordinator import Switchover
-from hotswap.switchover.errors import DurabilityError, RolledBack
+from hotswap.switchover.errors import DurabilityError, Lost, RolledBack
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.report import PhaseEvent
 from hotswap.switchover.transaction import Options
@@ -236,6 +236,66 @@ async def test_an_r1_that_cannot_be_used_says_why_and_offers_the_snapshot(tmp_pa
         assert b"reader ok 2" in recorder.data
         assert held.snapshot() is not None
         assert not held.has_r1
+
+
+async def test_a_machine_whose_old_kernel_does_not_come_back_goes_on_at_r1(
+    tmp_path: Path,
+) -> None:
+    folder, recorder, other = tmp_path / "d", Recorder(), Recorder()
+    async with running(folder, recorder) as board:
+        with ExitStack() as standing:
+
+            def tell(event: PhaseEvent) -> None:
+                if event.phase == Phase.SWITCH.name and event.state == "begun":
+                    triple_fault(board)
+                elif event.state == "failed":  # it stands still when it is to go on
+                    standing.enter_context(board.processor.standing())
+
+            with pytest.raises(Lost, match="`hotswap-host resume`"):
+                await Switchover(board.machine, refkernel(2), Options(patience=2), tell).run()
+            sent = bytes(recorder.data)
+            board.lose("as whoever asked for the switchover does")
+            board.serial.input.feed(b"line 1\nline 2\n")
+    assert recorder.data == sent
+    await resumed(folder, other)
+    assert b"reader ok 2" in other.data
+    assert not (folder / "r1").exists()
+
+
+async def test_an_r1_another_version_or_user_can_use_is_not_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    await left_at(Phase.SWITCH, tmp_path / "d", copy)
+    whole = (copy / "r1").read_bytes()
+    point = read_record(copy / "r1", PointRecord)
+    assert point is not None
+    with monkeypatch.context() as later:
+        later.setattr("hotswap.host.durable_records.VERSION", VERSION + 1)
+        (copy / "r1").write_bytes(encode(point))
+
+    def refused(why: str) -> None:
+        with (
+            open_folder(copy) as held,
+            pytest.raises(DurabilityError, match=f"{why}.*removing .*r1 gives it up"),
+            from_snapshot(held, held.machine()),
+        ):
+            pass
+        with (
+            pytest.raises(DurabilityError, match=f"{why}.*removing .*r1 gives it up"),
+            open_durable(copy, CONFIG),
+        ):
+            pass
+        assert (copy / "r1").exists()
+
+    refused(f"version {VERSION + 1}")
+    (copy / "r1").unlink()
+    (copy / "r1").mkdir()  # root may read any file, but nobody a folder
+    refused("cannot be read: Is a directory")
+    (copy / "r1").rmdir()
+    (copy / "r1").write_bytes(whole[:-1])
+    with open_durable(copy, CONFIG):
+        assert not (copy / "r1").exists()
 
 
 async def test_an_r1_that_can_be_used_is_not_given_up_by_mistake(tmp_path: Path) -> None:
