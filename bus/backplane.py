@@ -5,6 +5,7 @@ Owned by one nursery (`open_backplane`); every card's task lives in it and ends 
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -320,13 +321,14 @@ class Backplane:
             if other.title in slot.card.needs or any(other.card is chip for chip in chips)
         }
 
-    async def quiesce(self, *, each: float, total: float) -> list[str]:
+    async def quiesce(self, *, each: float, total: float, cut: bool = True) -> list[str]:
         """End every run scope, wave after wave, and latch the lines.
 
         `each` is how long a card's flushes may take, and after that how long its task may take to
         end; `total` goes for all of them. Seconds of host time. Returns the names of the cards that
         were not frozen in time, which need a cold reset; the caller thaws or goes on. Already
-        frozen is fine.
+        frozen is fine. Without `cut` no flush is cut short and no card needs a cold reset: the
+        caller has to thaw when one is late.
         """
         self.frozen = True
         self.irq.hold(True)
@@ -335,14 +337,24 @@ class Backplane:
         for wave in self.freeze_order:
             flushed = min(trio.current_time() + each, last)
             for slot in wave:
-                slot.freeze(flushed)
+                slot.freeze(flushed if cut else math.inf)
             with trio.move_on_at(min(flushed + each, last)):
                 for slot in wave:
                     await slot.frozen()
         late = [slot for wave in self.freeze_order for slot in wave if slot.running]
         for slot in late:
-            slot.needs_reset = True
+            slot.needs_reset = slot.needs_reset or cut
         return [slot.title for slot in late]
+
+    async def flushed(self, limit: float) -> list[str]:
+        """Wait until no card is in the middle of a flush, at most `limit` seconds of host time.
+
+        Returns the names of those that still are.
+        """
+        with trio.move_on_after(limit):
+            for slot in list(self.slots.values()):
+                await slot.flushed()
+        return [slot.title for slot in self.slots.values() if slot.flushing]
 
     def thaw(self) -> None:
         """Start every run scope again from state, last frozen first, and let the edges out."""

@@ -64,6 +64,7 @@ class Slot:
         self._run_scope = trio.CancelScope()
         self._flushes: set[trio.CancelScope] = set()
         self._flush_deadline = math.inf
+        self._flush_ended = trio.Event()
         self._thawed = trio.Event()
         self._ended = trio.Event()
         self._ended.set()
@@ -166,9 +167,21 @@ class Slot:
                 yield
             finally:
                 self._flushes.remove(scope)
+                self._flush_ended.set()
         if scope.cancelled_caught:
             self.needs_reset = True
             self.log.warning("flush cut short", next="the card will be cold reset")
+
+    @property
+    def flushing(self) -> bool:
+        """True in the middle of a `flush`."""
+        return bool(self._flushes)
+
+    async def flushed(self) -> None:
+        """Until no flush is under way."""
+        while self._flushes:
+            self._flush_ended = trio.Event()
+            await self._flush_ended.wait()
 
     # -- the scopes, driven by the backplane --------------------------------------------------
 

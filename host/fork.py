@@ -21,7 +21,7 @@ from hotswap.bus import Card, Disk
 from .board import Board
 from .discovery import PluginError, card_type
 from .media_shared import SharedDisk, share
-from .snapshot import describe
+from .snapshot import describe, flushed
 from .snapshot_elf import SnapshotError
 from .snapshot_state import SavedDisk, encode_machine
 
@@ -64,10 +64,11 @@ async def fork(board: Board, stack: ExitStack, purpose: str = "a fork") -> Fork:
         stack.callback(os.close, copy)
         late: list[str] = []
         for _ in range(TRIES):
+            await flushed(board)
             began = time.perf_counter_ns()
             async with _standing(board):
                 try:
-                    late = await backplane.quiesce(each=FREEZE, total=FREEZE)
+                    late = await backplane.quiesce(each=FREEZE, total=FREEZE, cut=False)
                     if late:
                         continue
                     pages = ram.copy_written(copy)

@@ -48,8 +48,8 @@ from .snapshot_state import (
     save_command,
 )
 
-FREEZE_CARD, FREEZE_ALL = 2.0, 5.0
-"""Host seconds cards have to come to rest."""
+FREEZE_CARD, FREEZE_ALL, FLUSH = 2.0, 5.0, 5.0
+"""Host seconds cards have to come to rest, and before that to end what must not be cut short."""
 ZSTD_MAGIC, ZSTD_LEVEL = b"\x28\xb5\x2f\xfd", 3
 SUFFIX = ".zst"
 FILE_MAX = 4 << 30
@@ -82,11 +82,13 @@ async def take_snapshot(board: Board) -> Snapshot:
 
     Raises `SnapshotError`, and `BusError` while a switchover is under way.
     """
-    backplane, was_paused = board.backplane, board.paused
+    backplane = board.backplane
     with backplane.locked("a snapshot"):
+        await flushed(board)
+        was_paused = board.paused
         await board.pause()
         try:
-            late = await backplane.quiesce(each=FREEZE_CARD, total=FREEZE_ALL)
+            late = await backplane.quiesce(each=FREEZE_CARD, total=FREEZE_ALL, cut=False)
             if late:
                 raise SnapshotError(f"card {late[0]} does not come to rest; try again later")
             return _take(board)
@@ -94,6 +96,12 @@ async def take_snapshot(board: Board) -> Snapshot:
             backplane.thaw()
             if not was_paused:
                 board.resume()
+
+
+async def flushed(board: Board) -> None:
+    """Wait for cards that flush: a freeze would hold them up. Raises `SnapshotError`."""
+    if late := await board.backplane.flushed(FLUSH):
+        raise SnapshotError(f"card {late[0]} is flushing; try again later")
 
 
 def _take(board: Board) -> Snapshot:

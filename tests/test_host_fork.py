@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from trio.testing import wait_all_tasks_blocked
 from hotswap.bus import BusError, Card, PortRange, Resources, Slot, State
 from hotswap.cpu import Ram
 from hotswap.host import fork as module
+from hotswap.host.board import Board
 from hotswap.host.fork import Fork, fork
 from hotswap.host.guest import Guest
 from hotswap.host.snapshot import Snapshot, go_on, open_restored, take_snapshot
@@ -93,6 +94,46 @@ async def test_a_card_that_does_not_come_to_rest_is_named_and_the_machine_goes_o
     assert guest.board.backplane.locked_by is None
 
 
+@pytest.mark.parametrize("take", [fork, lambda board, files: take_snapshot(board)])
+async def test_a_card_that_flushes_is_waited_for_and_does_not_notice(
+    guest: Guest,
+    files: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+    take: Callable[[Board, ExitStack], Awaitable[object]],
+) -> None:
+    monkeypatch.setattr(module, "card_type", lambda name: None)
+    card = Flushing()
+    slot = await guest.board.backplane.insert(card)
+    guest.boot()
+    await card.begun.wait()
+    with monkeypatch.context() as hasty:
+        hasty.setattr("hotswap.host.snapshot.FLUSH", 0.001)
+        with pytest.raises(SnapshotError, match="card flushing is flushing; try again later"):
+            await take(guest.board, files)
+    assert slot.running
+    assert not slot.needs_reset
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(take, guest.board, files)
+        await wait_all_tasks_blocked(0.01)
+        card.go_on.set()
+    assert card.whole
+    assert not slot.needs_reset
+
+
+async def test_a_flush_that_begins_in_the_freeze_is_not_cut_short(
+    guest: Guest,
+) -> None:
+    card = Flushing()
+    slot = await guest.board.backplane.insert(card)
+    await card.begun.wait()
+    assert await guest.board.backplane.quiesce(each=0.001, total=0.001, cut=False) == ["flushing"]
+    guest.board.backplane.thaw()
+    card.go_on.set()
+    await slot.flushed()
+    assert card.whole
+    assert not slot.needs_reset
+
+
 async def test_during_a_switchover_it_is_refused(guest: Guest, files: ExitStack) -> None:
     guest.boot()
     with guest.board.backplane.locked("switchover 1"), pytest.raises(BusError, match="under way"):
@@ -130,3 +171,21 @@ class Restless(Card[Nothing]):
         finally:
             with trio.CancelScope(shield=True):
                 await trio.sleep(0.5)
+
+
+class Flushing(Restless):
+    """A card in the middle of a flush until it may go on."""
+
+    name: ClassVar[str] = "flushing"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on, self.whole = trio.Event(), trio.Event(), False
+
+    async def run(self, slot: Slot) -> None:
+        if not self.whole:
+            async with slot.flush():
+                self.begun.set()
+                await self.go_on.wait()
+                self.whole = True
+        await trio.sleep_forever()
