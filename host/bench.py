@@ -27,10 +27,12 @@ LIMITS = {
     "bus.posted_command": ("at most", 10, "one poll"),
     "control.latency_p99": ("at most", 1, "20 ms"),
     "switchover.quiesce_100_cards": ("at most", 1, "5 ms"),
-    "switchover.blackout_mode2": ("at most", 1, "10 ms, translation apart"),
+    "switchover.blackout_mode2": ("at most", 1, "5 ms, translation apart"),
+    "switchover.blackout_mode2_p99": ("at most", 1, "15 ms, translation apart"),
     "switchover.translation": ("a part", 1, "that blackout, with it"),
-    "switchover.blackout_mode0": ("at most", 1, "30 ms"),
-    "switchover.rollback": ("at most", 1.3, "the whole blackout"),
+    "switchover.blackout_mode0": ("at most", 1, "20 ms"),
+    "switchover.outside_pause": ("at most", 1, "100 ms"),
+    "switchover.rollback": ("at most", 1.2, "the whole blackout"),
     "switchover.user_pages_copied": ("at most", 0, "none"),
 }
 

@@ -18,7 +18,7 @@ from hotswap.switchover.phases import Phase
 from hotswap.switchover.protocol import KERNEL_HI, BootMode
 from hotswap.switchover.report import PhaseEvent, Report
 from hotswap.switchover.schema import PAGE
-from hotswap.switchover.transaction import Options
+from hotswap.switchover.transaction import DEFAULT, Options
 
 from .bench_result import Row
 from .board import open_board
@@ -30,6 +30,8 @@ from .operator import answer_for
 MS = 1_000_000
 PROCESSES = 64
 ROUNDS = 24
+SAMPLES = 200
+"""Switchovers in mode 2, for a 99th percentile."""
 JUMP_SELF = b"\xeb\xfe"
 
 
@@ -48,6 +50,7 @@ class Measured(NamedTuple):
 async def bench_switch() -> list[Row]:
     """Blackouts with 64 busy processes after all memory was touched; what a rollback costs."""
     runs: dict[str, list[Measured]] = {"mode2": [], "mode0": [], "rollback": []}
+    pauses: list[float] = []  # with the probation there is by default
     async with open_board() as board:
         guest = Guest(board)
         guest.boot([f"busy*{PROCESSES}:16"], stay=True)
@@ -65,26 +68,39 @@ async def bench_switch() -> list[Row]:
                     ("mode2", refkernel(new), BootMode.DMA),
                 ):
                     runs[name].append(await _switch(guest, meter, image, mode))
-    best = min(runs["mode2"], key=lambda run: run.net_ms)
+            for turn in range(SAMPLES - 2 * ROUNDS):
+                image = refkernel(2 - turn % 2)
+                run = await _switch(guest, meter, image, BootMode.DMA, DEFAULT.probation_ms)
+                runs["mode2"].append(run)
+                pauses.append(run.report.outside_pause_ms)
+    ranked = sorted(runs["mode2"], key=lambda run: run.net_ms)
+    best, p99 = ranked[0], ranked[int(0.99 * len(ranked))]
+    pause = sorted(pauses)[int(0.99 * len(pauses))]
     whole = min(run.report.blackout_ms for run in runs["mode2"])
     mode0 = min(run.report.blackout_ms for run in runs["mode0"])
     back = min(run.report.rollback_ms for run in runs["rollback"])
     copied = max(run.report.user_pages_copied for run in runs["mode2"])
     spent, total = best.translation_ms, best.report.blackout_ms
     return [
-        Row("switchover.blackout_mode2", best.net_ms, "ms", 10, best.net_ms / 10),
+        Row("switchover.blackout_mode2", best.net_ms, "ms", 5, best.net_ms / 5),
+        Row("switchover.blackout_mode2_p99", p99.net_ms, "ms", 15, p99.net_ms / 15),
         Row("switchover.translation", spent, "ms", total, spent / total),
-        Row("switchover.blackout_mode0", mode0, "ms", 30, mode0 / 30),
+        Row("switchover.blackout_mode0", mode0, "ms", 20, mode0 / 20),
+        Row("switchover.outside_pause", pause, "ms", 100, pause / 100),
         Row("switchover.rollback", back, "ms", whole, back / whole),
         Row("switchover.user_pages_copied", copied, "pages", 0, float(copied)),
     ]
 
 
 async def _switch(
-    guest: Guest, meter: TranslationMeter, image: KernelImage, mode: BootMode
+    guest: Guest,
+    meter: TranslationMeter,
+    image: KernelImage,
+    mode: BootMode,
+    probation_ms: float = 5,
 ) -> Measured:
     await guest.pass_time(30 * MS)
-    options = Options(mode=mode, probation_ms=5, patience=10)
+    options = Options(mode=mode, probation_ms=probation_ms, patience=10)
     began = ended = 0
 
     def look(event: PhaseEvent) -> None:
