@@ -14,7 +14,7 @@ struct difference {
     s64 low, high;
 };
 
-static struct difference real_less_monotonic, uptime_less_monotonic;
+static struct difference real_less_monotonic, uptime_less_monotonic, told_less_monotonic;
 static struct timespec last_real;
 static u32 last_uptime;
 
@@ -37,13 +37,29 @@ static struct timespec wall(void)
     return real;
 }
 
+/* The first number of /proc/uptime, in ns. */
+static u64 uptime_told(void)
+{
+    char text[40];
+    u32 hundredths = 0, i, len;
+    int fd = open("/proc/uptime", O_RDONLY);
+
+    check(fd >= 0, "/proc/uptime cannot be opened: %d", fd);
+    len = read_all(fd, text, sizeof text);
+    close(fd);
+    for (i = 0; i < len && text[i] != ' '; i++)
+        if (text[i] != '.')
+            hundredths = hundredths * 10 + (u32)(text[i] - '0');
+    return (u64)hundredths * 10 * MS;
+}
+
 static void look(void)
 {
     struct timespec real, later;
     struct timeval day;
     struct sysinfo info;
     u64 before, after, uptime;
-    s32 seconds;
+    u32 seconds, first, last;
 
     before = monotonic();
     real = wall();
@@ -61,13 +77,22 @@ static void look(void)
     check(narrow(&uptime_less_monotonic, uptime, before, after),
           "uptime and CLOCK_MONOTONIC drift apart");
 
-    seconds = time(0);
+    before = monotonic();
+    uptime = uptime_told();
+    after = monotonic() + 10 * MS; /* in hundredths, rounded down */
+    check(narrow(&told_less_monotonic, uptime, before, after),
+          "/proc/uptime and CLOCK_MONOTONIC drift apart");
+
+    seconds = (u32)time(0);
     check(gettimeofday(&day) == 0, "gettimeofday");
     later = wall();
-    check(seconds >= real.sec - 1 && seconds <= later.sec, "time gives %u s from %u s to %u s",
-          seconds, real.sec, later.sec);
-    check(day.sec >= real.sec && day.sec <= later.sec, "gettimeofday gives %u s from %u s to %u s",
-          day.sec, real.sec, later.sec);
+    first = (u32)real.sec; /* unsigned: 32 bits of seconds last until 2106 */
+    last = (u32)later.sec;
+    check(seconds >= first && seconds <= last, "time gives %u s from %u s to %u s", seconds, first,
+          last);
+    seconds = (u32)day.sec;
+    check(seconds >= first && seconds <= last, "gettimeofday gives %u s from %u s to %u s", seconds,
+          first, last);
     last_real = later;
     last_uptime = (u32)info.uptime;
 }
@@ -84,9 +109,10 @@ void run(void)
         check(back == 0, "CLOCK_MONOTONIC goes back %u times in %u", back, READINGS);
         sleep_ms(ms);
     }
-    check(last_real.sec > 946684800, "it is before the year 2000: %u s", last_real.sec);
+    check((u32)last_real.sec >= 946684800, "it is before the year 2000: %u s", last_real.sec);
     memset(&real_less_monotonic, 0, sizeof real_less_monotonic);
     memset(&uptime_less_monotonic, 0, sizeof uptime_less_monotonic);
+    memset(&told_less_monotonic, 0, sizeof told_less_monotonic);
     memset(&last_real, 0, sizeof last_real);
     last_uptime = 0;
 }
