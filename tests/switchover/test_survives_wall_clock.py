@@ -27,7 +27,7 @@ from .test_probation import fail_late
 
 US, SECOND = 1000, 1000 * MS
 EDGE = 1000 * US
-"""Machine time of the chip's first update; the kernels ask for the time from 0.6 ms on, and wait."""
+"""Machine time of the chip's first update; the kernels ask for the time 0.4 ms before, and wait."""
 MIDNIGHT = EDGE + SECOND
 PROBATION_MS = 20
 PROGRAM = "clock:12:100"  # longer than to MIDNIGHT
@@ -45,16 +45,16 @@ def unix_ns(when: datetime) -> int:
 
 
 @asynccontextmanager
-async def booted(date: datetime, form: B, kernel: int) -> AsyncIterator[Guest]:
-    """A guest whose CMOS, in that form, comes to `date` at MIDNIGHT."""
-    start = date - timedelta(microseconds=MIDNIGHT // US)
+async def booted(date: datetime, form: B, kernel: int, at: int = MIDNIGHT) -> AsyncIterator[Guest]:
+    """A guest whose CMOS, in that form, comes to `date` at machine time `at`."""
+    start = date - timedelta(microseconds=at // US)
     config = BoardConfig(memory=16, deterministic=True, wall_clock=unix_ns(start))
     async with open_board(config) as board:
         chip = board.slot("cmos").card.state.chip
         chip.cells[Cell.B] = form
         chip.set_clock(start)
         guest = Guest(board)
-        guest.boot([PROGRAM], version=kernel)
+        guest.boot([PROGRAM], version=kernel, hold=True)
         yield guest
 
 
@@ -167,6 +167,19 @@ async def test_a_kernel_undone_after_midnight_leaves_the_date_right() -> None:
         assert words["clock"].startswith("ok"), words
         since = timedelta(seconds=(plane.clock.now() - MIDNIGHT) // SECOND)
         assert shown(plane, BINARY_12) == NEW_YEAR + since
+
+
+async def test_a_kernel_behind_the_chip_takes_back_date_and_day_of_week() -> None:
+    """It has read a whole second: its midnight is MIDNIGHT, the chip's was 200 ms before."""
+    async with booted(NEW_YEAR, BCD_12, 1, MIDNIGHT - 200 * MS) as guest:
+        plane = guest.board.backplane
+        await guest.pass_time(MIDNIGHT - 100 * MS - plane.clock.now())
+        assert shown(plane, BCD_12) == NEW_YEAR
+        options = Options(probation_ms=PROBATION_MS, patience=PATIENCE)
+        await Switchover(guest.board.machine, refkernel(2), options).run()
+        assert shown(plane, BCD_12) == NEW_YEAR - timedelta(seconds=1)
+        await guest.pass_time(SECOND)
+        assert shown(plane, BCD_12) == NEW_YEAR
 
 
 @pytest.mark.parametrize("century", [0x00, 0x19, 0xFF])
