@@ -17,3 +17,7 @@ async def test_poll_and_select_end_when_their_time_is_over_or_something_happens(
     survive: Survive,
 ) -> None:
     assert (await survive("poller:100", kernels=(2, 1, 2)))["poller"].startswith("ok")
+
+
+async def test_calls_that_a_signal_ends_or_runs_again_end_as_under_linux(survive: Survive) -> None:
+    assert (await survive("interrupted:60", kernels=(2, 1, 2)))["interrupted"].startswith("ok")

@@ -4,14 +4,15 @@
 #define CALLS_H
 #include "kernel.h"
 
-enum { NR_read = 3, NR_write = 4, NR_waitpid = 7, NR_wait4 = 114,
-       NR_sigreturn = 119, NR_newselect = 142, NR_readv = 145, NR_writev = 146, NR_nanosleep = 162,
-       NR_rt_sigreturn = 173, NR_rt_sigtimedwait = 177, NR_clock_nanosleep = 267,
-       NR_waitid = 284 };
+enum { NR_read = 3, NR_write = 4, NR_waitpid = 7, NR_fcntl = 55, NR_select = 82, NR_wait4 = 114,
+       NR_sigreturn = 119, NR_newselect = 142, NR_flock = 143, NR_readv = 145, NR_writev = 146,
+       NR_nanosleep = 162, NR_rt_sigreturn = 173, NR_rt_sigtimedwait = 177, NR_fcntl64 = 221,
+       NR_clock_nanosleep = 267, NR_waitid = 284 };
 
 typedef int call(struct proc *p, const uint32_t a[6]);
 
 /* syscall.c, signal.c, sigframe.c, sys_signal.c, sched.c */
+bool call_moves(uint32_t nr);
 bool call_restarts(uint32_t nr);
 void wait_clear(struct proc *p);
 void sched_yield(void);

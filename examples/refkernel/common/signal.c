@@ -150,13 +150,16 @@ static uint64_t interrupt_call(struct proc *p, const struct sigact *act)
 {
     uint32_t nr = p->wait.restart_nr;
     uint64_t mask = p->wait.masked ? p->wait.saved_mask : p->sig_mask;
+    uint32_t moved = call_moves(nr) ? p->wait.progress : 0;
 
     if (!nr)
         return mask;
-    if (p->wait.progress || !(act->flags & SA_RESTART) || !call_restarts(nr)) {
+    if (moved || !(act->flags & SA_RESTART) || !call_restarts(nr)) {
         if (nr == NR_nanosleep || nr == NR_clock_nanosleep)
             nanosleep_left(p, nr);
-        p->frame.eax = p->wait.progress ? p->wait.progress : (uint32_t)-EINTR;
+        if (nr == NR_select || nr == NR_newselect)
+            select_left(p, nr);
+        p->frame.eax = moved ? moved : (uint32_t)-EINTR;
         p->frame.eip += 2; /* behind the int 0x80 */
     }
     timer_disarm(SSM_TIMER_SLEEP, p->pid);

@@ -125,12 +125,16 @@ static int time_out(struct proc *p, uint32_t at, uint64_t ns)
     return copy_out(at, &left, sizeof left);
 }
 
-/* A signal has ended it; p's memory is in use. */
-void select_interrupted(struct proc *p)
+/* A signal ends select, call nr; p's memory is in use. A limit that cannot be written any more
+   makes no other error of it. */
+void select_left(struct proc *p, uint32_t nr)
 {
-    if (p->wait.kind == SSM_WAIT_SELECT || p->wait.restart_nr == NR_newselect)
-        if (p->frame.edi)
-            time_out(p, p->frame.edi, 0);
+    uint32_t old[5], at = p->frame.edi;
+
+    if (nr == NR_select)
+        at = copy_in(old, p->frame.ebx, sizeof old) ? 0 : old[4];
+    if (at)
+        time_out(p, at, 0);
 }
 
 int sys_newselect(struct proc *p, const uint32_t a[6])

@@ -66,9 +66,15 @@ void syscall(struct proc *p)
     f->eax = (uint32_t)result;
 }
 
+/* Calls whose wait.progress are bytes, and which end with those when a signal comes. */
+bool call_moves(uint32_t nr)
+{
+    return nr == NR_read || nr == NR_write || nr == NR_readv || nr == NR_writev;
+}
+
 /* Calls that SA_RESTART runs again after a handler. */
 bool call_restarts(uint32_t nr)
 {
-    return nr == NR_read || nr == NR_write || nr == NR_readv || nr == NR_writev || nr == NR_waitpid
-           || nr == NR_wait4 || nr == NR_waitid;
+    return call_moves(nr) || nr == NR_waitpid || nr == NR_wait4 || nr == NR_waitid
+           || nr == NR_fcntl || nr == NR_fcntl64 || nr == NR_flock;
 }

@@ -17,7 +17,7 @@
 struct wait {
     uint32_t kind;       /* SSM_WAIT_... */
     uint32_t restart_nr; /* the call that is run again, 0 for none */
-    uint32_t progress;   /* bytes it has moved */
+    uint32_t progress;   /* bytes it has moved; fcntl: whom it waits for */
     uint64_t obj;
     uint64_t deadline;   /* when it gives up, now() ns; 0: never */
     uint64_t saved_mask; /* of sigsuspend, to go back to */

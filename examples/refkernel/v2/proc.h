@@ -22,7 +22,7 @@ struct wait {
     struct proc *next;    /* behind it there */
     uint64_t saved_mask;  /* of sigsuspend, to go back to */
     uint64_t deadline;    /* when it gives up, now() ns; 0: never */
-    uint32_t progress;    /* bytes it has moved */
+    uint32_t progress;    /* bytes it has moved; fcntl: whom it waits for */
     bool masked;          /* there is a saved_mask */
     uint16_t restart_nr;  /* the call that is run again, 0 for none */
     uint16_t kind;        /* SSM_WAIT_... */
