@@ -73,7 +73,7 @@ class Signature(msgspec.Struct, frozen=True):
 
 def key_name(number: bytes) -> str:
     """A key number as minisign prints it."""
-    return f"{int.from_bytes(number, 'little'):016X}"
+    return f"{int.from_bytes(number, 'little'):X}"
 
 
 def read_key(text: bytes) -> PublicKey:

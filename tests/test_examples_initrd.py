@@ -33,7 +33,7 @@ PROGRAMS = {
     "timer 3 10": 21,
     "waiter 1": 28,
     "files 2": 88,
-    "clock 3": 34,
+    "clock 3": 37,
     "ticker 3": 3,
     "forker 1": 8,
     "sorter 1": 3,
