@@ -164,11 +164,14 @@ def test_a_record_of_another_format_is_refused(tmp_path: Path) -> None:
 
 def test_the_list_has_what_became_of_each(tmp_path: Path) -> None:
     keep(made(1), tmp_path)
-    keep(made(2, "rolled back", Phase.ECHO), tmp_path)
+    back = made(2, "rolled back", Phase.ECHO)
+    back.report.new = "a-kernel-with-a-name-that-is-longer-than-most"
+    keep(back, tmp_path)
     lines = run("--folder", tmp_path).stdout.splitlines()
     assert lines[1].split()[-4:] == ["committed", "PROBATION", "7.00", "ms"]
     assert "rolled back" in lines[2]
     assert "it <broke>" in lines[2]
+    assert "\N{HORIZONTAL ELLIPSIS}" not in lines[2]
     listed = json.loads(run("--folder", tmp_path, "--json").stdout)
     assert [each["report"]["outcome"] for each in listed] == ["committed", "rolled back"]
     assert json.loads(run("--folder", tmp_path, "--json", "--count", "1").stdout) == listed[1:]

@@ -101,7 +101,9 @@ def _list(found: list[Record], at: Path, *, in_json: bool) -> None:
         table.add_row(record.id, report.old, report.new, _coloured(report.outcome), report.phase,
                       blackout, escape(report.reason))  # fmt: skip
     console = Console(highlight=False)
-    console.print(table, width=None if console.is_terminal else UNCUT)
+    if not console.is_terminal:
+        console.width = UNCUT
+    console.print(table)
 
 
 def _coloured(outcome: str) -> str:
