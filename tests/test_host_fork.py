@@ -126,7 +126,8 @@ async def test_a_flush_that_begins_in_the_freeze_is_not_cut_short(
     card = Flushing()
     slot = await guest.board.backplane.insert(card)
     await card.begun.wait()
-    assert await guest.board.backplane.quiesce(each=0.001, total=0.001, cut=False) == ["flushing"]
+    late = await guest.board.backplane.quiesce(each=0.001, total=0.001, cut=False)
+    assert "flushing" in late  # on a busy host the others may be, too
     guest.board.backplane.thaw()
     card.go_on.set()
     await slot.flushed()
