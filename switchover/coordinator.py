@@ -176,7 +176,10 @@ class Switchover(Transaction):
             await self._talk.expect(Ack.RESTORED)
         async with self._phase(Phase.ECHO):
             await self._echo(script, place)
-            watch.end()
+            try:
+                watch.end()
+            finally:
+                self.report.user_pages_copied = watch.user_pages
         async with self._phase(Phase.COMMIT):
             self._backplane.thaw()
             self._talk.issue(Command.COMMIT)

@@ -47,6 +47,8 @@ class StrayWatch:
         checksums: bool = False,
     ) -> None:
         self.found: Stray | None = None
+        self.user_pages = 0
+        """Pages of processes that have been written to since R1, once the watch has ended."""
         self._processor, self._plan, self._frames = processor, plan, frames
         self._allowed = (LOW_MEMORY, KERNEL, plan.scratch, plan.echo, place)
         self._vectors = processor.read_memory(VECTORS.lo, VECTORS.size)
@@ -63,6 +65,7 @@ class StrayWatch:
         """Nothing is guarded any more. Raises PhaseFailed when there was a stray write."""
         self._processor.guard.disarm()
         if stray := stray_writes(self._processor.ram.dirty_runs(), self._allowed):
+            self.user_pages = sum(map(self._user_pages, stray))
             spans = ", ".join(
                 f"{span.lo:#x}-{span.hi:#x}, {self._whose(span.lo)}" for span in stray[:4]
             )
@@ -77,6 +80,10 @@ class StrayWatch:
         if now != self._vectors:
             at = next(i for i in range(VECTORS.size) if now[i] != self._vectors[i])
             raise PhaseFailed(f"the new kernel wrote to the {VECTORS.name}, first at {at:#x}")
+
+    def _user_pages(self, span: Span) -> int:
+        ends = ((frame.paddr, frame.paddr + frame.n_pages * PAGE) for frame in self._frames)
+        return sum(max(0, min(hi, span.hi) - max(lo, span.lo)) for lo, hi in ends) // PAGE
 
     def _checksum(self, frame: Frame) -> int:
         return zlib.crc32(self._processor.read_memory(frame.paddr, frame.n_pages * PAGE))

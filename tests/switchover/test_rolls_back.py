@@ -199,6 +199,7 @@ async def test_a_broken_new_kernel_is_found_out(
     await guest.pass_time(20 * MS)
     report = await switchover(load_image(GUESTS / f"refkernel-v2-{name}.elf"))
     assert (report.outcome, report.phase) == ("rolled back", phase.name), report.reason
+    assert (report.user_pages_copied > 0) == (name == "stray")
     await goes_on(guest, switchover)
 
 
