@@ -88,11 +88,11 @@ class Guest:
         raise GuestTimeout(f"no {pattern!r} within {seconds:g} s; the guest said:\n{self.text}")
 
     async def reported(self, *, seconds: float = 120) -> dict[str, str]:
-        """Wait until every program has said how it went; the last words by program."""
+        """Wait until every program has said how it went, in a whole line; the words by program."""
         names = [program.split(":")[0].split("*")[0] for program in self.programs]
         words: dict[str, str] = {}
         for name in names:
-            match = await self.expect(rf"^{name} (ok \d+|FAILED.*)$", seconds=seconds)
+            match = await self.expect(rf"^{name} (ok \d+|FAILED.*)\n", seconds=seconds)
             words[name] = match[1]
         return words
 
