@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from .container import padded
 from .layout import Field, Record, blob_fields, key_text, layout_of, show_bytes
 from .records import Frame, Pipe, Proc, Restart, Time, Timer, TimerKind
 from .savemap import SaveStateMap
@@ -70,14 +71,21 @@ def difference(before: SaveStateMap, after: SaveStateMap) -> list[str]:
     [] when the two say the same. Raises MapError when a path is not in BLOB.
     """
     changed: list[str] = []
+    same_blob = _written_blob(before) == _written_blob(after)
     for kind in _SECTIONS:
         as_written = [each.records(kind.section) for each in (before, after)]
-        if as_written[0] == as_written[1] and not blob_fields(kind.record):
+        if as_written[0] == as_written[1] and (same_blob or not blob_fields(kind.record)):
             continue  # most often so, and quicker than the canonical form
         left, right = _section(before, kind), _section(after, kind)
         if left != right:
             changed.extend(_section_difference(kind, left, right))
     return changed + list(_clock_difference(before, after))
+
+
+def _written_blob(found: SaveStateMap) -> bytes:
+    """BLOB as the kernel wrote it, padded: the states of the cards follow."""
+    written = found.blob[: found.dev[0].blob_off] if found.dev else found.blob
+    return written.ljust(padded(len(written)), b"\0")
 
 
 def _section(found: SaveStateMap, kind: SectionKind) -> dict[Values, Values]:
@@ -188,7 +196,7 @@ def _clock_difference(before: SaveStateMap, after: SaveStateMap) -> Iterator[str
     if abs(after.time.idle_ns - before.time.idle_ns) > slack:
         yield f"TIME: idle_ns {before.time.idle_ns} -> {after.time.idle_ns}"
     procs = {proc.pid: proc for proc in after.proc}
-    for proc in before.proc:
+    for proc in before.proc if after.proc is not before.proc else ():
         now = procs.get(proc.pid, proc)
         for name in ("utime_ns", "stime_ns"):
             if abs(getattr(now, name) - getattr(proc, name)) > slack:

@@ -106,13 +106,14 @@ class SaveStateMap(msgspec.Struct):
 def read(data: bytes | memoryview, like: tuple[SaveStateMap, bytes] | None = None) -> SaveStateMap:
     """Decode a map. Raises the first MapError of levels 0 and 1; references are not checked.
 
-    `like` is a map and the bytes it was read from: where its sections have the same bytes, their
-    records are shared instead of decoded again.
+    `like` is a map and the bytes it was read from: records that have the same bytes there are
+    shared instead of decoded again, and so is the list of a whole section.
     """
     container = open_container(data)
     if container.faults or container.header is None:
         raise container.faults[0]
-    view = memoryview(data)[: container.header.total_len]
+    whole = bytes(data)  # two of bytes are compared at once, views byte by byte
+    view = memoryview(whole)[: container.header.total_len]
     found = SaveStateMap(header=container.header, table=container.entries)
     found.header.extra = bytes(view[HEADER.size : found.header.hdr_len])
     for entry in container.entries:
@@ -123,7 +124,7 @@ def read(data: bytes | memoryview, like: tuple[SaveStateMap, bytes] | None = Non
         elif kind.section is SectionType.BLOB:
             found.blob = bytes(content)
         else:
-            records = _shared(like, kind, entry, content) or read_records(kind, entry, content)
+            records = _shared(like, kind, entry, whole) or read_records(kind, entry, content)
             value = records[0] if kind.section is SectionType.TIME else records
             setattr(found, kind.section.name.lower(), value)
     return found
@@ -133,17 +134,36 @@ def _shared(
     like: tuple[SaveStateMap, bytes] | None,
     kind: SectionKind,
     entry: SectionEntry,
-    content: memoryview,
+    data: bytes,
 ) -> list[Any]:
+    """The records of the known map, itself its list when all are the same; [] when it has none."""
     if like is None or kind.section is SectionType.TIME:
         return []
-    known, data = like
+    known, source = like
+    content = data[entry.off : entry.off + entry.len]
     for other in known.table:
         if (other.type, other.count, other.rec_size) == (entry.type, entry.count, entry.rec_size):
             records: list[Any] = getattr(known, kind.section.name.lower())
-            if data[other.off : other.off + other.len] == content and len(records) == entry.count:
+            before = source[other.off : other.off + other.len]
+            if len(records) != entry.count or len(before) != len(content):
+                return []
+            if before == content:
                 return records
+            return [] if kind.has_data else _renewed(records, kind, entry.rec_size, before, content)
     return []
+
+
+def _renewed(
+    records: list[Any], kind: SectionKind, size: int, before: bytes, content: bytes
+) -> list[Any]:
+    """`records`, those decoded anew whose bytes are not as `before`."""
+    layout: Layout[Any] = layout_of(kind.record)
+    return [
+        record
+        if before[at : at + size] == content[at : at + size]
+        else layout.unpack(memoryview(content)[at : at + size])
+        for record, at in zip(records, range(0, len(content), size), strict=True)
+    ]
 
 
 def read_records(kind: SectionKind, entry: SectionEntry, content: memoryview) -> list[Any]:
