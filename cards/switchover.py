@@ -52,7 +52,7 @@ class Register(Choice):
     TIME_HI = 0x1C, "r: the latched high half"
     ARG_SEL = 0x20, "w: which argument ARG reads"
     ARG = 0x24, "r: the argument"
-    LOG = 0x28, "w: a byte for the host's log"
+    LOG = 0x28, "w: up to four bytes for the host's log, the low one first, until one is 0"
     CRC_PA = 0x2C, "w: CRC engine, first byte"
     CRC_LEN = 0x30, "w: CRC engine, bytes"
     CRC = 0x34, "r: CRC-32 of these bytes"
@@ -247,7 +247,8 @@ class SwitchoverCard(Card[SwitchoverState]):
             case Register.ARG_SEL:
                 state.arg_sel = value
             case Register.LOG:
-                self._log(chr(value & 0xFF))
+                for byte in value.to_bytes(4, "little").partition(b"\0")[0]:
+                    self._log(chr(byte))
             case Register.CRC_PA:
                 state.crc_pa = value
             case Register.CRC_LEN:

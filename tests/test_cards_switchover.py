@@ -203,6 +203,13 @@ async def test_the_log_is_handed_on_in_lines_and_never_without_bound(
     assert signals(card) == [LogLine("hello"), LogLine("x" * 256)]
 
 
+async def test_the_log_takes_up_to_four_bytes_at_once(card: SwitchoverCard, ports: Ports) -> None:
+    await order(card, BEGIN)
+    for four in (b"hell", b"o\nwo", b"r\0\0\0", b"\0xyz", b"ld\n"):
+        ports.write(BASE + Register.LOG, int.from_bytes(four, "little"), 4)
+    assert signals(card) == [LogLine("hello"), LogLine("world")]
+
+
 async def test_a_talkative_kernel_loses_lines_and_no_acknowledgement(
     card: SwitchoverCard, ports: Ports
 ) -> None:

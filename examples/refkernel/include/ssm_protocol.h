@@ -45,7 +45,7 @@
 #define SC_TIME_HI               28      /* r: the latched high half */
 #define SC_ARG_SEL               32      /* w: which argument ARG reads */
 #define SC_ARG                   36      /* r: the argument */
-#define SC_LOG                   40      /* w: a byte for the host's log */
+#define SC_LOG                   40      /* w: up to four bytes for the host's log, the low one first, until one is 0 */
 #define SC_CRC_PA                44      /* w: CRC engine, first byte */
 #define SC_CRC_LEN               48      /* w: CRC engine, bytes */
 #define SC_CRC                   52      /* r: CRC-32 of these bytes */
