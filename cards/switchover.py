@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -195,6 +196,8 @@ class SwitchoverCard(Card[SwitchoverState]):
         super().__init__(settings)
         self._image = b""
         self._send, self.signals = trio.open_memory_channel[Signal](math.inf)
+        self.on_answer: Callable[[Acknowledged], None] = lambda answer: None
+        """Hears an answer while the guest is still in its OUT."""
         self._lost = 0
 
     def resources(self) -> Resources:
@@ -322,6 +325,7 @@ class SwitchoverCard(Card[SwitchoverState]):
         heard = Acknowledged(phase, code, state.ssm_pa, state.ssm_len, verdict)
         if verdict is Verdict.ANSWER:  # there are only so many of them
             self._send.send_nowait(heard)
+            self.on_answer(heard)
         else:
             self._signal(heard)
         self.slot.backplane.kick()

@@ -84,12 +84,15 @@ class WriteGuard:
                 return
 
     def take(self) -> StrayWrite | None:
-        """The first store to a guarded byte since `arm`, once."""
+        """What was `seen`, once."""
+        write = None if self._reported else self.seen()
+        self._reported = self._reported or write is not None
+        return write
+
+    def seen(self) -> StrayWrite | None:
+        """The first store to a guarded byte since `arm`, by card rather than by guest."""
         parameters = self._core.parameters
-        if self._reported or not (parameters.stray or self._by_card):
-            return None
-        self._reported = True
-        if self._by_card is not None:
+        if self._by_card is not None or not parameters.stray:
             return self._by_card
         at, size = parameters.stray_physical, parameters.stray_size
         value = self._ram.read(at, size)

@@ -6,8 +6,8 @@ CPU that stopped, an instruction budget that is spent.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, suppress
 
 import trio
 
@@ -88,6 +88,24 @@ class Conversation:
             if ack.verdict is Verdict.ERROR:
                 raise PhaseFailed(f"the guest reports {_reason(ack.code)}")
             raise PhaseFailed(f"{ack} {ack.verdict.doc}: {wanted.name} was due")
+
+    @asynccontextmanager
+    async def stopped_at(
+        self, wanted: Ack, standing: Callable[[], AbstractContextManager[None]]
+    ) -> AsyncIterator[None]:
+        """As `expect`; the guest is `standing` from the OUT of that answer to the block's end."""
+        with ExitStack() as stopped:
+
+            def stop(answer: Acknowledged) -> None:
+                if answer.phase == wanted:
+                    stopped.enter_context(standing())
+
+            before, self.card.on_answer = self.card.on_answer, stop
+            try:
+                await self.expect(wanted)
+            finally:
+                self.card.on_answer = before
+            yield
 
     async def trouble(self) -> PhaseFailed:
         """Wait for something that ends a switchover, when no answer is due."""

@@ -176,14 +176,11 @@ class Switchover(Transaction):
             await self._talk.expect(Ack.RESTORED)
         async with self._phase(Phase.ECHO):
             await self._echo(script, place)
-            try:
-                watch.end()
-            finally:
-                self.report.user_pages_copied = watch.user_pages
         async with self._phase(Phase.COMMIT):
-            self._backplane.thaw()
             self._talk.issue(Command.COMMIT)
-            await self._talk.expect(Ack.RESUMED)
+            async with self._talk.stopped_at(Ack.RESUMED, self._processor.standing):
+                self._end_watch(watch)  # from here on the new kernel's processes and cards write
+                self._backplane.thaw()
 
     async def _prepare(self) -> None:
         asked = self._backplane.clock.now()
@@ -277,6 +274,14 @@ class Switchover(Transaction):
 
         self._talk.explain = explain
         return watch
+
+    def _end_watch(self, watch: StrayWatch) -> None:
+        try:
+            if (write := self._processor.guard.seen()) is not None:
+                raise PhaseFailed(self._talk.explain(write))
+            watch.end()
+        finally:
+            self.report.user_pages_copied = watch.user_pages
 
 
 async def switch_over(

@@ -23,7 +23,7 @@ class Phase(Choice):
     DECODE = 7, "the new kernel is brought over the old one"
     NEWINIT = 8, "the new kernel starts and takes over what the map says"
     ECHO = 9, "the new kernel writes a map of what it has; it must say the same"
-    COMMIT = 10, "the cards' tasks start again, the new kernel runs the first process"
+    COMMIT = 10, "the new kernel is about to run processes, the cards' tasks start again"
     PROBATION = 11, "outputs stay held and inputs are kept until the new kernel has proved itself"
 
 
@@ -63,7 +63,7 @@ WAITS_FOR: dict[Phase, str] = {
     Phase.DECODE: "the bootstrap: ACK DECODED",
     Phase.NEWINIT: "the new kernel: ACK RESTORED",
     Phase.ECHO: "the new kernel: ACK ECHOED; then the host, which compares",
-    Phase.COMMIT: "the new kernel: ACK RESUMED",
+    Phase.COMMIT: "the new kernel: ACK RESUMED; then the host, which looks at what was written",
     Phase.PROBATION: "time to pass, and the new kernel's timer ticks",
 }
 """What a phase that takes long is waiting for."""

@@ -1,6 +1,7 @@
-"""Stray writes from SWITCH to COMMIT: nobody may store outside what is for that.
+"""Stray writes from SWITCH to ACK RESUMED: nobody may store outside what is for that.
 
-The audit of the page map always finds them, at ECHO's end, without saying who. The write guard,
+The audit of the page map always finds them, without saying who, while the guest stands at ACK
+RESUMED: the last instant at which no process has run and no card has been thawed. The write guard,
 when asked for, ends the phase at the first one and names the instruction. Audit and guard allow the
 same; of the low memory, the real mode vectors and the BIOS's variables are not part of that.
 """

@@ -55,7 +55,7 @@ def test_every_phase_has_faults_and_every_fault_a_phase() -> None:
             lambda *_: [],
             "stray write into a kept frame",
             Phase.NEWINIT,
-            "committed instead of rolled back in ECHO",
+            "committed instead of rolled back in COMMIT",
         ),
         (
             "hotswap.bus.Backplane.rewind_streams",

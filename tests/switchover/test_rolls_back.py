@@ -187,7 +187,7 @@ async def test_before_r1_the_machine_is_bit_for_bit_what_it_was_at_prepare(
         ("hang", Phase.NEWINIT),
         ("triple", Phase.NEWINIT),
         ("chatty4k", Phase.NEWINIT),
-        ("stray", Phase.ECHO),
+        ("stray", Phase.COMMIT),
         ("badecho", Phase.ECHO),
         ("late", Phase.PROBATION),
     ],

@@ -1,4 +1,4 @@
-"""Stray writes between SWITCH and COMMIT: the audit finds each, the guard names its instruction."""
+"""Stray writes between SWITCH and ACK RESUMED: the audit finds each, the guard names its instruction."""
 
 import struct
 from collections.abc import Callable
@@ -10,12 +10,14 @@ import pytest
 from hotswap.host.board import Board
 from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import crashing, refkernel
+from hotswap.host.prove.stubs import store
 from hotswap.switchover import stray as module
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import Refused, RolledBack
 from hotswap.switchover.image import KernelImage, load_image
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.protocol import BootMode
+from hotswap.switchover.records import FrameKind
 from hotswap.switchover.report import PhaseEvent, Report
 from hotswap.switchover.savemap import read
 from hotswap.switchover.symbols import function_at
@@ -27,6 +29,7 @@ from .faults import STUB
 STRAY = Path(__file__).parents[1] / "guests" / "refkernel-v2-stray.elf"
 PROGRAMS = ("memory:2", "files:2")
 WORD = struct.Struct("<I")
+AFTER_R1 = [Phase.SWITCH, Phase.DECODE, Phase.NEWINIT, Phase.ECHO, Phase.COMMIT]
 
 
 def storing(address: int, value: int) -> bytes:
@@ -40,6 +43,7 @@ class Attempt:
     def __init__(self, guest: Guest, image: KernelImage, mode: int = 2) -> None:
         self.board, self.image, self.mode = guest.board, image, BootMode(mode)
         self.at, self.code, self.write = Phase.NEWINIT, b"", b""
+        self.fault: Callable[[Board], None] = lambda board: None
         self.transaction: Switchover
 
     async def report(self, *, guard: bool) -> Report:
@@ -50,6 +54,7 @@ class Attempt:
                 if self.code:
                     self.board.processor.write_memory(STUB, self.code)
                     self.board.processor.flat32(STUB, STUB)
+                self.fault(self.board)
                 if self.write:
                     self.board.processor.write_memory(0x20, self.write, by="fdc")
 
@@ -101,7 +106,7 @@ async def test_the_old_kernel_writes_freely_after_a_rollback_for_another_reason(
 
 async def test_the_audit_finds_it_without_the_guard_and_says_whose_memory(guest: Guest) -> None:
     report = await Attempt(await booted(guest), load_image(STRAY)).report(guard=False)
-    assert report.phase == "ECHO"
+    assert report.phase == "COMMIT"
     assert report.stray is None
     assert "memory of pid" in report.reason
     assert "--guard names the instruction" in report.reason
@@ -159,6 +164,45 @@ async def _with_a_host_write(attempt: Attempt, at: int, value: int) -> Report:
     with pytest.raises(RolledBack) as caught:
         await Switchover(attempt.board.machine, attempt.image, options, tell).run()
     return caught.value.report
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["guard", "audit"])
+@pytest.mark.parametrize("phase", AFTER_R1, ids=lambda phase: phase.name)
+async def test_a_store_of_a_guest_that_goes_on_is_undone_up_to_ack_resumed(
+    guest: Guest, phase: Phase, guarded: bool
+) -> None:
+    attempt = Attempt(await booted(guest), refkernel(2))
+    examined = await guest.examine()
+    page = next(frame.paddr for frame in examined.map.frame if frame.kind == FrameKind.PRIVATE)
+    before = guest.board.processor.read_memory(page, 1)[0]
+    attempt.at, attempt.fault = phase, lambda board: store(board, page, before ^ 1)
+    report = await attempt.report(guard=guarded)
+    assert report.phase == (phase.name if guarded else "COMMIT")
+    assert "memory of pid" in report.reason
+    if guarded:
+        assert report.stray is not None
+        assert (report.stray.physical, report.stray.value) == (page, f"{before ^ 1:02x}")
+        assert f"{report.stray.eip & 0xFFFFFF:#x}" == f"{STUB:#x}"
+    else:
+        assert report.user_pages_copied == 1
+    await goes_on(guest)
+
+
+async def test_a_card_that_writes_when_it_is_thawed_is_not_astray(guest: Guest) -> None:
+    await booted(guest)
+    board, written = guest.board, []
+    thaw = board.slot("cmos").thaw
+
+    def thawed() -> None:
+        thaw()
+        board.processor.write_memory(0x90000, b"\x01", by="cmos")
+        written.append(board.processor.asked)
+
+    board.slot("cmos").thaw = thawed  # type: ignore[method-assign]
+    options = Options(probation_ms=50, patience=PATIENCE, guard=True)
+    report = await Switchover(board.machine, refkernel(2), options).run()
+    assert (report.outcome, written) == ("committed", [True])  # and no process had run
+    await goes_on(guest)
 
 
 async def test_the_recorder_behind_the_vectors_may_be_written(guest: Guest) -> None:
