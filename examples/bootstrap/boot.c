@@ -98,8 +98,10 @@ static int sensible(void)
 
 static uint32_t decode(void)
 {
-    uint32_t crc = own_crc(boot.img_pa, boot.img_clen), size;
+    uint32_t crc, size;
 
+    crc32_prepare();
+    crc = own_crc(boot.img_pa, boot.img_clen);
     if (crc != boot.img_ccrc)
         fail(SC_REASON_BAD_STAGED, crc);
     size = lz4_decode((const uint8_t *)boot.img_pa, boot.img_clen, (uint8_t *)boot.dest,
@@ -135,7 +137,6 @@ uint32_t bootstrap(void)
     if (!sensible())
         fail(SC_REASON_BAD_BOOT, boot.magic);
     acknowledge(SC_ACK_BOOT, 0);
-    crc32_prepare();
 
     crc = boot.mode == SSM_MODE_LZ4 ? decode() : boot.mode == SSM_MODE_COPY ? take() : dma();
     if (crc != boot.img_ucrc)

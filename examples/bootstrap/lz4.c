@@ -40,7 +40,10 @@ uint32_t lz4_decode(const uint8_t *from, uint32_t size, uint8_t *to, uint32_t ro
         n = token >> 4; /* literals */
         if (!extend(&n, room - done, &from, end) || n > (uint32_t)(end - from))
             return LZ4_BROKEN;
-        copy(to + done, from, n);
+        if (room - done >= n + SLACK && (uint32_t)(end - from) >= n + SLACK)
+            copy_loosely(to + done, from, n);
+        else
+            copy(to + done, from, n);
         from += n;
         done += n;
         if (from == end) /* the last sequence has no match */
@@ -54,8 +57,12 @@ uint32_t lz4_decode(const uint8_t *from, uint32_t size, uint8_t *to, uint32_t ro
         if (distance == 0 || distance > done || room - done < MIN_MATCH ||
             !extend(&n, room - done - MIN_MATCH, &from, end))
             return LZ4_BROKEN;
-        repeat(to + done, distance, n + MIN_MATCH);
-        done += n + MIN_MATCH;
+        n += MIN_MATCH;
+        if (distance >= 4 && room - done >= n + SLACK)
+            copy_loosely(to + done, to + done - distance, n);
+        else
+            repeat(to + done, distance, n);
+        done += n;
         if (progress && done - reported >= REPORT)
             progress(reported = done);
     }
