@@ -5,8 +5,9 @@ Read processor.py first; engine.py is what it drives, thunks/ the machine code u
 
 from .errors import CommitError, CpuStateError, MemoryBoundsError, UnsupportedEngine
 from .models import Model
+from .pagemap import Run
 from .processor import Processor
-from .ram import Ram, RamWindow, Run
+from .ram import Ram, RamWindow
 from .selftest import Capabilities, probe
 from .state import Checkpoint, CpuState, Descriptor, Fpu
 from .timebase import InstructionTime, RealTime

@@ -17,7 +17,8 @@ from .errors import CpuStateError, MemoryBoundsError
 from .interrupts import InterruptPins
 from .memory_map import MemoryMap
 from .models import Model
-from .ram import Ram, RamWindow, Run
+from .pagemap import Run
+from .ram import Ram, RamWindow
 from .selftest import Capabilities, probe
 from .standstill import Standstill
 from .state import Checkpoint, CpuState, Extras, Registers

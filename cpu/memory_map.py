@@ -19,7 +19,8 @@ from .bus_unit import BusUnit
 from .engine import Engine
 from .errors import MemoryBoundsError, UnsupportedEngine
 from .host_memory import PAGE
-from .ram import HOLE, Ram, Run
+from .pagemap import Run
+from .ram import HOLE, Ram
 
 _TOP = 1 << 32
 _ROM = UC_PROT_READ | UC_PROT_EXEC

@@ -1,7 +1,7 @@
 """Guest RAM: a private mapping over a file, so that a rollback point costs only what changed.
 
-The file (a memfd) is the rollback point. Pages written since are private copies, which
-/proc/self/pagemap tells apart; `commit` writes them to the file, `roll_back` forgets them. After a
+The file (a memfd) is the rollback point. Pages written since are private copies, which the kernel's
+page map tells apart; `commit` writes them to the file, `roll_back` forgets them. After a
 commit the same pages are dropped, or they would count as written for ever.
 """
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from .errors import CommitError, MemoryBoundsError
 from .host_memory import PAGE, drop_pages, map_pages, unmap_pages
+from .pagemap import Pagemap, Run, runs_of
 
 HOLE = range(0xA0000, 0xC0000)
 """Adapter memory: belongs to the bus, not to RAM."""
@@ -21,16 +21,6 @@ MIN_SIZE = 1 << 20
 MAX_SIZE = 0xE000_0000
 _EVERYTHING = 1000
 """From so many runs on, dropping the whole mapping is quicker than dropping each run."""
-
-# Top byte of a pagemap entry: 0x80 present, 0x40 swapped, 0x20 still the file's page.
-_WRITTEN = bytes(1 if byte & 0xC0 and not byte & 0x20 else 0 for byte in range(256))
-
-
-class Run(NamedTuple):
-    """`pages` consecutive pages of 4 KiB from page number `first`."""
-
-    first: int
-    pages: int
 
 
 class Ram:
@@ -58,7 +48,7 @@ class Ram:
                 raise MemoryBoundsError(f"the file holds {length} bytes, the RAM {size}")
             self._file = os.dup(file)
         self.address = map_pages(size, self._file)
-        self._pagemap = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+        self._pagemap = Pagemap()
         self._bytes = memoryview((ctypes.c_char * size).from_address(self.address)).cast("B")
         self._closed = False
 
@@ -67,9 +57,9 @@ class Ram:
         if not self._closed:
             self._closed = True
             self._bytes.release()
-            os.close(self._pagemap)
+            self._pagemap.close()
             os.close(self._file)
-            self._pagemap = self._file = -1  # nothing is committed or dropped any more
+            self._file = -1  # nothing is committed or dropped any more
             unmap_pages(self.address, self.size)
 
     def __del__(self) -> None:
@@ -113,7 +103,7 @@ class Ram:
         for first, pages in (*self.dirty_runs(), *self._file_runs()):
             used[first : first + pages] = b"\1" * pages
         used[HOLE.start // PAGE : HOLE.stop // PAGE] = bytes(len(HOLE) // PAGE)
-        return _runs(used)
+        return runs_of(used)
 
     def _file_runs(self) -> list[Run]:
         """Where the file has no holes."""
@@ -131,8 +121,7 @@ class Ram:
 
     def dirty_runs(self) -> list[Run]:
         """The pages written since the last commit."""
-        entries = os.pread(self._pagemap, self.size // PAGE * 8, self.address // PAGE * 8)
-        return _runs(entries[7::8].translate(_WRITTEN))
+        return self._pagemap.written(self.address, self.size)
 
     def commit(self) -> int:
         """Make the present contents the rollback point; returns how many pages that took.
@@ -214,18 +203,6 @@ class Ram:
         else:
             for page, count in runs:
                 drop_pages(self.address + page * PAGE, count * PAGE)
-
-
-def _runs(marked: bytes | bytearray) -> list[Run]:
-    """Where the page by page ones of `marked` are."""
-    runs, start = [], marked.find(1)
-    while start >= 0:
-        end = marked.find(0, start)
-        if end < 0:
-            end = len(marked)
-        runs.append(Run(start, end - start))
-        start = marked.find(1, end)
-    return runs
 
 
 class RamWindow:

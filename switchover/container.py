@@ -57,10 +57,7 @@ def open_container(data: bytes | memoryview) -> Container:
     faults = list(header_faults(header, view))
     if any(fault.code in _HIDES_TABLE for fault in faults):
         return Container(header, [], faults)
-    entries = [
-        ENTRY.unpack(view[at : at + ENTRY.size])
-        for at in range(header.sect_off, _table_end(header), ENTRY.size)
-    ]
+    entries = ENTRY.unpack_all(view[header.sect_off : _table_end(header)], ENTRY.size)
     damaged: set[int] = set()
     top = 0  # where those before end
     for index, entry in enumerate(entries):

@@ -215,12 +215,14 @@ def write(
     unknown = iter(found.unknown)
     for entry in table:
         if entry.type in copied:
-            content = source[entry.off : entry.off + entry.len]
+            content, crc = source[entry.off : entry.off + entry.len], entry.crc
         elif (kind := KINDS.get(entry.type)) is None:
             content = next(unknown)
+            crc = zlib.crc32(content)
         else:
             content, entry.count = _content(found, kind, entry)
-        entry.off, entry.len, entry.crc = at + len(body), len(content), zlib.crc32(content)
+            crc = zlib.crc32(content)
+        entry.off, entry.len, entry.crc = at + len(body), len(content), crc
         body += content.ljust(padded(len(content)), b"\0")
     header.total_len = at + len(body)
     if not header.phys_hi:
