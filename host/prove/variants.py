@@ -25,7 +25,7 @@ from .structures import shuffled
 
 SOURCES = Path(__file__).resolve().parents[2] / "examples" / "refkernel"
 VERSIONS = ("v1", "v2")
-TOGETHER = {"trapframe": "entry"}
+TOGETHER = {"trapframe": "entry", "pages": "aspace"}
 """Files that only go with those of the other name."""
 AS_THEY_ARE = ("trapframe", "param", "table")
 TICKS = (50, 64, 100, 125, 200, 250, 500, 1000)

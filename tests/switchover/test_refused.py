@@ -184,7 +184,7 @@ async def test_an_old_kernel_that_does_not_answer_is_refused_in_time_and_nothing
     image = tmp_path / "v2.elf"
     image.write_bytes(V2)
     board = small.board
-    faults.hang(board)
+    faults.run(board, b"\xfa\xeb\xfe")  # cli; jmp $
     async with board.processor.paused():
         memory, _, _ = exact_state(board)
     with trio.fail_after(60):

@@ -16,15 +16,22 @@ static const struct { const char *path; uint32_t mode, rdev; } added[] = {
     { "dev/tty0", S_IFCHR | 0620, TTY0 }, { "dev/tty1", S_IFCHR | 0620, TTY1 },
 };
 
+/* Four digits, the first in the lowest byte; no branches, for there are thousands when a kernel takes
+   over and user programs stand still. */
+static uint32_t hex4(uint32_t text)
+{
+    uint32_t digits = (text & 0x0F0F0F0F) + 9 * (text >> 6 & 0x01010101); /* letters have bit 6 */
+    uint32_t pairs = (digits << 4 | digits >> 8) & 0x00FF00FF;
+
+    return (pairs << 8 | pairs >> 16) & 0xFFFF;
+}
+
 static uint32_t hex(const char digits[8])
 {
-    uint32_t value = 0;
+    typedef uint32_t __attribute__((may_alias, aligned(1))) word;
+    const word *half = (const word *)digits;
 
-    for (int i = 0; i < 8; i++) {
-        int digit = digits[i] <= '9' ? digits[i] - '0' : (digits[i] | 32) - 'a' + 10;
-        value = value << 4 | (uint32_t)digit;
-    }
-    return value;
+    return hex4(half[0]) << 16 | hex4(half[1]);
 }
 
 /* Files come behind their folder, and mostly behind another one of it. */
@@ -79,6 +86,7 @@ void initrd_init(void)
         const struct cpio_header *header = (const void *)at;
         const char *name = at + sizeof *header;
         uint32_t name_len = hex(header->namesize), len = hex(header->filesize), skip;
+        uint32_t mode = hex(header->mode);
         struct inode *inode;
 
         if (memcmp(header->magic, "070701", 6))
@@ -92,8 +100,8 @@ void initrd_init(void)
             name++;
         /* of two archives, one behind the other, both may have a folder */
         if (*name && strcmp(name, ".")
-            && !((hex(header->mode) & S_IFMT) == S_IFDIR && path_lookup(name))) {
-            inode = ino < INO_ADDED ? add(name, ino, hex(header->mode)) : 0;
+            && !((mode & S_IFMT) == S_IFDIR && path_lookup(name))) {
+            inode = ino < INO_ADDED ? add(name, ino, mode) : 0;
             if (!inode)
                 panic("the initrd holds too many files, or %s without its folder", name);
             inode->size = len;

@@ -35,8 +35,22 @@ void save_ttys(struct ssm_writer *out);
 void save_system(struct ssm_writer *out);
 
 /* restore.c */
-void must(bool ok, uint8_t reason, uint32_t value);
-struct proc *proc_of(uint32_t pid, struct proc *before);
+struct proc *proc_elsewhere(uint32_t pid);
+
+static inline void must(bool ok, uint8_t reason, uint32_t value)
+{
+    if (!ok)
+        restore_fail(reason, value);
+}
+
+/* The process of a record; records come in the order of pids, so mostly that of the one before. */
+static inline struct proc *proc_of(uint32_t pid, struct proc *before)
+{
+    if (before && before->pid == pid)
+        return before;
+    before = before ? proc_after(before) : proc_first();
+    return before && before->pid == pid ? before : proc_elsewhere(pid);
+}
 
 /* restore_task.c */
 void restore_tasks(const void *map);

@@ -52,15 +52,18 @@ int path_walk(struct inode *base, const char *path, uint32_t how, struct found *
     static char text[PATH_MAX];
     const char *at = text;
     struct inode *here = path[0] == '/' ? root() : base, *child;
+    uint32_t len;
     int links = 0, error;
 
     if (!path[0])
         return -ENOENT;
-    copy_name(text, sizeof text, path);
+    len = MIN(strlen(path), sizeof text - 1);
+    memcpy(text, path, len);
+    text[len] = 0;
     for (;;) {
-        uint32_t len = 0;
         bool last;
 
+        len = 0;
         while (*at == '/')
             at++;
         if (!*at) {

@@ -14,22 +14,11 @@ void restore_fail(uint8_t reason, uint32_t value)
     __builtin_unreachable();
 }
 
-void must(bool ok, uint8_t reason, uint32_t value)
+/* The process of a record that is not about the one before, nor the one behind it. */
+struct proc *proc_elsewhere(uint32_t pid)
 {
-    if (!ok)
-        restore_fail(reason, value);
-}
+    struct proc *p = proc_find(pid);
 
-/* The process of a record; records come in the order of pids, so mostly that of the one before. */
-struct proc *proc_of(uint32_t pid, struct proc *before)
-{
-    struct proc *p = before;
-
-    if (!p || p->pid != pid) {
-        p = p ? proc_after(p) : proc_first();
-        if (!p || p->pid != pid)
-            p = proc_find(pid);
-    }
     must(p, SC_REASON_BAD_MAP, pid);
     return p;
 }
@@ -47,24 +36,25 @@ static void restore_regs(struct trapframe *f, const struct ssm_regs *from)
 static void restore_procs(const void *map)
 {
     struct ssm_cursor at = ssm_open(map, SSM_PROC);
-    struct ssm_proc from;
+    const struct ssm_proc *from;
+    struct ssm_proc room;
 
-    for (uint32_t n = 1; ssm_next(&at, &from, sizeof from); n++) {
-        struct proc *p = proc_new(from.pid);
-        must(p, SC_REASON_NO_MEMORY, from.pid);
-        must(from.state == SSM_STATE_ZOMBIE || aspace_new(&p->as), SC_REASON_NO_MEMORY, from.pid);
+    for (uint32_t n = 1; (from = ssm_see(&at, &room, sizeof room)); n++) {
+        struct proc *p = proc_new(from->pid);
+        must(p, SC_REASON_NO_MEMORY, from->pid);
+        must(from->state == SSM_STATE_ZOMBIE || aspace_new(&p->as), SC_REASON_NO_MEMORY, from->pid);
         p->cwd = inode_hold(root());
-        p->ppid = from.ppid, p->pgrp = from.pgrp, p->sid = from.sid;
-        memcpy(p->name, from.name, sizeof p->name);
-        restore_regs(&p->frame, &from.regs);
-        memcpy(p->fpu, from.fpu, sizeof p->fpu);
-        p->used_fpu = from.used_fpu;
-        p->sig_pending = from.sig_pending, p->sig_mask = from.sig_mask;
-        p->utime_ns = from.utime_ns, p->stime_ns = from.stime_ns;
-        p->exit_code = from.exit_code;
+        p->ppid = from->ppid, p->pgrp = from->pgrp, p->sid = from->sid;
+        memcpy(p->name, from->name, sizeof p->name);
+        restore_regs(&p->frame, &from->regs);
+        memcpy(p->fpu, from->fpu, sizeof p->fpu);
+        p->used_fpu = from->used_fpu;
+        p->sig_pending = from->sig_pending, p->sig_mask = from->sig_mask;
+        p->utime_ns = from->utime_ns, p->stime_ns = from->stime_ns;
+        p->exit_code = from->exit_code;
         p->task.exit_signal = SIGCHLD, p->task.umask = 022; /* until TASK says more */
         p->task.start_ns = clock.boot_ns;
-        p->as.brk_start = from.brk_start, p->as.brk = fault_in_field(from.brk);
+        p->as.brk_start = from->brk_start, p->as.brk = fault_in_field(from->brk);
         if (n % 64 == 0)
             sc_worked(64);
     }
@@ -73,27 +63,30 @@ static void restore_procs(const void *map)
 static void restore_ranges(const void *map)
 {
     struct ssm_cursor at = ssm_open(map, SSM_VMA);
-    struct ssm_vma from;
+    const struct ssm_vma *from;
+    struct ssm_vma room;
     struct proc *p = 0;
 
-    while (ssm_next(&at, &from, sizeof from)) {
-        p = proc_of(from.pid, p);
-        must(from.kind != SSM_VMA_FILE && from.start >= USER_LO && from.end <= USER_HI,
-             SC_REASON_UNSUPPORTED, from.start);
-        must(vma_add(&p->as, from.start, from.end, from.prot, from.kind), SC_REASON_NO_MEMORY,
-             from.start);
+    while ((from = ssm_see(&at, &room, sizeof room))) {
+        p = proc_of(from->pid, p);
+        must(from->kind != SSM_VMA_FILE && from->start >= USER_LO && from->end <= USER_HI,
+             SC_REASON_UNSUPPORTED, from->start);
+        must(vma_add(&p->as, from->start, from->end, from->prot, from->kind), SC_REASON_NO_MEMORY,
+             from->start);
     }
 }
 
-/* A run may go through several ranges; each part has its own protection. */
-static void restore_run(struct proc *p, struct run run)
+/* A run may go through several ranges; each part has its own protection. Runs come in order, so the
+   search goes on at *vma, the range of the one before. */
+static void restore_run(struct proc *p, struct run run, struct vma **vma)
 {
     while (run.n) {
-        struct vma *vma = vma_find(&p->as, run.vaddr);
         struct run part = run;
-        must(vma, SC_REASON_BAD_MAP, run.vaddr);
-        part.n = MIN(run.n, (vma->end - run.vaddr) / PAGE);
-        must(aspace_map_run(&p->as, &part), SC_REASON_NO_MEMORY, run.vaddr);
+        while (*vma && (*vma)->end <= run.vaddr)
+            *vma = vma_after(&p->as, *vma);
+        must(*vma && (*vma)->start <= run.vaddr, SC_REASON_BAD_MAP, run.vaddr);
+        part.n = MIN(run.n, ((*vma)->end - run.vaddr) / PAGE);
+        must(aspace_map_run(&p->as, *vma, &part), SC_REASON_NO_MEMORY, run.vaddr);
         run.vaddr += part.n * PAGE, run.paddr += part.n * PAGE, run.n -= part.n;
     }
 }
@@ -101,22 +94,27 @@ static void restore_run(struct proc *p, struct run run)
 static void restore_frames(const void *map)
 {
     struct ssm_cursor at = ssm_open(map, SSM_FRAME);
-    struct ssm_frame from;
-    struct proc *p = 0;
+    const struct ssm_frame *from;
+    struct ssm_frame room;
+    struct proc *p = 0, *before = 0;
+    struct vma *vma = 0;
 
-    for (uint32_t n = 1; ssm_next(&at, &from, sizeof from); n++) {
-        if (from.kind == SSM_FRAME_RAMDISK || from.kind == SSM_FRAME_TMP)
+    for (uint32_t n = 1; (from = ssm_see(&at, &room, sizeof room)); n++) {
+        if (from->kind == SSM_FRAME_RAMDISK || from->kind == SSM_FRAME_TMP)
             continue;
-        must(from.kind <= SSM_FRAME_COW, SC_REASON_UNSUPPORTED, from.paddr);
+        must(from->kind <= SSM_FRAME_COW, SC_REASON_UNSUPPORTED, from->paddr);
         if (!p)
-            fault_in_restore(from.paddr);
-        p = proc_of(from.pid, p);
-        if (from.kind == SSM_FRAME_PRIVATE)
-            frame_claim(from.paddr, from.n_pages);
+            fault_in_restore(from->paddr);
+        p = proc_of(from->pid, before);
+        if (p != before)
+            vma = vma_first(&p->as);
+        before = p;
+        if (from->kind == SSM_FRAME_PRIVATE)
+            frame_claim(from->paddr, from->n_pages);
         else
-            frame_claim_shared(from.paddr, from.n_pages);
-        restore_run(p, (struct run){ from.vaddr, from.paddr, from.n_pages,
-                                     from.kind == SSM_FRAME_COW });
+            frame_claim_shared(from->paddr, from->n_pages);
+        restore_run(p, (struct run){ from->vaddr, from->paddr, from->n_pages,
+                                     from->kind == SSM_FRAME_COW }, &vma);
         if (n % 256 == 0)
             sc_worked(256);
     }
@@ -125,22 +123,23 @@ static void restore_frames(const void *map)
 static void restore_timers(const void *map, uint64_t when)
 {
     struct ssm_cursor at = ssm_open(map, SSM_TIMER);
-    struct ssm_timer from;
+    const struct ssm_timer *from;
+    struct ssm_timer room;
     struct proc *p = 0;
 
-    while (ssm_next(&at, &from, sizeof from)) {
-        uint32_t owner = from.kind == SSM_TIMER_TIMERFD ? (uint32_t)from.cookie : from.pid;
-        if (from.kind > SSM_TIMER_TIMERFD) {
-            must(restore_cputimer(&from), SC_REASON_UNSUPPORTED, from.kind);
+    while ((from = ssm_see(&at, &room, sizeof room))) {
+        uint32_t owner = from->kind == SSM_TIMER_TIMERFD ? (uint32_t)from->cookie : from->pid;
+        if (from->kind > SSM_TIMER_TIMERFD) {
+            must(restore_cputimer(from), SC_REASON_UNSUPPORTED, from->kind);
             continue;
         }
-        if (from.kind == SSM_TIMER_TIMERFD)
+        if (from->kind == SSM_TIMER_TIMERFD)
             must(file_find(owner), SC_REASON_BAD_MAP, owner);
         else
             p = proc_of(owner, p);
-        if (from.kind == SSM_TIMER_SLEEP)
-            p->wait.deadline = when + from.left_ns;
-        must(timer_arm(from.kind, owner, when + from.left_ns, from.period_ns), SC_REASON_NO_MEMORY,
+        if (from->kind == SSM_TIMER_SLEEP)
+            p->wait.deadline = when + from->left_ns;
+        must(timer_arm(from->kind, owner, when + from->left_ns, from->period_ns), SC_REASON_NO_MEMORY,
              owner);
     }
 }
@@ -149,23 +148,24 @@ static void restore_timers(const void *map, uint64_t when)
 static void restore_states(const void *map)
 {
     struct ssm_cursor at = ssm_open(map, SSM_PROC);
-    struct ssm_proc from;
+    const struct ssm_proc *from;
+    struct ssm_proc room;
     struct proc *p = 0;
 
-    while (ssm_next(&at, &from, sizeof from)) {
-        uint32_t obj = (uint32_t)from.wait_obj, kind = from.wait_kind;
+    while ((from = ssm_see(&at, &room, sizeof room))) {
+        uint32_t obj = (uint32_t)from->wait_obj, kind = from->wait_kind;
         bool of_pipe = kind == SSM_WAIT_PIPE_READ || kind == SSM_WAIT_PIPE_WRITE;
-        p = proc_of(from.pid, p);
-        switch (from.state) {
+        p = proc_of(from->pid, p);
+        switch (from->state) {
         case SSM_STATE_RUNNABLE:
             proc_continue(p);
             break;
         case SSM_STATE_BLOCKED:
-            must(kind <= SSM_WAIT_VFORK, SC_REASON_UNSUPPORTED, from.pid);
+            must(kind <= SSM_WAIT_VFORK, SC_REASON_UNSUPPORTED, from->pid);
             must((!of_pipe || pipe_find(obj))
                  && (kind != SSM_WAIT_TIMER_READ || file_find(obj)),
-                 SC_REASON_BAD_MAP, from.pid);
-            proc_block(p, kind, from.wait_obj);
+                 SC_REASON_BAD_MAP, from->pid);
+            proc_block(p, kind, from->wait_obj);
             break;
         case SSM_STATE_ZOMBIE:
             proc_zombie(p);
@@ -173,11 +173,11 @@ static void restore_states(const void *map)
         case SSM_STATE_STOPPED:
             break;
         default:
-            restore_fail(SC_REASON_UNSUPPORTED, from.pid);
+            restore_fail(SC_REASON_UNSUPPORTED, from->pid);
         }
-        p->wait.obj = from.wait_obj;
-        p->wait.progress = from.progress;
-        p->wait.restart_nr = (uint16_t)from.restart_nr;
+        p->wait.obj = from->wait_obj;
+        p->wait.progress = from->progress;
+        p->wait.restart_nr = (uint16_t)from->restart_nr;
         check_selectors(p);
     }
 }
@@ -211,6 +211,7 @@ void restore(const struct ssm_boot *boot)
     restore_pipes(map);
     restore_files(map);
     restore_locks(map);
+    must(aspace_expect(count(map, SSM_FRAME) + count(map, SSM_VMA)), SC_REASON_NO_MEMORY, 0);
     restore_procs(map);
     if (time.last_pid) /* 1.0 does not say */
         pid_go_on(time.last_pid);

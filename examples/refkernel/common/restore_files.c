@@ -32,21 +32,25 @@ void restore_pipes(const void *map)
 }
 
 /* The path looked up last, and what is there: many processes run the same program. */
-struct known { const uint8_t *text; uint32_t len; struct inode *inode; };
+struct known { uint32_t off, len; const uint8_t *text; struct inode *inode; };
 
 /* The inode of a path in BLOB; 0: there is none. */
 static struct inode *named(const void *map, uint32_t off, uint32_t len, struct known *last)
 {
     static char path[PATH_MAX];
-    const uint8_t *text = ssm_blob(map, off, len);
+    const uint8_t *text;
 
+    if (last->text && last->off == off && last->len == len)
+        return last->inode;
+    text = ssm_blob(map, off, len);
     if (!text || len >= sizeof path)
         return 0;
     if (!last->text || last->len != len || memcmp(last->text, text, len)) {
         memcpy(path, text, len);
         path[len] = 0;
-        *last = (struct known){ text, len, path_lookup(path) };
+        last->inode = path_lookup(path);
     }
+    *last = (struct known){ off, len, text, last->inode };
     return last->inode;
 }
 
@@ -140,13 +144,14 @@ static void restore_file(const void *map, const struct ssm_file *from, struct fi
 void restore_files(const void *map)
 {
     struct ssm_cursor at = ssm_open(map, SSM_FILE);
-    struct ssm_file from;
+    const struct ssm_file *from;
+    struct ssm_file room;
 
-    while (ssm_next(&at, &from, sizeof from)) {
-        struct file *file = file_new(from.file_id, from.kind, from.flags);
-        must(file, SC_REASON_NO_MEMORY, from.file_id);
-        file->offset = from.offset;
-        restore_file(map, &from, file);
+    while ((from = ssm_see(&at, &room, sizeof room))) {
+        struct file *file = file_new(from->file_id, from->kind, from->flags);
+        must(file, SC_REASON_NO_MEMORY, from->file_id);
+        file->offset = from->offset;
+        restore_file(map, from, file);
     }
 }
 
@@ -167,16 +172,17 @@ void restore_locks(const void *map)
 void restore_fds(const void *map)
 {
     struct ssm_cursor at = ssm_open(map, SSM_FD);
-    struct ssm_fd from;
+    const struct ssm_fd *from;
+    struct ssm_fd room;
     struct file *file = 0;
     struct proc *p = 0;
 
-    while (ssm_next(&at, &from, sizeof from)) {
-        p = proc_of(from.pid, p);
-        if (!file || file->id != from.file_id)
-            file = file_find(from.file_id);
-        must(file && from.fd < NOFILE, SC_REASON_BAD_MAP, from.file_id);
-        fd_set(p, from.fd, file, from.flags & FD_CLOEXEC);
+    while ((from = ssm_see(&at, &room, sizeof room))) {
+        p = proc_of(from->pid, p);
+        if (!file || file->id != from->file_id)
+            file = file_find(from->file_id);
+        must(file && from->fd < NOFILE, SC_REASON_BAD_MAP, from->file_id);
+        fd_set(p, from->fd, file, from->flags & FD_CLOEXEC);
         file->refs++;
     }
 }

@@ -6,28 +6,29 @@
 void restore_tasks(const void *map)
 {
     struct ssm_cursor at = ssm_open(map, SSM_TASK);
-    struct ssm_task from;
+    const struct ssm_task *from;
+    struct ssm_task room;
     struct proc *p = 0;
 
-    while (ssm_next(&at, &from, sizeof from)) {
-        struct task *task = &(p = proc_of(from.pid, p))->task;
-        must(!(from.dr0 | from.dr1 | from.dr2 | from.dr3 | from.dr6 | from.dr7 | from.majflt
-               | from.altstack_flags), SC_REASON_UNSUPPORTED, from.pid); /* there are none here */
-        task->user = (struct ids){ .real = from.uid, .effective = from.euid, .saved = from.suid,
-                                   .fs = from.fsuid };
-        task->group = (struct ids){ .real = from.gid, .effective = from.egid, .saved = from.sgid,
-                                    .fs = from.fsgid };
-        task->umask = from.umask, task->nice = (int32_t)from.nice;
-        task->exit_signal = from.exit_signal, task->vfork_parent = from.vfork_parent;
-        task->stop_signal = from.stop_signal, task->unreported = from.wait_flags;
-        task->faults = from.minflt, task->did_exec = from.did_exec;
-        task->altstack = (struct altstack){ from.altstack_sp, from.altstack_size };
-        task->cutime_ns = from.cutime_ns, task->cstime_ns = from.cstime_ns;
-        task->start_ns = from.start_ns;
-        task->tls[0] = from.tls0, task->tls[1] = from.tls1, task->tls[2] = from.tls2;
-        p->tty = from.tty ? tty_find(from.tty) : 0;
-        restore_exe(map, p, from.exe_off, from.exe_len);
-        restore_cwd(map, p, from.cwd_off, from.cwd_len);
+    while ((from = ssm_see(&at, &room, sizeof room))) {
+        struct task *task = &(p = proc_of(from->pid, p))->task;
+        must(!(from->dr0 | from->dr1 | from->dr2 | from->dr3 | from->dr6 | from->dr7 | from->majflt
+               | from->altstack_flags), SC_REASON_UNSUPPORTED, from->pid); /* there are none here */
+        task->user = (struct ids){ .real = from->uid, .effective = from->euid, .saved = from->suid,
+                                   .fs = from->fsuid };
+        task->group = (struct ids){ .real = from->gid, .effective = from->egid, .saved = from->sgid,
+                                    .fs = from->fsgid };
+        task->umask = from->umask, task->nice = (int32_t)from->nice;
+        task->exit_signal = from->exit_signal, task->vfork_parent = from->vfork_parent;
+        task->stop_signal = from->stop_signal, task->unreported = from->wait_flags;
+        task->faults = from->minflt, task->did_exec = from->did_exec;
+        task->altstack = (struct altstack){ from->altstack_sp, from->altstack_size };
+        task->cutime_ns = from->cutime_ns, task->cstime_ns = from->cstime_ns;
+        task->start_ns = from->start_ns;
+        task->tls[0] = from->tls0, task->tls[1] = from->tls1, task->tls[2] = from->tls2;
+        p->tty = from->tty ? tty_find(from->tty) : 0;
+        restore_exe(map, p, from->exe_off, from->exe_len);
+        restore_cwd(map, p, from->cwd_off, from->cwd_len);
     }
 }
 
@@ -35,14 +36,15 @@ void restore_tasks(const void *map)
 void restore_restarts(const void *map, uint64_t when)
 {
     struct ssm_cursor at = ssm_open(map, SSM_RESTART);
-    struct ssm_restart from;
+    const struct ssm_restart *from;
+    struct ssm_restart room;
     struct proc *p = 0;
 
-    while (ssm_next(&at, &from, sizeof from)) {
-        p = proc_of(from.pid, p);
-        p->wait.deadline = from.flags & SSM_RESTART_LEFT ? when + from.left_ns : 0;
-        p->wait.masked = from.flags & SSM_RESTART_MASK;
-        p->wait.saved_mask = from.saved_mask;
+    while ((from = ssm_see(&at, &room, sizeof room))) {
+        p = proc_of(from->pid, p);
+        p->wait.deadline = from->flags & SSM_RESTART_LEFT ? when + from->left_ns : 0;
+        p->wait.masked = from->flags & SSM_RESTART_MASK;
+        p->wait.saved_mask = from->saved_mask;
     }
 }
 

@@ -5,16 +5,20 @@
 
 void save_tasks(struct ssm_writer *out)
 {
+    const struct inode *last_cwd = 0, *last_exe = 0; /* mostly the next one's, too */
+    struct text_place cwd = { 0, 0 }, exe = { 0, 0 };
+
     ssm_begin_section(out, SSM_TASK);
     for (struct proc *p = proc_first(); p; p = proc_after(p)) {
         const struct task *task = &p->task;
-        struct text_place cwd = text_path(p->cwd), exe = { 0, 0 };
         struct ssm_task *to = ssm_append(out);
         if (!to)
             return;
         to->tty = p->tty ? p->tty->number : 0;
-        if (p->exe)
-            exe = text_path(p->exe);
+        if (p->cwd != last_cwd)
+            cwd = text_path(last_cwd = p->cwd);
+        if (p->exe != last_exe)
+            exe = (last_exe = p->exe) ? text_path(p->exe) : (struct text_place){ 0, 0 };
         to->exe_off = exe.off, to->exe_len = exe.len;
         to->cwd_off = cwd.off, to->cwd_len = cwd.len;
         to->pid = to->tgid = p->pid;

@@ -1,5 +1,6 @@
 /* The first instructions of a kernel, after a boot loader and at a switchover alike: flat segments,
-   paging off, IF=0; EAX says which (MULTIBOOT_MAGIC or SSM_MAGIC), EBX points to its structure. */
+   paging off, IF=0; EAX says which (MULTIBOOT_MAGIC or SSM_MAGIC), EBX points to its structure. The
+   .bss is zero: a loader makes it so, and the image that a switchover brings has it in it. */
 #include "multiboot.h"
 
         .section .multiboot, "a"
@@ -10,18 +11,10 @@
         .text
         .globl  _start
 _start: cld
-        movl    %eax, %edx
-        movl    $bss_start, %edi        /* multiples of 4 by kernel.ld */
-        movl    $bss_end, %ecx
-        subl    %edi, %ecx
-        shrl    $2, %ecx
-        xorl    %eax, %eax
-        rep stosl
         movl    $kernel_stack_top, %esp
         pushl   $2                      /* flags: nothing left of whoever ran before */
         popfl
-        pushl   %ebx
-        pushl   %edx
+        movl    %ebx, %edx              /* EAX, EDX: the arguments, by -mregparm=3 */
         call    kmain                   /* does not return */
 
         .bss

@@ -86,10 +86,11 @@ static bool share_pages(struct aspace *to, uint32_t at, struct aspace *from, uin
                         uint32_t end, bool cow)
 {
     struct run run = { .vaddr = vaddr };
+    struct vma *vma = vma_find(to, at);
 
     while (aspace_next_run(from, &run, end)) {
         struct run part = { at + (run.vaddr - vaddr), run.paddr, run.n, cow };
-        if (!aspace_map_run(to, &part))
+        if (!aspace_map_run(to, vma, &part))
             return false;
         for (uint32_t i = 0; i < run.n; i++)
             frame_share(run.paddr + i * PAGE);

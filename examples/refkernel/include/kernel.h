@@ -96,6 +96,7 @@ extern uint32_t frames_total;
 
 /* pool.c: objects of one size out of frames */
 void *pool_take(struct pool *pool);
+void *pool_take_raw(struct pool *pool);
 void pool_give(struct pool *pool, void *object);
 
 /* segment.c, entry.S, trap.c, pic.c */
@@ -197,6 +198,7 @@ void fpu_drop(struct proc *p);
 
 /* aspace.c (v1, v2): address spaces; vma.c: what is common of them */
 struct run { uint32_t vaddr, paddr, n; bool cow; }; /* cow: of several, until one writes */
+bool aspace_expect(uint32_t runs);
 bool aspace_new(struct aspace *as);
 void aspace_delete(struct aspace *as);
 bool aspace_use(struct aspace *as);
@@ -205,7 +207,7 @@ void aspace_make_cow(struct aspace *as, uint32_t from, uint32_t to);
 bool aspace_drop(struct aspace *as, uint32_t from, uint32_t to);
 void aspace_protect(struct aspace *as, uint32_t from, uint32_t to);
 bool aspace_next_run(struct aspace *as, struct run *run, uint32_t end);
-bool aspace_map_run(struct aspace *as, const struct run *run);
+bool aspace_map_run(struct aspace *as, const struct vma *vma, const struct run *run);
 struct vma *vma_first(struct aspace *as);
 struct vma *vma_after(struct aspace *as, struct vma *vma);
 struct vma *vma_new(struct aspace *as, uint32_t start);

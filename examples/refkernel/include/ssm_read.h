@@ -6,6 +6,10 @@
  *     struct ssm_cursor at = ssm_open(map, SSM_VMA);
  *     struct ssm_vma vma;
  *     while (ssm_next(&at, &vma, sizeof vma)) ...
+ *
+ * or, where copying takes too long, `const struct ssm_vma *seen` and
+ *
+ *     while ((seen = ssm_see(&at, &vma, sizeof vma))) ...
  */
 #ifndef SSM_READ_H
 #define SSM_READ_H
@@ -211,22 +215,35 @@ static inline struct ssm_cursor ssm_open(const void *map, uint32_t type)
     return cursor;
 }
 
-/* Reads the next record into *record (size bytes); 0 when there is none. What the writer knew
- * and we do not is left out, what we know and the writer did not is 0. */
-static inline int ssm_next(struct ssm_cursor *cursor, void *record, uint32_t size)
+/* The next record, where it stands in the map or in *room (size bytes); 0 when there is none. What
+ * we know and the writer did not is 0. */
+static inline const void *ssm_see(struct ssm_cursor *cursor, void *room, uint32_t size)
 {
-    uint32_t known = size < cursor->rec_size ? size : cursor->rec_size;
+    const void *record = cursor->at;
 
     if (!cursor->left)
         return 0;
     cursor->left--;
-    __builtin_memcpy(record, cursor->at, known);
-    __builtin_memset((uint8_t *)record + known, 0, size - known);
+    if (cursor->rec_size < size) {
+        __builtin_memset(room, 0, size);
+        __builtin_memcpy(room, record, cursor->rec_size);
+        record = room;
+    }
     cursor->data = cursor->at + cursor->rec_size;
     if (cursor->has_data)
         cursor->at += (((const struct ssm_pipe *)cursor->at)->len + 7) & ~7u;
     cursor->at += cursor->rec_size;
-    return 1;
+    return record;
+}
+
+/* The same, always copied into *record; what the writer knew and we do not is left out. */
+static inline int ssm_next(struct ssm_cursor *cursor, void *record, uint32_t size)
+{
+    const void *seen = ssm_see(cursor, record, size);
+
+    if (seen && seen != record)
+        __builtin_memcpy(record, seen, size);
+    return seen != 0;
 }
 
 /* len bytes of BLOB at off, or 0 when they are not all there. */

@@ -1,207 +1,104 @@
-/* Address spaces: the page tables are the record of which pages a process has. A page shared until
-   someone writes is read-only and has PTE_COW, one of the bits the CPU leaves to us. */
+/* Address spaces: a table of ranges; and the runs of pages that the kernel before this one has told
+   of, from which the page tables (pages.c) are made when their process runs for the first time: while
+   kernels change, user programs stand still. */
 #include "kernel.h"
-
-#define PTE_COW 0x200u
-#define PTE_SEEN 0x60u /* accessed, dirty: the CPU's notes */
+#include "pages.h"
 
 static struct pool vma_pool = { .size = sizeof(struct vma_table) };
+static struct run *given, *given_end; /* where the next one goes; the end of the room for them */
 
-static uint32_t *pgdir_of(struct aspace *as)
+/* In a new kernel: at most so many runs will be mapped before COMMIT. false: no memory for them. */
+bool aspace_expect(uint32_t runs)
 {
-    return P2V(as->pgdir);
-}
+    uint32_t pa = runs ? scratch_frame() : 0; /* its frames come one behind the other */
 
-static uint32_t pte_flags(uint32_t prot)
-{
-    return PTE_P | (prot ? PTE_U : 0) | (prot & PROT_WRITE ? PTE_W : 0);
-}
-
-/* The page table entry of a linear address; 0 without a table for it, unless it is to `create`. */
-static uint32_t *entry(struct aspace *as, uint32_t vaddr, bool create)
-{
-    uint32_t *pde = &pgdir_of(as)[vaddr >> 22];
-
-    if (!(*pde & PTE_P)) {
-        uint32_t pa = create ? frame_for_kernel() : 0;
-        if (!pa)
-            return 0;
-        memset(P2V(pa), 0, PAGE);
-        *pde = pa | PTE_P | PTE_W | PTE_U;
-    }
-    return (uint32_t *)P2V(PAGE_DOWN(*pde)) + (vaddr >> 12 & 1023);
+    for (uint32_t pages = PAGES(runs * sizeof *given); pa && pages > 1; pages--)
+        if (!scratch_frame())
+            return false;
+    given = P2V(pa);
+    given_end = given + runs;
+    return pa || !runs;
 }
 
 bool aspace_new(struct aspace *as)
 {
-    const uint32_t *kernel = P2V(kernel_pgdir);
-
-    as->vmas = pool_take(&vma_pool);
-    as->pgdir = as->vmas ? frame_for_kernel() : 0;
-    if (!as->pgdir) {
-        if (as->vmas)
-            pool_give(&vma_pool, as->vmas);
+    *as = (struct aspace){ .vmas = pool_take_raw(&vma_pool) };
+    if (!as->vmas)
         return false;
-    }
-    memset(pgdir_of(as), 0, PAGE);
-    pgdir_of(as)[0] = kernel[0];
-    for (uint32_t i = DIRECT_MAP >> 22; i < 1024 && kernel[i]; i++)
-        pgdir_of(as)[i] = kernel[i];
-    return true;
+    as->vmas->count = 0;
+    if (before_commit || pages_make(as))
+        return true;
+    pool_give(&vma_pool, as->vmas);
+    as->vmas = 0;
+    return false;
 }
 
 void aspace_delete(struct aspace *as)
 {
-    if (!as->pgdir)
+    if (!as->vmas)
         return;
-    if (PAGE_DOWN(read_cr3()) == as->pgdir)
-        write_cr3(kernel_pgdir);
-    aspace_drop(as, USER_LO, USER_HI);
-    for (uint32_t i = USER_LO >> 22; i < USER_HI >> 22; i++)
-        if (pgdir_of(as)[i] & PTE_P)
-            frame_free(PAGE_DOWN(pgdir_of(as)[i]));
-    frame_free(as->pgdir);
+    if (as->pgdir)
+        pages_delete(as);
+    for (; as->given < as->given_end; as->given++)
+        for (uint32_t i = 0; i < as->given->n; i++)
+            frame_free(as->given->paddr + i * PAGE);
     pool_give(&vma_pool, as->vmas);
-    as->pgdir = 0;
+    as->vmas = 0;
 }
 
+/* false when there is no memory for its page tables. */
 bool aspace_use(struct aspace *as)
 {
-    uint32_t pgdir = as->pgdir ? as->pgdir : kernel_pgdir; /* it has lent its memory, and is dying */
+    uint32_t pgdir = kernel_pgdir; /* when it has lent its memory, and is dying */
 
+    if (as->vmas) {
+        if (!as->pgdir && !pages_make(as))
+            return false;
+        pgdir = as->pgdir;
+    }
     if (read_cr3() != pgdir)
         write_cr3(pgdir);
     return true;
 }
 
-/* The frame of an address, a new zeroed one when the page does not exist; to write: one that is
-   nobody else's. 0: no memory. */
-uint32_t aspace_page(struct aspace *as, const struct vma *vma, uint32_t vaddr, bool write)
+/* Pages that are there already (fork, a switchover); false when there is no memory to note them. */
+bool aspace_map_run(struct aspace *as, const struct vma *vma, const struct run *run)
 {
-    uint32_t *pte = entry(as, vaddr, true), pa, old;
-
-    if (!pte)
-        return 0;
-    pa = old = *pte & PTE_P ? PAGE_DOWN(*pte) : 0;
-    if (old && !(write && (*pte & PTE_COW)))
-        return old;
-    if (!old || frame_is_shared(old)) {
-        pa = frame_for_user();
-        if (!pa)
-            return 0;
-    }
-    if (!old) {
-        memset(P2V(pa), 0, PAGE);
-    } else if (pa != old) {
-        memcpy(P2V(pa), P2V(old), PAGE);
-        frame_free(old);
-    }
-    *pte = pa | pte_flags(vma->prot);
-    invlpg(vaddr);
-    return pa;
-}
-
-/* The pages of a range are others' too now. */
-void aspace_make_cow(struct aspace *as, uint32_t from, uint32_t to)
-{
-    for (uint32_t vaddr = from; vaddr < to; vaddr += PAGE) {
-        uint32_t *pte = entry(as, vaddr, false);
-        if (!pte) {
-            vaddr |= 0x3FF000;
-        } else if (*pte & PTE_P) {
-            *pte = (*pte & ~PTE_W) | PTE_COW;
-            invlpg(vaddr);
-        }
-    }
-}
-
-/* Frees the pages of [from, to). */
-bool aspace_drop(struct aspace *as, uint32_t from, uint32_t to)
-{
-    struct run run = { .vaddr = from };
-
-    while (aspace_next_run(as, &run, to))
-        for (uint32_t i = 0; i < run.n; i++) {
-            *entry(as, run.vaddr + i * PAGE, false) = 0;
-            frame_free(run.paddr + i * PAGE);
-            invlpg(run.vaddr + i * PAGE);
-        }
+    if (as->pgdir)
+        return pages_map(as, vma, run);
+    if (given == given_end)
+        return false;
+    if (!as->given)
+        as->given = as->given_at = given; /* the runs of a process come one behind the other */
+    *given++ = *run;
+    as->given_end = given;
     return true;
-}
-
-/* The range's protection has changed. */
-void aspace_protect(struct aspace *as, uint32_t from, uint32_t to)
-{
-    for (uint32_t vaddr = from; vaddr < to; vaddr += PAGE) {
-        uint32_t *pte = entry(as, vaddr, false), cow;
-        if (!pte) {
-            vaddr |= 0x3FF000;
-        } else if (*pte & PTE_P) {
-            cow = *pte & PTE_COW;
-            *pte = PAGE_DOWN(*pte) | cow
-                   | (pte_flags(vma_find(as, vaddr)->prot) & ~(cow ? PTE_W : 0));
-            invlpg(vaddr);
-        }
-    }
-}
-
-/* Whether a page is of several holders now. */
-static bool is_cow(uint32_t pte)
-{
-    return (pte & PTE_COW) && frame_is_shared(PAGE_DOWN(pte));
 }
 
 /* The next run of pages behind *run and before `end` that lie next to each other in linear and in
    physical addresses, and are all shared or none of them. */
 bool aspace_next_run(struct aspace *as, struct run *run, uint32_t end)
 {
-    uint32_t vaddr = run->vaddr + run->n * PAGE, expected = 0;
+    uint32_t from = run->vaddr + run->n * PAGE, n = 1;
+    struct run *at = as->given_at;
 
-    run->n = 0;
-    while (vaddr < end) {
-        uint32_t *pte = entry(as, vaddr, false), *stop;
-        if (!pte) {
-            if (run->n)
-                return true;
-            vaddr = (vaddr & ~0x3FFFFFu) + 0x400000;
-            continue;
-        }
-        stop = pte + MIN(1024 - (vaddr >> 12 & 1023), (end - vaddr) / PAGE);
-        if (!run->n) {
-            for (; pte < stop && !(*pte & PTE_P); pte++)
-                vaddr += PAGE;
-            if (pte == stop)
-                continue;
-            expected = *pte & ~PTE_SEEN;
-            *run = (struct run){ vaddr, PAGE_DOWN(expected), 0, is_cow(expected) };
-        }
-        for (; pte < stop && (*pte & ~PTE_SEEN) == expected; pte++, expected += PAGE) {
-            if ((expected & PTE_COW) && is_cow(expected) != run->cow)
-                return true;
-            run->n++;
-        }
-        if (pte < stop)
-            return true;
-        vaddr = run->vaddr + run->n * PAGE;
-    }
-    return run->n != 0;
-}
-
-/* Pages that are there already (fork, a switchover); false when there is no memory for page
-   tables. */
-bool aspace_map_run(struct aspace *as, const struct run *run)
-{
-    uint32_t flags = pte_flags(vma_find(as, run->vaddr)->prot), *pte = 0;
-
-    if (run->cow)
-        flags = (flags & ~PTE_W) | PTE_COW;
-    for (uint32_t i = 0; i < run->n; i++) {
-        uint32_t vaddr = run->vaddr + i * PAGE;
-        if (!pte || !(vaddr & 0x3FFFFF))
-            pte = entry(as, vaddr, true);
-        if (!pte)
-            return false;
-        *pte++ = (run->paddr + i * PAGE) | flags;
+    if (as->pgdir)
+        return pages_next_run(as, run, end);
+    if (at == as->given_end || at->vaddr > from)
+        at = as->given;
+    while (at < as->given_end && at->vaddr + at->n * PAGE <= from)
+        at++;
+    as->given_at = at;
+    if (at == as->given_end || at->vaddr >= end)
+        return false;
+    from = MAX(from, at->vaddr);
+    *run = (struct run){ from, at->paddr + (from - at->vaddr),
+                         (MIN(end, at->vaddr + at->n * PAGE) - from) / PAGE, false };
+    if (at->cow) {
+        run->cow = frame_is_shared(run->paddr);
+        while (n < run->n && frame_is_shared(run->paddr + n * PAGE) == run->cow)
+            n++;
+        run->n = n;
     }
     return true;
 }

@@ -3,5 +3,5 @@
 #define POOL_H
 #include <stdint.h>
 
-struct pool { uint32_t size; void *free; };
+struct pool { uint32_t size; void *free, *unused, *end; }; /* unused: the rest of the last frame */
 #endif

@@ -1,9 +1,17 @@
-/* Address spaces: extents are the record of which pages a process has; the page tables are made of
-   them as pages are touched, and could be thrown away at any time. */
+/* Address spaces: extents are the record of which pages a process has; the page tables (pages.c) are
+   made of them as pages are touched, and could be thrown away at any time. */
 #include "kernel.h"
+#include "pages.h"
 
 static struct pool vma_pool = { .size = sizeof(struct vma) };
 static struct pool extent_pool = { .size = sizeof(struct extent) };
+
+/* Extents need no other room than what they are taken from. */
+bool aspace_expect(uint32_t runs)
+{
+    (void)runs;
+    return true;
+}
 
 bool aspace_new(struct aspace *as)
 {
@@ -37,7 +45,7 @@ static bool insert(struct aspace *as, struct extent *before, const struct run *r
         && before->cow == run->cow && before->shared == shared) {
         before->n += run->n;
     } else {
-        extent = pool_take(&extent_pool);
+        extent = pool_take_raw(&extent_pool);
         if (!extent)
             return false;
         *extent = (struct extent){ .next = next, .n = run->n, .paddr = run->paddr,
@@ -55,46 +63,10 @@ static bool insert(struct aspace *as, struct extent *before, const struct run *r
     return true;
 }
 
-/* The page table entry of a linear address; 0 without a table for it, unless it is to `create`. */
-static uint32_t *entry(struct aspace *as, uint32_t vaddr, bool create)
-{
-    uint32_t *pde, pa;
-
-    if (!as->pgdir) {
-        as->pgdir = create ? frame_for_kernel() : 0;
-        if (!as->pgdir)
-            return 0;
-        memcpy(P2V(as->pgdir), P2V(kernel_pgdir), PAGE);
-    }
-    pde = (uint32_t *)P2V(as->pgdir) + (vaddr >> 22);
-    if (!(*pde & PTE_P)) {
-        pa = create ? frame_for_kernel() : 0;
-        if (!pa)
-            return 0;
-        memset(P2V(pa), 0, PAGE);
-        *pde = pa | PTE_P | PTE_W | PTE_U;
-    }
-    return (uint32_t *)P2V(PAGE_DOWN(*pde)) + (vaddr >> 12 & 1023);
-}
-
-/* Takes bits from what the page tables say of [from, to). */
-static void clear(struct aspace *as, uint32_t from, uint32_t to, uint32_t bits)
-{
-    for (uint32_t vaddr = from; as->pgdir && vaddr < to; vaddr += PAGE) {
-        uint32_t *pte = entry(as, vaddr, false);
-        if (!pte) {
-            vaddr |= 0x3FF000;
-        } else if (*pte) {
-            *pte &= ~bits;
-            invlpg(vaddr);
-        }
-    }
-}
-
 /* The pages of a range are others' too now. */
 void aspace_make_cow(struct aspace *as, uint32_t from, uint32_t to)
 {
-    clear(as, from, to, PTE_W);
+    pages_clear(as, from, to, PTE_W);
     for (struct extent *each = as->extents; each && each->vaddr < to; each = each->next)
         if (end_of(each) > from && !each->shared)
             each->cow = true;
@@ -102,29 +74,10 @@ void aspace_make_cow(struct aspace *as, uint32_t from, uint32_t to)
 
 void aspace_delete(struct aspace *as)
 {
-    if (read_cr3() == as->pgdir)
-        write_cr3(kernel_pgdir);
     aspace_drop(as, USER_LO, USER_HI);
     while (as->vmas)
         vma_delete(as, as->vmas);
-    if (as->pgdir) {
-        uint32_t *pgdir = P2V(as->pgdir);
-        for (uint32_t i = USER_LO >> 22; i < USER_HI >> 22; i++)
-            if (pgdir[i] & PTE_P)
-                frame_free(PAGE_DOWN(pgdir[i]));
-        frame_free(as->pgdir);
-        as->pgdir = 0;
-    }
-}
-
-/* false when there is no frame for its page directory. */
-bool aspace_use(struct aspace *as)
-{
-    if (!as->pgdir && !entry(as, STACK_HI - PAGE, true))
-        return false;
-    if (read_cr3() != as->pgdir)
-        write_cr3(as->pgdir);
-    return true;
+    pages_delete(as);
 }
 
 /* A page of an extent that others may have too becomes an extent of ours alone; false, and nothing
@@ -132,7 +85,7 @@ bool aspace_use(struct aspace *as)
 static bool own_page(struct aspace *as, struct run *run)
 {
     uint32_t old = run->paddr;
-    void *spare[2] = { pool_take(&extent_pool), pool_take(&extent_pool) };
+    void *spare[2] = { pool_take_raw(&extent_pool), pool_take_raw(&extent_pool) };
     bool enough = spare[0] && spare[1];
 
     if (enough && frame_is_shared(old)) {
@@ -156,7 +109,7 @@ uint32_t aspace_page(struct aspace *as, const struct vma *vma, uint32_t vaddr, b
 {
     struct extent *extent = floor_of(as, vaddr);
     struct run run = { PAGE_DOWN(vaddr), 0, 1, false };
-    uint32_t *pte = entry(as, vaddr, true);
+    uint32_t *pte = pages_entry(as, vaddr, true);
     bool is_cow = false;
 
     if (!pte)
@@ -194,7 +147,7 @@ bool aspace_drop(struct aspace *as, uint32_t from, uint32_t to)
             continue;
         }
         if (hi < end_of(extent) && lo > extent->vaddr) { /* in its middle: nothing else is */
-            rest = pool_take(&extent_pool);
+            rest = pool_take_raw(&extent_pool);
             if (!rest)
                 return false;
             *rest = (struct extent){ .next = extent->next, .n = (end_of(extent) - hi) / PAGE,
@@ -218,14 +171,8 @@ bool aspace_drop(struct aspace *as, uint32_t from, uint32_t to)
         }
     }
     as->hint = 0;
-    clear(as, from, to, ~0u);
+    pages_clear(as, from, to, ~0u);
     return true;
-}
-
-/* The range's protection has changed: its pages are mapped anew when they are touched. */
-void aspace_protect(struct aspace *as, uint32_t from, uint32_t to)
-{
-    clear(as, from, to, ~0u);
 }
 
 /* The next run of pages behind *run and before `end` that lie next to each other in linear and in
@@ -256,11 +203,9 @@ bool aspace_next_run(struct aspace *as, struct run *run, uint32_t end)
 }
 
 /* Pages that are there already (fork, a switchover); false when there is no memory to note them. */
-bool aspace_map_run(struct aspace *as, const struct run *run)
+bool aspace_map_run(struct aspace *as, const struct vma *vma, const struct run *run)
 {
-    bool shared = vma_find(as, run->vaddr)->kind == SSM_VMA_SHARED;
-
-    return insert(as, floor_of(as, run->vaddr), run, shared);
+    return insert(as, floor_of(as, run->vaddr), run, vma->kind == SSM_VMA_SHARED);
 }
 
 struct vma *vma_first(struct aspace *as) { return as->vmas; }
@@ -274,7 +219,7 @@ struct vma *vma_after(struct aspace *as, struct vma *vma)
 /* A range in its place in the order; 0 when there are too many. */
 struct vma *vma_new(struct aspace *as, uint32_t start)
 {
-    struct vma *vma = as->vma_count < NVMA ? pool_take(&vma_pool) : 0, **at = &as->vmas;
+    struct vma *vma = as->vma_count < NVMA ? pool_take_raw(&vma_pool) : 0, **at = &as->vmas;
 
     if (!vma)
         return 0;

@@ -43,13 +43,11 @@ from_kernel:                            /* an IRQ ended idle(), or the kernel ha
         cmpl    $32, %eax
         jb      1f
         movl    $kernel_stack_top, %esp /* idle() has nothing to go back to */
-1:      pushl   %edx
-        pushl   %eax
-        call    trap_kernel             /* does not return */
+1:      call    trap_kernel             /* EAX, EDX: -mregparm=3; does not return */
 
         .globl  resume_user             /* void resume_user(struct trapframe *) */
 resume_user:
-        movl    4(%esp), %esp
+        movl    %eax, %esp              /* the argument: -mregparm=3 */
         popal
         popl    %gs
         popl    %fs

@@ -3,5 +3,5 @@
 #define POOL_H
 #include <stdint.h>
 
-struct pool { void *free; uint32_t size; };
+struct pool { void *end, *unused, *free; uint32_t size; }; /* unused: the rest of the last frame */
 #endif
