@@ -20,9 +20,11 @@ from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.image import KernelImage, load_image, switchable
 from hotswap.switchover.transaction import Options
 
-SOURCES = Path(__file__).parent.parent / "examples" / "minikernel"
-INCLUDE = SOURCES.parent / "refkernel" / "include"
-GUIDE = SOURCES.parents[1] / "docs" / "your-kernel.md"
+EXAMPLES = Path(__file__).parent.parent / "examples"
+SOURCES = EXAMPLES / "minikernel"
+COPIED = ("minikernel", "lkus", "refkernel/include")
+"""All that is needed to build it; what an author of a kernel copies is in the last two."""
+GUIDE = EXAMPLES.parent / "docs" / "your-kernel.md"
 MS = 1_000_000
 Kernels = dict[int, KernelImage]
 """The builds by the layout of their structures, 1 and 2."""
@@ -100,6 +102,15 @@ def test_the_two_builds_have_nothing_of_a_process_in_the_same_place(folder: Path
     one, two = (offsets(folder / f"minikernel-{layout}.elf", "proc") for layout in (1, 2))
     assert one.keys() == two.keys()
     assert [name for name in one if one[name] == two[name]] == []
+
+
+def test_the_whole_kernel_has_at_most_200_lines() -> None:
+    sources = [file for suffix in "chS" for file in SOURCES.glob(f"*.{suffix}")]
+    kernel = [file for file in sources if file.name != "counter.c"]  # its program
+    assert {file.name for file in kernel} == {"kernel.c", "entry.S"}
+    lines = [line for file in kernel for line in file.read_text().splitlines()]
+    assert len(lines) <= 200
+    assert max(map(len, lines)) <= 100
 
 
 def test_both_builds_may_replace_a_running_kernel(kernels: Kernels) -> None:
@@ -182,33 +193,38 @@ class Mistake(NamedTuple):
 
 
 MISTAKES = {
-    "the note's name is wrong": Mistake("switch.c", '"LKUS"', '"LKUX"'),
+    "the note's name is wrong": Mistake("lkus/lkus_note.h", '"LKUS"', '"LKUX"'),
     "the note's entry is outside the image": Mistake(
-        "switch.c", "(uint32_t)_start, ", "(uint32_t)_start + 0x200000, "
+        "lkus/lkus_note.h", "(uint32_t)_start, ", "(uint32_t)_start + 0x200000, "
     ),
-    "IRQ 10 is masked": Mistake("kernel.c", "{ 0xA1, 0xFB }", "{ 0xA1, 0xFF }", True),
+    "IRQ 10 is masked": Mistake("minikernel/kernel.c", "{ 0xA1, 0xFB }", "{ 0xA1, 0xFF }", True),
     "the map lies in SCRATCH": Mistake(
-        "switch.c", "(SC_ARG_SCRATCH_LO) - map_room", "(SC_ARG_SCRATCH_LO)", True
+        "lkus/lkus.c", "(SC_ARG_SCRATCH_LO) - map_room", "(SC_ARG_SCRATCH_LO)", True
     ),
-    "a file's `refs` were not counted": Mistake("kept.c", "console->refs + 1", "1", True),
+    "a file's `refs` were not counted": Mistake("lkus/lkus_kept.c", "console->refs + 1", "1", True),
     "the CRC engine is given a linear address": Mistake(
-        "switch.c", "SC_CRC_PA, (uint32_t)at", "SC_CRC_PA, (uint32_t)at + RAM_MAX", True
+        "lkus/lkus.c",
+        "SC_CRC_PA, (uint32_t)at",
+        "SC_CRC_PA, (uint32_t)at + lkus_kernel.ram_max",
+        True,
     ),
     "paging is still on at the bootstrap's entry": Mistake(
-        "switch.c", "write_cr0(read_cr0() & ~CR0_PG);", "", True
+        "lkus/lkus.c", "andl $0x7fffffff, %%eax; ", "", True
     ),
-    "the new kernel supports less RAM than there is": Mistake("mini.h", "96 << 20", "32 << 20"),
-    "a field is not restored": Mistake("switch.c", "X(sid) ", ""),
+    "the new kernel supports less RAM than there is": Mistake(
+        "minikernel/kernel.c", "96 << 20", "32 << 20"
+    ),
+    "a field is not restored": Mistake("lkus/lkus.h", "LKUS_COPY(sid, to, from), ", ""),
     "a page is mapped to its neighbour's frame": Mistake(
-        "kernel.c", "pa | PTE_P | (range", "(pa + PAGE) | PTE_P | (range"
+        "lkus/lkus_plain.c", "(pa + i * PAGE)", "(pa + i * PAGE + PAGE)"
     ),
     "the new kernel writes to free memory": Mistake(
-        "switch.c",
-        "    restore(map);\n",
-        "    restore(map);\n    *(volatile char *)0x300000 = 1;\n",
+        "lkus/lkus.c",
+        "    lkus_plain_restore(map);\n",
+        "    lkus_plain_restore(map);\n    *(volatile char *)0x300000 = 1;\n",
     ),
-    "there is no IDT": Mistake("kernel.c", "lidt %1;", ""),
-    "the ticks are not told": Mistake("switch.c", "on_probation && inl", "false && inl"),
+    "there is no IDT": Mistake("minikernel/kernel.c", "lidt %1;", ""),
+    "the ticks are not told": Mistake("lkus/lkus.c", "on_probation && lkus_in", "false && lkus_in"),
 }
 SAID = re.findall(
     r"^\| ([^|]+) \| ([A-Z]+) \| ([^|]+) \|$",
@@ -226,15 +242,15 @@ async def test_a_mistake_is_named_as_the_guide_says(
     board: Board, kernels: Kernels, tmp_path: Path, mistake: str, phase: str, said: str
 ) -> None:
     made = MISTAKES[mistake]
-    for source in (*SOURCES.iterdir(), *INCLUDE.glob("*.h")):
-        if source.is_file():
-            (tmp_path / source.name).write_text(source.read_text())
+    for part in COPIED:
+        shutil.copytree(EXAMPLES / part, tmp_path / part, ignore=shutil.ignore_patterns("build"))
     file = tmp_path / made.file
     right = file.read_text()
     assert made.old in right
     file.write_text(right.replace(made.old, made.new))
-    await trio.run_process(["make", "-s", "-C", tmp_path, "INCLUDE=.", "build/minikernel-1.elf"])
-    wrong = load_image(tmp_path / "build" / "minikernel-1.elf")
+    folder = tmp_path / "minikernel"
+    await trio.run_process(["make", "-s", "-C", folder, "build/minikernel-1.elf"])
+    wrong = load_image(folder / "build" / "minikernel-1.elf")
     old, new = (wrong, kernels[2]) if made.in_old_kernel else (kernels[2], wrong)
     board.boot(old)
     guest = Guest(board)
