@@ -1,4 +1,4 @@
-"""The processor: Unicorn made a full-system 386, 486, 586 or 686. The only importer of unicorn.
+"""The processor: Unicorn made a full-system 386 to 686. The only importer of unicorn.
 
 Read processor.py first; engine.py is what it drives, thunks/ the machine code under that.
 """

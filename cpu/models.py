@@ -12,14 +12,15 @@ from unicorn.x86_const import (
     UC_CPU_X86_486,
     UC_CPU_X86_PENTIUM,
     UC_CPU_X86_PENTIUM2,
+    UC_CPU_X86_PENTIUM3,
     UC_X86_INS_CPUID,
     UC_X86_INS_RDTSC,
     UC_X86_INS_SYSCALL,
     UC_X86_INS_SYSENTER,
 )
 
-Model: TypeAlias = Literal["386", "486", "586", "686"]
-"""Intel386 DX with a 387, 486DX4 (CPUID, no TSC), Pentium MMX, or Pentium II."""
+Model: TypeAlias = Literal["386", "486", "586", "686", "686sse"]
+"""Intel386 DX with a 387, 486DX4 (CPUID, no TSC), Pentium MMX, Pentium II, or Pentium III."""
 
 
 class Feature(IntFlag):
@@ -38,6 +39,7 @@ class Feature(IntFlag):
     PSE36 = 1 << 17
     MMX = 1 << 23
     FXSR = 1 << 24
+    SSE = 1 << 25  # XMM0 to XMM7, MXCSR
 
 
 class Traits(NamedTuple):
@@ -75,4 +77,5 @@ TRAITS: dict[Model, Traits] = {
     "486": Traits(UC_CPU_X86_486, 0x480, _486, (UC_X86_INS_RDTSC, *_LATER)),
     "586": Traits(UC_CPU_X86_PENTIUM, 0x543, _586 | Feature.MCE, _LATER),
     "686": Traits(UC_CPU_X86_PENTIUM2, 0x652, _686, _LATER),
+    "686sse": Traits(UC_CPU_X86_PENTIUM3, 0x673, _686 | Feature.SSE, _LATER),
 }

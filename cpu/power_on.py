@@ -7,7 +7,8 @@ Intel486 Microprocessor Data Book, 6.5 "Reset and Initialization"; Multiboot Spe
 from __future__ import annotations
 
 from .core import Core
-from .registers import Env, Hidden, Segment, SegmentCache
+from .models import Feature
+from .registers import Env, FloatStatus, Hidden, Segment, SegmentCache
 
 # Descriptor flags, the high word: granularity, size, present, DPL, type.
 _REAL_CODE = 0x9B00
@@ -18,6 +19,7 @@ _FLAT_CODE = 0xCF9B00
 _FLAT_TABLE = 0xCF9300
 _NO_CACHE = 0x6000_0010  # CR0: CD, NW, ET
 _PROTECTED = 0x11  # CR0: ET, PE
+_MXCSR = 0x1F80  # all exceptions masked; SDM volume 3A, table 10-1
 
 
 def _load(
@@ -35,6 +37,10 @@ def _clear(core: Core) -> Env:
     env.error_code, env.exception_is_int, env.old_exception = 0, 0, -1
     core.symbols.cpu_x86_update_cr4(core.env_address, 0)
     env.cr[2] = env.cr[3] = 0
+    if Feature.SSE in core.traits.features:
+        env.mxcsr, env.sse_status = _MXCSR, FloatStatus()
+        for register in env.xmm:
+            register[0] = register[1] = 0
     return env
 
 

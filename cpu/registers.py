@@ -130,7 +130,11 @@ class Env(ctypes.Structure):
         ("mmx_status", FloatStatus),
         ("sse_status", FloatStatus),
         ("mxcsr", c_uint32),
-        ("_vectors", c_uint64 * 497),
+        ("xmm", (c_uint64 * 8) * 8),  # each in the low quarter of a ZMM
+        ("_vectors", c_uint64 * 192),
+        ("xmm_t0", c_uint64 * 8),  # scratch, as is the next
+        ("mmx_t0", c_uint64),
+        ("_later_vectors", c_uint64 * 232),
         ("sysenter_cs", c_uint32),
         ("sysenter_esp", c_uint64),
         ("sysenter_eip", c_uint64),
@@ -184,6 +188,9 @@ class Env(ctypes.Structure):
     fpuc: int
     fptags: ctypes.Array[c_uint8]
     fpregs: ctypes.Array[FloatRegister]
+    xmm: ctypes.Array[ctypes.Array[c_uint64]]
+    xmm_t0: ctypes.Array[c_uint64]
+    mmx_t0: int
     fpop: int
     fpcs: int
     fpds: int

@@ -1,8 +1,8 @@
 """The processor's state as values: everything it needs to go on exactly where it stopped.
 
 By named fields, never the engine's raw bytes, so that a file can outlive an engine. What has no
-name here (vector registers, MTRRs, SVM) does not exist on these models; a guest that wrote some of
-it all the same is refused rather than saved wrong.
+name here (wider vector registers, MTRRs, SVM) does not exist on these models; a guest that wrote
+some of it all the same is refused rather than saved wrong.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ class Fpu(msgspec.Struct, frozen=True):
     fp_status: list[int]
     mmx_status: list[int]
     sse_status: list[int]
+    xmm: list[tuple[int, int]] = msgspec.field(default_factory=lambda: [(0, 0)] * 8)
+    """XMM0-XMM7 as (low, high) quadwords; 0 on models without SSE."""
 
 
 class CpuState(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,8 +197,10 @@ class Registers:
         image += bytes(ctypes.sizeof(Env) - len(image))
         env = Env.from_buffer(image)
         _fill(env, _ZERO)
-        env.ft0 = FloatRegister()  # scratch, as is the next
-        env.retaddr = 0
+        env.ft0 = FloatRegister()  # scratch, as are the next
+        env.mmx_t0 = env.retaddr = 0
+        for i in range(8):
+            env.xmm_t0[i] = 0
         for i in range(4):
             env.breakpoints[i] = 0
         return bytes(image)
@@ -223,6 +227,7 @@ class Registers:
         fields |= {name: _descriptor(getattr(env, of)) for name, of in _TABLES.items()}
         fpu: dict[str, Any] = {name: getattr(env, name) for name in _FPU_SAME}
         fpu |= {name: list(bytes(getattr(env, name))) for name in _FPU_STATUS}
+        fpu["xmm"] = [(register[0], register[1]) for register in env.xmm]
         fpu["fptags"] = list(env.fptags)
         fpu["registers"] = [(r.mantissa, r.exponent) for r in env.fpregs]
         return CpuState(
@@ -307,6 +312,7 @@ def _fill(env: Env, state: CpuState) -> None:
     for i in range(8):
         env.fptags[i] = fpu.fptags[i]
         env.fpregs[i].mantissa, env.fpregs[i].exponent = fpu.registers[i]
+        env.xmm[i][0], env.xmm[i][1] = fpu.xmm[i]
 
 
 def _zero() -> CpuState:

@@ -27,6 +27,7 @@ enum {
 static const struct { u32 bit, feature; } CR4[] = {
     {1 << 2, 1 << 4}, {1 << 3, 1 << 2}, {1 << 4, 1 << 3}, {1 << 5, 1 << 6}, /* TSD DE PSE PAE */
     {1 << 6, 1 << 7}, {1 << 7, 1 << 13}, {CR4_PCE, FEATURE_CMOV}, {1 << 9, 1 << 24}, /* MCE PGE PCE OSFXSR */
+    {1 << 10, 1 << 25}, /* OSXMMEXCPT */
 };
 
 #define CR0_PG (1u << 31)

@@ -1,6 +1,8 @@
-"""386, 486, 586 and 686: who they say they are, what they have, and #UD for what they have not."""
+"""The models: who they say they are, what they have, and #UD for what they have not."""
 
 from __future__ import annotations
+
+import struct
 
 import pytest
 
@@ -9,9 +11,9 @@ from hotswap.cpu import Model
 from .conftest import OpenPc
 from .rings import AC, CODE_0, CODE_3, ID, PROGRAM, Rings
 
-MODELS: list[Model] = ["386", "486", "586", "686"]
-SIGNATURE = {"386": 0x308, "486": 0x480, "586": 0x543, "686": 0x652}
-FEATURES = {"486": 0x1, "586": 0x8001BD, "686": 0x182A17D}
+MODELS: list[Model] = ["386", "486", "586", "686", "686sse"]
+SIGNATURE = {"386": 0x308, "486": 0x480, "586": 0x543, "686": 0x652, "686sse": 0x673}
+FEATURES = {"486": 0x1, "586": 0x8001BD, "686": 0x182A17D, "686sse": 0x382A17D}
 GENUINE_INTEL = (0x756E6547, 0x49656E69, 0x6C65746E)  # EBX, EDX, ECX
 
 # What each instruction needs; without it: #UD, its EIP, no error code.
@@ -28,7 +30,7 @@ SINCE = {
     "fcomi st0,st1": ("dbe3 dbf1", "686"),
     "fcmovb st0,st1": ("dbe3 dac1", "686"),
     "fxsave [6100h]": ("0fae0500610000", "686"),
-    "movaps xmm0,xmm0": ("0f28c0", None),
+    "movaps xmm0,xmm0": ("0f28c0", None),  # before CR4.OSFXSR is set
     "sysenter": ("0f34", None),
     "syscall": ("0f05", None),
     "rdpmc": ("31c9 0f33", None),
@@ -80,7 +82,7 @@ async def test_cpuid_says_who_it_is(open_pc: OpenPc, model: Model) -> None:
         rings.start(f"31c0 0fa2 {store} b801000000 0fa2 fa f4")
         assert await rings.caught() is None
         highest, *vendor = pc.dwords(0x6100, 4)
-        assert highest == (2 if model == "686" else 1)
+        assert highest == {"686": 2, "686sse": 3}.get(model, 1)
         assert tuple(vendor) == GENUINE_INTEL
         assert (pc.register("eax"), pc.register("edx")) == (SIGNATURE[model], FEATURES[model])
         assert pc.register("ecx") == 0
@@ -101,11 +103,12 @@ async def test_ac_and_id_can_be_toggled_from_the_486_on(open_pc: OpenPc, model: 
         assert fault.eflags & (AC | ID) == (0 if model == "386" else AC | ID)
 
 
-TSD, DE, PSE, PAE, MCE, PGE, PCE, OSFXSR = (1 << bit for bit in range(2, 10))
-CR4 = {"486": 0, "586": TSD | DE | PSE | MCE, "686": TSD | DE | PSE | PAE | PGE | PCE | OSFXSR}
+TSD, DE, PSE, PAE, MCE, PGE, PCE, OSFXSR, OSXMMEXCPT = (1 << bit for bit in range(2, 11))
+_686 = TSD | DE | PSE | PAE | PGE | PCE | OSFXSR
+CR4 = {"486": 0, "586": TSD | DE | PSE | MCE, "686": _686, "686sse": _686 | OSXMMEXCPT}
 
 
-@pytest.mark.parametrize("model", ["486", "586", "686"])
+@pytest.mark.parametrize("model", MODELS[1:])
 async def test_bits_of_cr4_a_model_has_not_are_reserved(open_pc: OpenPc, model: Model) -> None:
     async with open_pc(model=model) as pc:
         for bit in range(32):
@@ -116,10 +119,28 @@ async def test_bits_of_cr4_a_model_has_not_are_reserved(open_pc: OpenPc, model: 
             if CR4[model] & 1 << bit:
                 assert fault is None, bit
                 # the engine keeps OSFXSR for those with SSE only
-                assert pc.register("ebx") == (1 << bit) & ~OSFXSR
+                kept = 1 << bit if model == "686sse" else (1 << bit) & ~OSFXSR
+                assert pc.register("ebx") == kept
             else:
                 assert fault is not None, bit
                 assert fault[:4] == (13, 0, PROGRAM, CODE_0)
+
+
+async def test_sse_works_once_osfxsr_is_set_and_fxsave_stores_it(open_pc: OpenPc) -> None:
+    async with open_pc(model="686sse") as pc:
+        rings = Rings(pc)
+        pc.put(0x6100, struct.pack("<4f", 1, 2, 3, -4))
+        # mov eax,600h ; mov cr4,eax ; movaps xmm7,[6100h] ; addps xmm7,xmm7 ; fxsave [6200h]
+        # xorps xmm7,xmm7 ; fxrstor [6200h] ; movups [6101h],xmm7 ; cli ; hlt
+        rings.start(
+            "b800060000 0f22e0 0f283d00610000 0f58ff 0fae0500620000"
+            "0f57ff 0fae0d00620000 0f113d01610000 fa f4"
+        )
+        assert await rings.caught() is None
+        doubled = struct.pack("<4f", 2, 4, 6, -8)
+        assert pc.processor.read_memory(0x6200 + 160 + 7 * 16, 16) == doubled
+        assert pc.processor.read_memory(0x6101, 16) == doubled
+        assert pc.dwords(0x6200 + 24, 2) == (0x1F80, 0xFFFF)  # MXCSR and its mask
 
 
 @pytest.mark.parametrize(("tsd", "vector"), [(0, 6), (TSD, 13)])

@@ -96,8 +96,9 @@ async def test_every_field_survives(pc: BarePc) -> None:
             return type(value)(**fields)
         if name == "dr":
             return [0x1111, 0x2222, 0x3333, 0x4444, 0, 0, 0xFFFF0FF1, 0x401]
-        if name == "registers":
-            return [(chance.getrandbits(64), chance.getrandbits(16)) for _ in range(8)]
+        if name in {"registers", "xmm"}:
+            high = 16 if name == "registers" else 64
+            return [(chance.getrandbits(64), chance.getrandbits(high)) for _ in range(8)]
         if isinstance(value, list):
             return [chance.getrandbits(1) for _ in value]
         if name == "armed_vector":
@@ -201,6 +202,35 @@ async def test_the_state_of_another_model_or_version_is_refused(open_pc: OpenPc)
         with pytest.raises(CpuStateError, match="version 99"):
             old.processor.put_state(msgspec.structs.replace(state, version=99))
         assert new.processor.take_state() == before
+
+
+async def test_xmm_registers_belong_to_the_state(open_pc: OpenPc) -> None:
+    async with open_pc(model="686sse") as old, open_pc(model="686sse") as new:
+        for pc in (old, new):
+            pc.put(0x6000, struct.pack("<4f", 1, 2, 3, 4))
+            # mov eax,200h ; mov cr4,eax ; movaps xmm7,[6000h] ; addps xmm7,[6000h]
+            # movups [6010h],xmm7 ; cli ; hlt
+            pc.put(0x2000, "b800020000 0f22e0 0f283d00600000 0f583d00600000 0f113d10600000 fa f4")
+            pc.start(0x2000)
+        async with old.processor.paused():
+            await old.processor.step(4)
+        state = travelled(old.processor.take_state())
+        low, high = struct.unpack("<2Q", struct.pack("<4f", 2, 4, 6, 8))
+        assert state.fpu.xmm == [(0, 0)] * 7 + [(low, high)]
+        new.processor.put_state(state)
+        async with new.processor.paused():
+            await new.processor.step(1)
+        assert new.processor.read_memory(0x6010, 16) == struct.pack("<4f", 2, 4, 6, 8)
+
+
+async def test_an_mmx_operand_in_memory_is_no_register(open_pc: OpenPc) -> None:
+    async with open_pc(model="586") as pc:
+        pc.put(0x6000, b"12345678")
+        pc.put(0x2000, "0f fc 05 00 60 00 00 0f77 fa f4")  # paddb mm0,[6000h] ; emms ; cli ; hlt
+        pc.start(0x2000)
+        async with pc.processor.paused():
+            await pc.processor.step(2)
+        assert pc.processor.take_state().eip == 0x2009
 
 
 VM_HSAVE: int = Env.vm_hsave.offset
