@@ -140,17 +140,17 @@ def _shared(
     if like is None or kind.section is SectionType.TIME:
         return []
     known, source = like
+    other = next((each for each in known.table if each.type == entry.type), None)
+    if other is None or (other.count, other.rec_size) != (entry.count, entry.rec_size):
+        return []
+    records: list[Any] = getattr(known, kind.section.name.lower())
+    before = source[other.off : other.off + other.len]
     content = data[entry.off : entry.off + entry.len]
-    for other in known.table:
-        if (other.type, other.count, other.rec_size) == (entry.type, entry.count, entry.rec_size):
-            records: list[Any] = getattr(known, kind.section.name.lower())
-            before = source[other.off : other.off + other.len]
-            if len(records) != entry.count or len(before) != len(content):
-                return []
-            if before == content:
-                return records
-            return [] if kind.has_data else _renewed(records, kind, entry.rec_size, before, content)
-    return []
+    if len(records) != entry.count or len(before) != len(content):
+        return []
+    if before == content:
+        return records
+    return [] if kind.has_data else _renewed(records, kind, entry.rec_size, before, content)
 
 
 def _renewed(
