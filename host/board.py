@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-import outcome
 import structlog
 import trio
 
@@ -25,21 +22,26 @@ from hotswap.bus import (
     StrayWrite,
     open_backplane,
 )
-from hotswap.cpu import InstructionTime, Model, Processor, Ram, RealTime
+from hotswap.cpu import InstructionTime, Processor, Ram, RealTime
 from hotswap.switchover.errors import Refused
 from hotswap.switchover.image import KernelImage
-from hotswap.switchover.machine import Durability, Machine, kernel_name
+from hotswap.switchover.machine import Durability, Machine
 from hotswap.switchover.memory import MIB, RAM_MIN, MemoryPlan, plan_memory
-from hotswap.switchover.trust import Trust
 
 from . import wall_clock
 from .backends import SerialBackEnd
+from .background import in_background
+from .board_config import BoardConfig, PlugIn, usual_cards
+from .board_info import board_info
+from .board_run import Run
 from .cables import BackEnd, Cable
 from .discovery import make_card
-from .exits import Exit, debug_exit_status
+from .exits import Ended, Exit
 from .loader import BOOT_STACK, BOOTLOADER_MAGIC, Loaded, load_kernel
 from .network import NetworkBackEnd, capture
 from .rom import PoweredOn
+
+__all__ = ["Board", "BoardConfig", "Ended", "PlugIn", "open_board", "usual_cards"]
 
 SHUTDOWN = 0x0F
 """The cell of the CMOS that says what a RESET is for: 0 a power-on self test (IBM PC/AT Technical
@@ -48,47 +50,11 @@ Reference, "Real-Time Clock and CMOS RAM", Shutdown Status Byte)."""
 T = TypeVar("T")
 
 
-class BoardConfig(msgspec.Struct, frozen=True):
-    """What to build. `memory` in MiB; `wall_clock` in ns since 1970 at power-on, None for now.
-
-    A deterministic machine counts `rate` instructions a second and starts at a fixed date.
-    """
-
-    memory: int = 64
-    cpu: Model = "486"
-    deterministic: bool = False
-    rate: int = 100_000_000
-    wall_clock: int | None = None
-    name: str = "machine"
-    switchover: bool = True
-    """Whether memory is kept for switchovers, and the card for them is plugged in."""
-    trust: Trust = Trust()
-    """Which images a switchover may replace the kernel by."""
-    reboot: bool = True
-    """Whether the machine starts again when the guest resets it; else the run ends."""
-
-
-class PlugIn(msgspec.Struct, frozen=True):
-    """A card, the slot it goes into, its settings, and what goes into its connector."""
-
-    slot: int
-    card: str
-    settings: dict[str, Any]
-    cable: Cable | None = None
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """How a run ended: the exit status and, when it was not the guest's wish, why."""
-
-    status: int
-    message: str = ""
-
-
 def _nobody(_file: Path, _taken_at: str, _time_ns: int) -> None:
     """Nobody keeps account of snapshots."""
 
 
-class Board:
+class Board(Run):
     """One machine. Use `open_board`."""
 
     def __init__(
@@ -99,8 +65,8 @@ class Board:
         processor: Processor,
         timebase: RealTime | InstructionTime,
     ) -> None:
+        super().__init__(backplane)
         self.config = config
-        self.backplane = backplane
         self.processor = processor
         self.plan: MemoryPlan | None = (
             plan_memory(processor.ram.size)
@@ -119,8 +85,6 @@ class Board:
         self._machine: Machine | None = None
         self._load: Callable[[], None] | None = None  # a boot loader's work, from its beginning
         self.paused = False
-        self._ended: Ended | None = None
-        self._end = trio.Event()
         self._log = structlog.get_logger()
 
     # -- building and booting -------------------------------------------------------------------
@@ -219,26 +183,6 @@ class Board:
 
     # -- how it ends ------------------------------------------------------------------------------
 
-    async def ended(self) -> Ended:
-        """Wait for the end of the run."""
-        await self._end.wait()
-        assert self._ended is not None
-        return self._ended
-
-    def end(self, ended: Ended) -> None:
-        """The run is over; the first reason counts."""
-        if self._ended is None:
-            self._ended = ended
-            self._end.set()
-
-    def stop(self) -> None:
-        """An operator's wish to end the run."""
-        self.end(Ended(Exit.OK))
-
-    def lose(self, why: str) -> None:
-        """Neither kernel can go on."""
-        self.end(Ended(Exit.FAILED, why))
-
     def on_event(self, event: BoardEvent) -> None:
         """What happens on the board while no switchover listens."""
         match event:
@@ -264,18 +208,6 @@ class Board:
             self._load()
         elif self._load is not None and not self.backplane.card("cmos").state.chip.cells[SHUTDOWN]:
             self._load()
-
-    async def obey_debug_exit(self) -> None:
-        """End the run when a byte written to the debug-exit port has been let out."""
-        await self.slot("debugexit").output.ready()
-        self._end_by_debug_exit()
-
-    def _end_by_debug_exit(self) -> None:
-        """End the run if a byte for the debug-exit port is out."""
-        slots = self.backplane.slots.values()
-        for output in (slot.output for slot in slots if slot.title == "debugexit"):
-            if byte := output.take(1):
-                self.end(Ended(debug_exit_status(byte[0])))
 
     async def drain(self, seconds: float) -> None:
         """Let the serial and parallel back ends take what the guest has sent."""
@@ -306,45 +238,15 @@ class Board:
             self.processor.resume()
 
     async def in_background(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do `work` in the machine's nursery: it goes on when whoever asked for it is gone."""
-        done = trio.Event()
-        result: outcome.Outcome[T] | None = None
+        """Do `work` in the machine's nursery: it goes on when whoever asked for it is gone.
 
-        async def carry_out() -> None:
-            nonlocal result
-            result = await outcome.acapture(work)
-            done.set()
-
-        self.nursery.start_soon(carry_out)
-        await done.wait()
-        assert result is not None
-        return result.unwrap()
+        Raises what `work` raises, and `MachineEnded` when the machine ends before `work` does.
+        """
+        return await in_background(self.nursery, work)
 
     def info(self) -> dict[str, Any]:
         """How the machine is, for people and machines."""
-        processor = self.processor
-        state = "paused" if self.paused else "halted" if processor.halted else "running"
-        return {
-            "machine": self.config.name,
-            "state": "shut down" if processor.shut_down else state,
-            "kernel": kernel_name(self._machine.kernel) if self._machine else "",
-            "memory_mib": processor.ram.size // MIB,
-            "clock": "instructions" if self.config.deterministic else "real time",
-            "time_ns": self.backplane.clock.now(),
-            "instructions": processor.instructions,
-            "switchovers": self._machine.switchovers if self._machine else 0,
-            "under_way": self.backplane.locked_by or "",
-            "engine": processor.capabilities.summary(),
-            "cards": [
-                {
-                    "slot": number,
-                    "card": slot.title,
-                    "fault": slot.fault.what if slot.fault else "",
-                    "policy": slot.policy.value,
-                }
-                for number, slot in sorted(self.backplane.slots.items())
-            ],
-        }
+        return board_info(self)
 
 
 @asynccontextmanager
@@ -384,25 +286,3 @@ async def open_board(
                         yield board
                     finally:
                         nursery.cancel_scope.cancel()
-
-
-def usual_cards(config: BoardConfig, plan: MemoryPlan | None) -> list[PlugIn]:
-    """The cards of the plainest board, and the switchover card when `plan` has memory for one."""
-    clock: dict[str, Any] = {"memory_kib": config.memory * 1024}
-    if not config.deterministic or config.wall_clock is not None:
-        now = config.wall_clock if config.wall_clock is not None else wall_clock.now_ns()
-        clock["time"] = datetime.fromtimestamp(now / 1e9, UTC)
-    cards: list[tuple[str, dict[str, Any]]] = [
-        ("pic", {}), ("pit", {}), ("cmos", clock), ("uart", {}),
-        ("port92", {}), ("post", {}), ("debugexit", {}),
-    ]  # fmt: skip
-    if plan is not None:
-        memory = {
-            "stage_pa": plan.stage.lo,
-            "scratch_lo": plan.scratch.lo,
-            "scratch_hi": plan.scratch.hi,
-            "echo_pa": plan.echo.lo,
-            "echo_len": plan.echo.size,
-        }
-        cards.append(("switchover", memory))
-    return [PlugIn(slot, name, settings) for slot, (name, settings) in enumerate(cards)]

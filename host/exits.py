@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+import msgspec
+
 
 class Exit(IntEnum):
     """Exit statuses. A guest that writes n to the debug-exit port gives 0 for 0, else 10 + n.
@@ -19,6 +21,13 @@ class Exit(IntEnum):
     NOTHING_TO_RESUME = 5
     DEBUG_EXIT = 10
     INTERRUPTED = 130
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How a run ended: the exit status and, when it was not the guest's wish, why."""
+
+    status: int
+    message: str = ""
 
 
 def debug_exit_status(value: int) -> int:
