@@ -7,29 +7,20 @@
 
 typedef uint32_t __attribute__((may_alias, aligned(1))) dword;
 
-static inline void copy(uint8_t *to, const uint8_t *from, uint32_t n)
+/* Exactly 16 bytes, as copy(). */
+static inline void copy16(uint8_t *to, const uint8_t *from)
 {
-    for (; n >= 16; n -= 16, to += 16, from += 16) {
-        *(dword *)to = *(const dword *)from;
-        *(dword *)(to + 4) = *(const dword *)(from + 4);
-        *(dword *)(to + 8) = *(const dword *)(from + 8);
-        *(dword *)(to + 12) = *(const dword *)(from + 12);
-    }
-    for (; n; n--)
-        *to++ = *from++;
+    *(dword *)to = *(const dword *)from;
+    *(dword *)(to + 4) = *(const dword *)(from + 4);
+    *(dword *)(to + 8) = *(const dword *)(from + 8);
+    *(dword *)(to + 12) = *(const dword *)(from + 12);
 }
 
-enum { SLACK = 16 };
-
-/* As copy(), but may read and write up to SLACK bytes more; `to` may stand 4 or more after `from`,
-   as there. Most copies are shorter than that, and this needs no loop for them. */
-static inline void copy_loosely(uint8_t *to, const uint8_t *from, uint32_t n)
+static inline void copy(uint8_t *to, const uint8_t *from, uint32_t n)
 {
-    for (const uint8_t *end = to + n; to < end; to += 16, from += 16) {
-        *(dword *)to = *(const dword *)from;
-        *(dword *)(to + 4) = *(const dword *)(from + 4);
-        *(dword *)(to + 8) = *(const dword *)(from + 8);
-        *(dword *)(to + 12) = *(const dword *)(from + 12);
-    }
+    for (; n >= 16; n -= 16, to += 16, from += 16)
+        copy16(to, from);
+    for (; n; n--)
+        *to++ = *from++;
 }
 #endif

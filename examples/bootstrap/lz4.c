@@ -4,6 +4,10 @@
 
 enum { MIN_MATCH = 4, MORE = 15, REPORT = 65536 };
 
+/* So many bytes may be written where room is short of nothing: a sequence whose lengths are in its
+   token has at most 14 literals and a match of 18. Most are like that, and need no loop. */
+enum { SHORT = 20 };
+
 /* Repeat what stands `distance` before `to`; with a distance below n, bytes that are written here
    too. */
 static void repeat(uint8_t *to, uint32_t distance, uint32_t n)
@@ -33,38 +37,43 @@ uint32_t lz4_decode(const uint8_t *from, uint32_t size, uint8_t *to, uint32_t ro
                     void (*progress)(uint32_t done))
 {
     const uint8_t *end = from + size;
-    uint32_t done = 0, reported = 0, token, n, distance;
+    uint8_t *begin = to, *limit = to + room, *report = to;
+    uint32_t token, n, distance;
 
     while (from < end) {
         token = *from++;
         n = token >> 4; /* literals */
-        if (!extend(&n, room - done, &from, end) || n > (uint32_t)(end - from))
-            return LZ4_BROKEN;
-        if (room - done >= n + SLACK && (uint32_t)(end - from) >= n + SLACK)
-            copy_loosely(to + done, from, n);
-        else
-            copy(to + done, from, n);
+        if (n < MORE && limit - to >= SHORT && end - from >= SHORT) {
+            copy16(to, from);
+        } else {
+            if (!extend(&n, (uint32_t)(limit - to), &from, end) || n > (uint32_t)(end - from))
+                return LZ4_BROKEN;
+            copy(to, from, n);
+        }
         from += n;
-        done += n;
+        to += n;
         if (from == end) /* the last sequence has no match */
-            return done;
+            return (uint32_t)(to - begin);
 
         if (end - from < 2)
             return LZ4_BROKEN;
         distance = from[0] | (uint32_t)from[1] << 8;
         from += 2;
         n = token & 15; /* bytes of the match, less MIN_MATCH */
-        if (distance == 0 || distance > done || room - done < MIN_MATCH ||
-            !extend(&n, room - done - MIN_MATCH, &from, end))
+        if (distance == 0 || distance > (uint32_t)(to - begin))
             return LZ4_BROKEN;
-        n += MIN_MATCH;
-        if (distance >= 4 && room - done >= n + SLACK)
-            copy_loosely(to + done, to + done - distance, n);
-        else
-            repeat(to + done, distance, n);
-        done += n;
-        if (progress && done - reported >= REPORT)
-            progress(reported = done);
+        if (n < MORE && distance >= 4 && limit - to >= SHORT) {
+            copy16(to, to - distance);
+            *(dword *)(to + 16) = *(const dword *)(to + 16 - distance);
+        } else {
+            if (limit - to < MIN_MATCH ||
+                !extend(&n, (uint32_t)(limit - to) - MIN_MATCH, &from, end))
+                return LZ4_BROKEN;
+            repeat(to, distance, n + MIN_MATCH);
+        }
+        to += n + MIN_MATCH;
+        if (progress && to - report >= REPORT)
+            progress((uint32_t)((report = to) - begin));
     }
     return LZ4_BROKEN;
 }
