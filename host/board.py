@@ -37,6 +37,7 @@ from .board_run import Run
 from .cables import BackEnd, Cable
 from .discovery import make_card
 from .exits import Ended, Exit
+from .history.record import Recording
 from .loader import BOOT_STACK, BOOTLOADER_MAGIC, Loaded, load_kernel
 from .network import NetworkBackEnd, capture
 from .rom import PoweredOn
@@ -76,6 +77,8 @@ class Board(Run):
         self.nursery = nursery
         self.durability: Durability | None = None
         """Where R1 of a switchover is kept; to be set before it boots."""
+        self.history: Path | None = None
+        """Folder in which switchovers of its kernel leave records; None for nowhere."""
         self.on_saved: Callable[[Path, str, int], None] = _nobody
         """Called with each snapshot: its file, when (ISO 8601) and the machine time (ns) it has."""
         self.cables: dict[int, Cable] = {}
@@ -117,8 +120,9 @@ class Board(Run):
             processor.flat32(kernel.entry, BOOT_STACK, eax=BOOTLOADER_MAGIC, ebx=info)
             if self.plan is not None:
                 self._machine = Machine(
-                    processor, self.backplane, self.plan, kernel, durability=self.durability
-                )
+                    processor, self.backplane, self.plan, kernel, durability=self.durability,
+                    witness=self.witness,
+                )  # fmt: skip
 
         self._start(load)
 
@@ -149,8 +153,9 @@ class Board(Run):
             self._timebase.move_to(now)
         if self.plan is not None and kernel is not None:
             self._machine = Machine(
-                self.processor, self.backplane, self.plan, kernel, switchovers, self.durability
-            )
+                self.processor, self.backplane, self.plan, kernel, switchovers, self.durability,
+                self.witness,
+            )  # fmt: skip
         self.backplane.thaw()
         self.nursery.start_soon(self.processor.run, name="cpu")
 
@@ -171,6 +176,10 @@ class Board(Run):
     def replaceable(self) -> Machine | None:
         """As `machine`, or None when there is none."""
         return self._machine
+
+    def witness(self, image: str) -> Recording | None:
+        """Who keeps the record of a switchover to `image` that begins now, if `history` is set."""
+        return Recording(self.history, image) if self.history is not None else None
 
     def slot(self, name: str) -> Slot:
         """The slot of the first card called `name`. Raises `BusError`."""

@@ -27,6 +27,8 @@ from hotswap.switchover.errors import Refused
 LINE_MAX = 1 << 20
 PROBATION_MAX = 30_000
 """ms: a guest whose outputs are held for long fills memory with them."""
+BLACKOUT_MIN, BLACKOUT_MAX = 1, 700
+"""ms: the limits of the phases from QUIESCE to COMMIT come to no more."""
 PATIENCE_MAX = 100
 REHEARSALS_MAX = 10_000
 FileName: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
@@ -54,6 +56,7 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
     guard: bool = False
     dry_run: bool = False
     count: Annotated[int, msgspec.Meta(ge=1, le=REHEARSALS_MAX)] = 1
+    blackout_max_ms: Annotated[float, msgspec.Meta(ge=BLACKOUT_MIN, le=BLACKOUT_MAX)] = 250
 
 
 class Reply(msgspec.Struct, omit_defaults=True):

@@ -22,19 +22,13 @@ from hotswap.switchover.trust import Trust, signature_of, trusted_key
 from . import keys
 from .board import Board
 from .control import Answer, Replied, Reply, Request, Tell
-from .history.record import HistoryError, Recording, keep
 from .rehearsal import refused, rehearse_often, summary
 from .screen import description, save_png
 from .snapshot import save_snapshot
 
-LEAVE_A_RECORD = ("committed", "rolled back", "refused", "lost")
 
-
-def answer_for(board: Board, history: Path | None = None) -> Answer:
-    """The function that answers control requests for `board`.
-
-    Every switchover leaves a record in the folder `history`, if there is one.
-    """
+def answer_for(board: Board) -> Answer:
+    """The function that answers control requests for `board`."""
 
     async def answer(request: Request, tell: Tell) -> Reply:
         match request.op:
@@ -57,11 +51,7 @@ def answer_for(board: Board, history: Path | None = None) -> Answer:
             case "switchover" if request.dry_run:
                 return await _rehearse(board, request, tell)
             case "switchover":
-                if history is None:
-                    return await _switchover(board, request, tell)
-                recording = Recording(request.image, tell)
-                reply = await _switchover(board, request, recording.tell)
-                return await trio.to_thread.run_sync(_recorded, history, recording, reply)
+                return await _switchover(board, request, tell)
             case "snapshot":
                 return await _snapshot(board, Path(request.file))
 
@@ -88,6 +78,7 @@ def _options(request: Request) -> Options:
     return Options(
         mode=BootMode(request.mode),
         probation_ms=request.probation_ms,
+        blackout_max_ms=request.blackout_max_ms,
         patience=request.patience,
         guard=request.guard,
         reverse=request.reverse,
@@ -111,6 +102,7 @@ async def _rehearse(board: Board, request: Request, tell: Tell) -> Reply:
 
 async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
     not_kept = ""
+    transaction = None
     try:
         machine = board.machine
         image = await _image(board, request)
@@ -119,20 +111,19 @@ async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
         kept = _place_for_map(request.save_map)
 
         async def carry_out() -> Report:
+            nonlocal not_kept
             if board.paused:
                 raise Refused("the machine is paused", "`hotswap-host continue` first")
-            return await (transaction.plan() if request.plan else transaction.run())
+            try:
+                return await (transaction.plan() if request.plan else transaction.run())
+            finally:
+                if kept is not None and transaction.map:
+                    with trio.CancelScope(shield=True):
+                        not_kept = await trio.to_thread.run_sync(_write_map, kept, transaction.map)
 
-        try:
-            report = await board.in_background(carry_out)
-        finally:
-            if kept is not None and transaction.map:
-                not_kept = _write_map(kept, transaction.map)
+        report = await board.in_background(carry_out)
     except Refused as refusal:
-        running = kernel_name(board.machine.kernel) if board.replaceable else ""
-        report = Report(0, running, request.image, request.mode)
-        report.reason, report.todo = refusal.reason, refusal.todo
-        report.fault_of, report.saved = refusal.fault_of, "nothing was touched"
+        report = await _refused(board, request, refusal, transaction)
         return Reply(False, _result(report), str(refusal), refusal.todo)
     except RolledBack as back:
         return Reply(False, _result(back.report, not_kept), str(back), back.report.todo)
@@ -142,18 +133,19 @@ async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
     return Reply(True, _result(report, not_kept))
 
 
-def _recorded(history: Path, recording: Recording, reply: Reply) -> Reply:
-    """The reply with the id of the record in its result, or with why there is none."""
-    report = msgspec.convert(reply.result, Report)
-    if report.outcome in LEAVE_A_RECORD:
-        record = recording.record(report)
-        try:
-            keep(record, history)
-            reply.result["record"] = record.id
-        except HistoryError as error:
-            structlog.get_logger().error("no record", why=str(error))
-            reply.result["record_error"] = str(error)
-    return reply
+async def _refused(
+    board: Board, request: Request, refusal: Refused, transaction: Switchover | None
+) -> Report:
+    """The report of what was refused; that leaves a record as well, unless it was only a plan."""
+    if transaction is not None and transaction.report.reason:
+        return transaction.report  # which has left its record
+    running = kernel_name(board.machine.kernel) if board.replaceable else ""
+    report = Report(0, running, request.image, request.mode)
+    report.reason, report.todo = refusal.reason, refusal.todo
+    report.fault_of, report.saved = refusal.fault_of, "nothing was touched"
+    if not request.plan and (recording := board.witness(request.image)) is not None:
+        await recording.close(report)
+    return report
 
 
 async def _image(board: Board, request: Request) -> KernelImage:
@@ -173,7 +165,7 @@ async def _image(board: Board, request: Request) -> KernelImage:
         if keys:  # whoever asks may ask for more than the machine, but not for less
             status = signature_of(content, path, Trust(keys, "require"), signature)
         image = load_image(content, name=path.name, ram=ram)
-        return msgspec.structs.replace(image, signature=status)
+        return msgspec.structs.replace(image, signature=status, path=str(path))
 
     return await trio.to_thread.run_sync(load)
 

@@ -12,7 +12,15 @@ import trio
 from rich.console import Console
 from rich.table import Table
 
-from .control import PATIENCE_MAX, PROBATION_MAX, REHEARSALS_MAX, Request, connect
+from .control import (
+    BLACKOUT_MAX,
+    BLACKOUT_MIN,
+    PATIENCE_MAX,
+    PROBATION_MAX,
+    REHEARSALS_MAX,
+    Request,
+    connect,
+)
 from .exits import Exit
 from .history.live import LiveView, why
 from .rehearsal_words import rehearsed, summed_up
@@ -76,6 +84,14 @@ def say(reply: dict[str, Any], *, in_json: bool) -> int:
     help="How long outputs stay held and the way back open.",
 )
 @click.option(
+    "--blackout-max",
+    type=click.FloatRange(BLACKOUT_MIN, BLACKOUT_MAX),
+    default=250,
+    metavar="MS",
+    show_default=True,
+    help="Go back when no program has run for that long, times --patience.",
+)
+@click.option(
     "--patience",
     type=click.FloatRange(1, PATIENCE_MAX),
     default=1,
@@ -108,6 +124,7 @@ def switchover_command(
     guard: bool,
     mode: int,
     probation: float,
+    blackout_max: float,
     patience: float,
     save_map: Path | None,
     in_json: bool,
@@ -139,6 +156,7 @@ def switchover_command(
         guard=guard,
         dry_run=dry_run,
         count=count,
+        blackout_max_ms=blackout_max,
         signature=str(signature.absolute()) if signature else "",
         trust=[str(Path(word).absolute()) if Path(word).is_file() else word for word in trust],
         reverse=reverse,
@@ -172,7 +190,7 @@ def switchover_command(
                 f"{result['outside_pause_ms']:.1f} ms, "
                 f"{count} {'process' if count == 1 else 'processes'} went on"
             )
-    if "record" in result:
+    if result.get("record"):
         console.print(f"record: hotswap-host history {result['record']}", soft_wrap=True)
     status = Exit.OK
     if not reply["ok"]:

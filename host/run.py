@@ -165,8 +165,8 @@ async def attend(
 
             await nursery.start(end_on_signal)  # before the terminal is another
             if control is not None:
-                answer = answer_for(board, folder())
-                await nursery.start(serve_control, control, answer, replied_for(board))
+                board.history = folder()
+                await nursery.start(serve_control, control, answer_for(board), replied_for(board))
             if terminal is not None:
                 await nursery.start(serve_display, board, terminal)
             ended = await board.ended()

@@ -69,6 +69,8 @@ class KernelImage(msgspec.Struct, frozen=True):
     """What it reads and drives; empty when its note does not say."""
     signature: str = ""
     """Whose signature it has, when that was asked for."""
+    path: str = ""
+    """The file it was read from; empty when its bytes were given."""
 
     def __str__(self) -> str:
         version = self.note.version.decode("ascii", "replace") if self.note else "no LKUS note"
@@ -101,7 +103,10 @@ def load_image(source: bytes | Path, *, name: str = "image", ram: int = 64 * MIB
         ) from error
     digest = hashlib.sha256(content).hexdigest()
     end = lo + len(memory)
-    return KernelImage(name, memory, lo, end, entry, note, build_id, digest, content, tables)
+    return KernelImage(
+        name, memory, lo, end, entry, note, build_id, digest, content, tables,
+        path="" if isinstance(source, bytes) else str(source),
+    )  # fmt: skip
 
 
 def switchable(image: KernelImage, *, ram: int = 64 * MIB) -> Note:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -14,7 +15,7 @@ from .errors import Refused
 from .image import KernelImage
 from .memory import MemoryPlan
 from .prediction import REMEMBERED
-from .report import Report
+from .report import PhaseEvent, Report
 
 
 class Durability(Protocol):
@@ -36,6 +37,16 @@ class Durability(Protocol):
         """Before anything is let out: there is no R1 any more. Fine when there was none."""
 
 
+class Witness(Protocol):
+    """Who keeps the record of one switchover."""
+
+    def tell(self, event: PhaseEvent) -> None:
+        """A phase has begun, or ended."""
+
+    async def close(self, report: Report) -> None:
+        """It has ended, as `report` says, which is told where the record is. Raises nothing."""
+
+
 class Machine(msgspec.Struct):
     """A machine whose kernel can be replaced. `kernel` is what runs on it now."""
 
@@ -47,6 +58,8 @@ class Machine(msgspec.Struct):
     """Transactions tried so far; the next one's number is one more, in 15 bits, never 0."""
     durability: Durability | None = None
     """Where R1 is kept; without, a SIGKILL is a power cut at any time."""
+    witness: Callable[[str], Witness | None] = lambda _image: None
+    """Called as a switchover to that image begins: who keeps its record, if anybody does."""
     before: KernelImage | None = None
     """The kernel that ran before `kernel`, to go back to."""
     queries: int = 0

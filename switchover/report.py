@@ -62,7 +62,8 @@ class Report(msgspec.Struct, rename={"old": "from", "new": "to"}):
     the pause a peer sees. `engine_ms`: the part of the blackout spent in guest code.
     `pages_committed` were written back for R1 within the blackout, `durable_ms` the part of it
     taking R1 took where it is kept in a folder. `stray` is what the write guard has seen. `plan` is
-    what PLAN found out, `predicted_ms` the blackout it expected.
+    what PLAN found out, `predicted_ms` the blackout it expected. `record` is the id of the record
+    that was kept of it, `record_error` why none could be.
     """
 
     txn: int
@@ -91,3 +92,5 @@ class Report(msgspec.Struct, rename={"old": "from", "new": "to"}):
     phases: dict[str, PhaseTime] = {}
     stray: Stray | None = None
     log: list[str] = []
+    record: str = ""
+    record_error: str = ""

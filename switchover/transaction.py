@@ -20,7 +20,7 @@ from hotswap.cpu import CommitError
 
 from . import blame
 from .conversation import Conversation, PhaseFailed
-from .errors import DurabilityError, Lost, RolledBack
+from .errors import DurabilityError, Lost, Refused, RolledBack
 from .image import KernelImage
 from .machine import Machine, kernel_name
 from .old_kernel import resume_old
@@ -48,6 +48,8 @@ class Options(msgspec.Struct, frozen=True):
 DEFAULT = Options()
 SETTLE = 1.0
 """Seconds a back end may take for what it is sending."""
+CALLED_OFF = "it was called off"
+NOTHING_TOUCHED = "nothing was touched"
 BUSY = " (a host that is slow or busy needs more patience)"
 
 
@@ -66,9 +68,39 @@ class Transaction:
         self._processor, self._backplane = machine.processor, machine.backplane
         self._point: RollbackPoint | None = None
         self._is_r1 = False
+        self._blackout: trio.CancelScope | None = None
+        self._blackout_over: Callable[[], PhaseFailed]
         self._early: list[BoardEvent] = []  # before R0
         self._phase_now = Phase.PLAN
         self._log = structlog.get_logger()
+
+    @asynccontextmanager
+    async def _witnessed(self) -> AsyncIterator[None]:
+        """Whoever keeps records of the machine's switchovers has this one, however it ends."""
+        witness, listener = self.machine.witness(self.image.path or self.image.name), self.tell
+        if witness is not None:
+
+            def tell(event: PhaseEvent) -> None:
+                witness.tell(event)
+                listener(event)
+
+            self.tell = tell
+        report = self.report
+        try:
+            yield
+        except Refused as refusal:
+            report.reason, report.todo = refusal.reason, refusal.todo
+            report.fault_of, report.saved = refusal.fault_of, NOTHING_TOUCHED
+            raise
+        except BaseException as error:  # noted, and raised again
+            if not report.reason:  # in PLAN: there was nothing to undo
+                report.reason, report.fault_of = _cause(error)
+                report.todo, report.saved = blame.todo(report.fault_of), NOTHING_TOUCHED
+            raise
+        finally:
+            if witness is not None:
+                with trio.CancelScope(shield=True):
+                    await witness.close(report)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[None]:
@@ -96,9 +128,7 @@ class Transaction:
                 await self._undo(str(failure), fault_of)
                 raise RolledBack(self.report.phase, str(failure), self.report) from failure
             except BaseException as error:  # cancelled, or a defect of ours: back all the same
-                called_off = not isinstance(error, Exception)
-                why = "it was called off" if called_off else f"{type(error).__name__}: {error}"
-                await self._undo(why, blame.OPERATOR if called_off else blame.OURS)
+                await self._undo(*_cause(error))
                 raise
             finally:
                 self.report.log = self._talk.log
@@ -188,7 +218,7 @@ class Transaction:
             failure: BaseException = error
             if isinstance(error, trio.TooSlowError):
                 failure = self._too_slow(limit.seconds * self.options.patience, spent.instructions)
-            why = str(failure)
+            why = str(failure) if isinstance(failure, Exception) else self._why_cancelled()
             self.tell(PhaseEvent(txn, name, "failed", spent.ms, spent.instructions, why))
             if failure is not error:
                 raise failure from None
@@ -196,6 +226,28 @@ class Transaction:
         spent = self.report.phases[name] = took()
         self._log.debug("phase", phase=name, ms=spent.ms, instructions=spent.instructions)
         self.tell(PhaseEvent(txn, name, "done", spent.ms, spent.instructions))
+
+    @asynccontextmanager
+    async def _blackout_limit(self) -> AsyncIterator[None]:
+        """All phases of the block together end within `blackout_max_ms`, or have failed."""
+        before = self._processor.instructions
+        seconds = self.options.blackout_max_ms * self.options.patience / 1000
+
+        def over() -> PhaseFailed:
+            return self._too_slow(seconds, self._processor.instructions - before, "blackout: ")
+
+        try:
+            with trio.fail_after(seconds) as self._blackout:
+                self._blackout_over = over
+                yield
+        except trio.TooSlowError:
+            raise over() from None
+
+    def _why_cancelled(self) -> str:
+        """Why the phase is cancelled: by the limit of the whole blackout, or from outside."""
+        if self._blackout is not None and self._blackout.cancel_called:
+            return str(self._blackout_over())
+        return CALLED_OFF
 
     def _too_slow(self, seconds: float, instructions: int, what: str = "") -> PhaseFailed:
         """The failure of what has taken longer than `seconds`, by default the phase."""
@@ -237,7 +289,7 @@ class Transaction:
     def _saved(self) -> str:
         """What going back to the rollback point saves."""
         if self._point is None:
-            return "nothing was touched"
+            return NOTHING_TOUCHED
         cards = f"memory, CPU and {len(self._backplane.slots)} cards"
         if not self._is_r1:
             return f"{cards} are as they were before PREPARE, and nothing has left the machine"
@@ -264,3 +316,10 @@ class Transaction:
                 self.report.saved = "all as it was at SAVE, in the durable folder"
                 self.report.todo = "go on there with `hotswap-host resume`"
             raise Lost(str(failure), self.report) from failure
+
+
+def _cause(error: BaseException) -> tuple[str, str]:
+    """Why it ended by `error`, which no phase has named, and whose fault that is."""
+    if not isinstance(error, Exception):
+        return CALLED_OFF, blame.OPERATOR
+    return f"{type(error).__name__}: {error}", blame.OURS

@@ -58,9 +58,8 @@ async def test_a_machine_that_ends_cancels_the_work_but_not_who_asked(group: boo
         await trio.lowlevel.checkpoint()  # who asked is not cancelled
         ended.append("told")
 
-    async with trio.open_nursery() as asking:
-        async with trio.open_nursery() as machine:
-            asking.start_soon(ask, machine)
-            await trio.testing.wait_all_tasks_blocked()
-            machine.cancel_scope.cancel()
+    async with trio.open_nursery() as asking, trio.open_nursery() as machine:
+        asking.start_soon(ask, machine)
+        await trio.testing.wait_all_tasks_blocked()
+        machine.cancel_scope.cancel()
     assert ended == ["ended", "told"]

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 import trio
+from click.testing import CliRunner
 from trio.testing import wait_all_tasks_blocked
 
 from hotswap.bus import HotswapError
 from hotswap.host.board import Board
 from hotswap.host.control import (
+    BLACKOUT_MAX,
     LINE_MAX,
     ControlError,
     Reply,
@@ -25,9 +27,12 @@ from hotswap.host.control import (
     connect,
     serve_control,
 )
+from hotswap.host.exits import Exit
 from hotswap.host.guest import Guest
 from hotswap.host.operator import answer_for
+from hotswap.host.remote import switchover_command
 from hotswap.switchover.errors import Refused
+from hotswap.switchover.phases import LIMITS, Phase
 
 SECONDS = 20  # of patience
 
@@ -225,6 +230,8 @@ async def test_a_refusal_says_what_to_do_next(path: Path) -> None:
         (b'{"op": "switchover", "mode": 3}', "<= 2 - at `$.mode`"),
         (b'{"op": "switchover", "mode": -1}', ">= 0 - at `$.mode`"),
         (b'{"op": "switchover", "probation_ms": -1}', ">= 0.0 - at `$.probation_ms`"),
+        (b'{"op": "switchover", "blackout_max_ms": 0}', ">= 1.0 - at `$.blackout_max_ms`"),
+        (b'{"op": "switchover", "blackout_max_ms": 701}', "<= 700.0 - at `$.blackout_max_ms`"),
         (b'{"op": "switchover", "probation_ms": 30001}', "<= 30000.0 - at `$.probation_ms`"),
         (b'{"op": "switchover", "patience": 0.5}', ">= 1.0 - at `$.patience`"),
         (b'{"op": "switchover", "image": "a\\u0000b"}', "at `$.image`"),
@@ -381,3 +388,12 @@ async def test_a_path_that_cannot_be_is_refused(path: Path) -> None:
 async def test_asking_where_no_machine_is_says_how_to_start_one(path: Path) -> None:
     with pytest.raises(ControlError, match=r"no machine answers at .*; start one with `hotswap-h"):
         await ask(path, Request("info"))
+
+
+def test_a_blackout_may_be_given_no_more_than_its_phases_may_take() -> None:
+    phases = [phase for phase in Phase if Phase.QUIESCE <= phase <= Phase.COMMIT]
+    assert round(sum(LIMITS[phase].seconds for phase in phases) * 1000) == BLACKOUT_MAX
+    longer = ["--blackout-max", str(BLACKOUT_MAX + 1), "--control", "nowhere", "image"]
+    refused = CliRunner().invoke(switchover_command, longer)
+    assert refused.exit_code == Exit.USAGE
+    assert "is not in the range 1<=x<=700" in refused.stderr

@@ -6,11 +6,13 @@ import io
 import itertools
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from xml.etree import ElementTree
 
 import msgspec
 import pytest
+import trio
 from click.testing import CliRunner, Result
 from rich.console import Console
 
@@ -24,9 +26,12 @@ from hotswap.host.history.live import LiveView
 from hotswap.host.history.record import HistoryError, Moment, Record, find, keep, load
 from hotswap.host.history.spans import LANES, spans
 from hotswap.host.history.timeline import timeline
+from hotswap.host.images import refkernel
 from hotswap.host.operator import answer_for
+from hotswap.switchover.coordinator import switch_over
 from hotswap.switchover.phases import LIMITS, WAITS_FOR, Phase
-from hotswap.switchover.report import Outcome, Report
+from hotswap.switchover.report import Outcome, PhaseEvent, Report
+from hotswap.switchover.transaction import Options
 
 TESTS = Path(__file__).parent
 V2 = TESTS.parent / "switchover" / "guest" / "refkernel-v2.elf"
@@ -39,7 +44,8 @@ async def switch(guest: Guest, tmp_path: Path) -> Switch:
     """Ask for a switchover to an image as an operator does; records are kept in `tmp_path`."""
     guest.boot(["registers:60"])
     await guest.pass_time(20_000_000)
-    answer = answer_for(guest.board, tmp_path)
+    guest.board.history = tmp_path
+    answer = answer_for(guest.board)
 
     async def ask(image: Path) -> Reply:
         request = Request("switchover", str(image), probation_ms=5, patience=PATIENCE)
@@ -67,8 +73,7 @@ def made(number: int, outcome: Outcome = "committed", reached: Phase = Phase.PRO
     if outcome == "rolled back":
         report.blackout_ms, report.rollback_ms, report.reason = 0.0, 1.0, "it <broke>"
         took += 1
-    name = f"20260101-000000-{number:06}"
-    return Record(name, "2026-01-01T00:00:00+00:00", 77, "/k.elf", took, report, moments)
+    return Record("", "2026-01-01T00:00:00+00:00", 77, "/k.elf", took, report, moments)
 
 
 def run(*arguments: str | Path) -> Result:
@@ -96,14 +101,77 @@ async def test_each_switchover_of_an_operator_leaves_a_record(
     assert times[-1] <= committed.took_ms
 
 
+async def test_a_switchover_started_from_python_leaves_a_record(
+    guest: Guest, tmp_path: Path
+) -> None:
+    guest.boot(["registers:60"])
+    await guest.pass_time(20_000_000)
+    guest.board.history = tmp_path
+    options = Options(probation_ms=5, patience=PATIENCE)
+    report = await switch_over(guest.board.machine, refkernel(2), options)
+    kept = find(tmp_path, "last")
+    assert kept.report == report
+    assert (kept.id, kept.report.outcome, kept.image) == ("1", "committed", "refkernel-v2")
+    assert len(kept.moments) == 2 * len(Phase)
+
+
+@pytest.mark.parametrize("phase", [Phase.PLAN, Phase.NEWINIT], ids=lambda phase: phase.name)
+async def test_a_switchover_that_is_called_off_from_outside_leaves_a_record(
+    guest: Guest, tmp_path: Path, phase: Phase
+) -> None:
+    guest.boot(["registers:60"])
+    await guest.pass_time(20_000_000)
+    guest.board.history = tmp_path
+
+    def tell(event: PhaseEvent) -> None:
+        if (event.phase, event.state) == (phase.name, "begun"):
+            scope.cancel()
+
+    with trio.CancelScope() as scope:
+        await switch_over(guest.board.machine, refkernel(2), Options(patience=PATIENCE), tell)
+    assert scope.cancelled_caught
+    kept = find(tmp_path, "last")
+    assert kept.report.outcome == ("refused" if phase is Phase.PLAN else "rolled back")
+    assert (kept.report.phase, kept.report.reason) == (phase.name, "it was called off")
+    assert kept.report.fault_of == "operator"
+    assert kept.moments[-1].why == "it was called off"
+
+
+async def test_a_blackout_that_takes_too_long_as_a_whole_is_recorded_as_that(
+    guest: Guest, tmp_path: Path
+) -> None:
+    guest.boot(["registers:60"])
+    await guest.pass_time(20_000_000)
+    guest.board.history = tmp_path
+    events: list[PhaseEvent] = []
+
+    def tell(event: object) -> None:
+        if isinstance(event, PhaseEvent):
+            events.append(event)
+            if (event.phase, event.state) == ("NEWINIT", "begun"):
+                standing.enter_context(guest.board.processor.standing())
+            elif (event.phase, event.state) == ("NEWINIT", "failed"):
+                standing.close()
+
+    request = Request("switchover", str(V2), patience=PATIENCE, blackout_max_ms=20)
+    with ExitStack() as standing:
+        reply = await answer_for(guest.board)(request, tell)
+    words = f"blackout: no end within {0.02 * PATIENCE:g} s"
+    kept = find(tmp_path, "last")
+    assert reply.result["reason"].startswith(words)
+    assert kept.report.reason == kept.moments[-1].why == events[-1].why == reply.result["reason"]
+    assert (kept.report.outcome, kept.report.phase) == ("rolled back", "NEWINIT")
+
+
 async def test_a_plan_is_no_switchover_and_leaves_no_record(guest: Guest, tmp_path: Path) -> None:
     guest.boot(["registers:60"])
     await guest.pass_time(20_000_000)
-    reply = await answer_for(guest.board, tmp_path)(
+    guest.board.history = tmp_path
+    reply = await answer_for(guest.board)(
         Request("switchover", str(V2), plan=True), lambda event: None
     )
     assert reply.ok
-    assert "record" not in reply.result
+    assert not reply.result["record"]
     with pytest.raises(HistoryError, match="no record is there"):
         find(tmp_path, "last")
 
@@ -115,27 +183,49 @@ async def test_a_folder_that_cannot_be_written_costs_the_record_and_nothing_else
     await guest.pass_time(20_000_000)
     (tmp_path / "file").touch()
     request = Request("switchover", str(V2), probation_ms=5, patience=PATIENCE)
-    reply = await answer_for(guest.board, tmp_path / "file" / "in it")(request, lambda event: None)
+    guest.board.history = tmp_path / "file" / "in it"
+    reply = await answer_for(guest.board)(request, lambda event: None)
     assert reply.ok
+    assert not reply.result["record"]
     assert "so the switchover leaves no record" in reply.result["record_error"]
 
 
 def test_the_oldest_records_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "KEPT", 3)
-    for number in range(5):
+    for number in range(9, 14):
         keep(made(number), tmp_path)
-    assert [path.stem[-1] for path in sorted(tmp_path.iterdir())] == ["2", "3", "4"]
+    assert {path.name for path in tmp_path.iterdir()} == {"3.json", "4.json", "5.json"}
 
 
-def test_a_record_is_found_by_as_much_of_its_id_as_tells_it_apart(tmp_path: Path) -> None:
-    for number in (10, 11, 20):
+def test_records_are_numbered_in_their_order_though_the_clock_is_set_back(tmp_path: Path) -> None:
+    years = [2026, 2036, 1996, *range(2007, 2017)]
+    for year in years:
+        keep(msgspec.structs.replace(made(year), began=f"{year}-01-01T00:00:00+00:00"), tmp_path)
+    listed = list(history.records(tmp_path, pytest.fail))
+    assert [int(record.began[:4]) for record in listed] == years
+    assert [record.id for record in listed] == [str(n + 1) for n in range(len(years))]
+    assert find(tmp_path, "last").report.txn == 2016
+
+
+def test_a_number_that_another_machine_has_just_taken_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(made(1), tmp_path)
+    files = history._files
+    monkeypatch.setattr(history, "_files", lambda at: files(at)[1:])  # the folder as it was before
+    path = keep(made(2), tmp_path)
+    assert (path.stem, load(path).id, load(path).report.record) == ("2", "2", "2")
+    assert load(tmp_path / "1.json").report.txn == 1
+
+
+def test_a_record_is_found_by_its_number(tmp_path: Path) -> None:
+    for number in range(10, 22):
         keep(made(number), tmp_path)
-    assert find(tmp_path, "20260101-000000-00002").report.txn == 20
-    assert find(tmp_path, "last").report.txn == 20
-    with pytest.raises(HistoryError, match="2 records begin with"):
-        find(tmp_path, "20260101-000000-00001")
-    with pytest.raises(HistoryError, match="no record begins with 'x'"):
-        find(tmp_path, "x")
+    assert find(tmp_path, "1").report.txn == 10
+    assert find(tmp_path, "12").report.txn == 21
+    assert find(tmp_path, "last").report.txn == 21
+    with pytest.raises(HistoryError, match="no record is called '13'"):
+        find(tmp_path, "13")
     with pytest.raises(HistoryError, match="no record is there"):
         find(tmp_path / "nowhere", "last")
 
@@ -148,11 +238,11 @@ def test_a_damaged_record_is_named_and_the_others_are_listed(
     tmp_path: Path, content: bytes, words: str
 ) -> None:
     keep(made(1), tmp_path)
-    (tmp_path / "2026.json").write_bytes(content)
+    (tmp_path / "2.json").write_bytes(content)
     listed = run("--folder", tmp_path)
     assert listed.return_value == Exit.FAILED
-    assert "20260101-000000-000001" in listed.stdout
-    assert "2026.json" in listed.stderr
+    assert listed.stdout.splitlines()[1].split()[0] == "1"
+    assert "2.json" in listed.stderr
     assert words in listed.stderr
 
 

@@ -48,7 +48,7 @@ def history_command(
 ) -> int:
     """List the switchovers of this user's machines, or show one.
 
-    ID is what the list shows, or as much of it as tells it apart; `last` is the newest.
+    ID is the number that the list shows; `last` is the newest.
     """
     at = at or folder()
     if name is None and (svg or trace):
@@ -92,14 +92,15 @@ def _list(found: list[Record], at: Path, *, in_json: bool) -> None:
         click.echo(f"no switchover has left a record in {at}")
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("id", "from", "to", "outcome", "in", "blackout", "why"):
-        table.add_column(column, justify="right" if column == "blackout" else "left",
+    for column in ("id", "began", "from", "to", "outcome", "in", "blackout", "why"):
+        table.add_column(column, justify="right" if column in ("id", "blackout") else "left",
                          no_wrap=column != "why")  # fmt: skip
     for record in found:
         report = record.report
         blackout = f"{report.blackout_ms:.2f} ms" if report.blackout_ms else ""
-        table.add_row(record.id, report.old, report.new, _coloured(report.outcome), report.phase,
-                      blackout, escape(report.reason))  # fmt: skip
+        began = record.began[:19].replace("T", " ")
+        table.add_row(record.id, began, report.old, report.new, _coloured(report.outcome),
+                      report.phase, blackout, escape(report.reason))  # fmt: skip
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = UNCUT

@@ -1,11 +1,13 @@
 """The record a switchover leaves: a JSON file in a folder, written whole or not at all.
 
-The folder is HOTSWAP_HOST_HISTORY, or hotswap-host/history in the XDG state folder.
+Records are numbered in the order in which their switchovers ended, whatever a clock says. The
+folder is HOTSWAP_HOST_HISTORY, or hotswap-host/history in the XDG state folder.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -13,6 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+import structlog
+import trio
 
 from hotswap.bus import HotswapError
 from hotswap.switchover.report import PhaseEvent, Report
@@ -38,9 +42,10 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct):
-    """One switchover. `id` is when it began and tells it apart, `machine` the process it ran in.
+    """One switchover. `id` is its number in the folder, empty until it is kept.
 
-    `image` is the file the new kernel came from. `took_ms` is from request to report.
+    `began` by the wall clock, `machine` is the process it ran in, `image` the file the new kernel
+    came from, or what it is called. `took_ms` is from its beginning to its report.
     """
 
     id: str
@@ -54,28 +59,35 @@ class Record(msgspec.Struct):
 
 
 class Recording:
-    """A switchover as it happens; put `tell` between the coordinator and who listens to it."""
+    """A switchover as it happens, to be kept in the folder `at`: a `Witness`."""
 
-    def __init__(self, image: str, further: Callable[[object], None]) -> None:
-        self._image, self._further = image, further
+    def __init__(self, at: Path, image: str) -> None:
+        self._at, self._image = at, image
         self._wall, self._began = datetime.now(UTC), time.perf_counter_ns()
         self._moments: list[Moment] = []
 
     def _since(self) -> float:
         return (time.perf_counter_ns() - self._began) / 1e6
 
-    def tell(self, event: object) -> None:
-        """Note an event, and pass it on."""
-        if isinstance(event, PhaseEvent):
-            self._moments.append(
-                Moment(self._since(), event.phase, event.state, event.instructions, event.why)
-            )
-        self._further(event)
+    def tell(self, event: PhaseEvent) -> None:
+        """Note an event."""
+        self._moments.append(
+            Moment(self._since(), event.phase, event.state, event.instructions, event.why)
+        )
+
+    async def close(self, report: Report) -> None:
+        """Keep the record: `report.record` is its number, or `record_error` what is wrong."""
+        record = self.record(report)
+        try:
+            await trio.to_thread.run_sync(keep, record, self._at)
+        except HistoryError as error:
+            structlog.get_logger().error("no record", why=str(error))
+            report.record_error = str(error)
 
     def record(self, report: Report) -> Record:
         """What is to be kept, now that it is over."""
         return Record(
-            id=f"{self._wall:%Y%m%d-%H%M%S-%f}",
+            id="",
             began=self._wall.isoformat(timespec="milliseconds"),
             machine=os.getpid(),
             image=self._image,
@@ -94,24 +106,41 @@ def folder() -> Path:
 
 
 def keep(record: Record, at: Path) -> Path:
-    """Write `record` into the folder `at`, and let the oldest go. Raises HistoryError."""
-    path = at / f"{record.id}{_SUFFIX}"
-    part = path.with_suffix(".part")
+    """Write `record` into the folder `at` under the next number, and let the oldest go.
+
+    Raises HistoryError; then it has no number.
+    """
+    part = at / f"{os.getpid()}-{threading.get_ident()}.part"
     try:
         at.mkdir(parents=True, exist_ok=True)
         try:
-            part.write_bytes(msgspec.json.encode(record))
-            part.replace(path)
+            path = _next(record, part, at)
         finally:
             part.unlink(missing_ok=True)
         for old in _files(at)[:-KEPT]:
             old.unlink(missing_ok=True)
     except OSError as error:
+        record.id = record.report.record = ""
         raise HistoryError(
-            f"{path}: {error.strerror}, so the switchover leaves no record; make room there, or "
+            f"{at}: {error.strerror}, so the switchover leaves no record; make room there, or "
             "name another folder in HOTSWAP_HOST_HISTORY"
         ) from error
     return path
+
+
+def _next(record: Record, part: Path, at: Path) -> Path:
+    """Write it to `part`, and give that the first number nobody has taken: machines share `at`."""
+    number = max(map(_number, _files(at)), default=0)
+    while True:
+        number += 1
+        record.id = record.report.record = str(number)
+        part.write_bytes(msgspec.json.encode(record))
+        path = at / f"{number}{_SUFFIX}"
+        try:
+            path.hardlink_to(part)  # fails when there is one, as a rename does not
+        except FileExistsError:
+            continue
+        return path
 
 
 def load(path: Path) -> Record:
@@ -140,20 +169,19 @@ def records(at: Path, problem: Callable[[str], None]) -> Iterator[Record]:
 
 
 def find(at: Path, name: str) -> Record:
-    """The record whose id begins with `name`; `last` is the newest. Raises HistoryError."""
+    """The record of that id; `last` is the newest. Raises HistoryError."""
     files = _files(at)
-    if name == "last":
-        chosen = files[-1:]
-    else:
-        chosen = [path for path in files if path.name.startswith(name)]
-    if len(chosen) == 1:
-        return load(chosen[0])
+    chosen = files[-1:] if name == "last" else [path for path in files if path.stem == name]
     if chosen:
-        raise HistoryError(f"{len(chosen)} records begin with {name!r}; give more of the id")
-    what = f"no record begins with {name!r}" if files and name != "last" else "no record is there"
+        return load(chosen[0])
+    what = f"no record is called {name!r}" if files and name != "last" else "no record is there"
     raise HistoryError(f"{at}: {what}; `hotswap-host history` lists all")
 
 
 def _files(at: Path) -> list[Path]:
-    """Ids are times, so their order is that of the switchovers."""
-    return sorted(at.glob(f"[0-9]*{_SUFFIX}"))
+    """All records, in the order of their switchovers."""
+    return sorted((path for path in at.glob(f"*{_SUFFIX}") if path.stem.isdecimal()), key=_number)
+
+
+def _number(path: Path) -> int:
+    return int(path.stem)
