@@ -200,7 +200,7 @@ class Siginfo(Record):
 class XstateKind(Choice):
     """XSTATE.kind."""
 
-    FXSAVE = 1, "as fxsave stores it; PROC.fpu has the same x87 state"
+    FXSAVE = 1, "as fxsave stores it: XMM registers and MXCSR; the x87 is taken from PROC.fpu"
 
 
 class Xstate(Record):

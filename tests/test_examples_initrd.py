@@ -28,6 +28,7 @@ PROGRAMS = {
     "memory 2 8": 81,
     "registers 2 100000": 60,
     "x87 4": 44,
+    "xmm 4": 37,
     "pipes 3 20": 1860,
     "sleeper 4": 14,
     "timer 3 10": 21,

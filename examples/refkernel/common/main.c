@@ -30,6 +30,7 @@ static void cold_boot(uint32_t info)
     paging_init();
     segment_init();
     trap_init();
+    xmm_init();
     frame_init();
     frame_claim(PAGE_DOWN(memory.initrd), PAGES((memory.initrd & PAGE_MASK) + memory.initrd_len));
     frame_open();

@@ -26,6 +26,10 @@ void save_actions(struct ssm_writer *out);
 void save_siginfos(struct ssm_writer *out);
 uint32_t save_task_size(struct proc *p);
 
+/* xstate.c */
+void save_xstates(struct ssm_writer *out);
+void restore_xstates(const void *map);
+
 /* save_tmp.c, save_ttys.c */
 uint32_t save_tmp_size(void);
 void save_tmp_frames(struct ssm_writer *out);

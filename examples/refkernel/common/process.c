@@ -24,7 +24,12 @@ static struct proc *copy_process(struct proc *p)
             proc_delete(child);
             return 0;
         }
+    child->task = task_of_child(&p->task);
     fpu_store();
+    if (!xmm_copy(child, p)) {
+        proc_delete(child);
+        return 0;
+    }
     memcpy(child->fpu, p->fpu, sizeof child->fpu);
     child->used_fpu = p->used_fpu;
     child->frame = p->frame;
@@ -32,7 +37,6 @@ static struct proc *copy_process(struct proc *p)
     child->sig_mask = p->sig_mask;
     memcpy(child->name, p->name, sizeof child->name);
     child->ppid = p->pid, child->pgrp = p->pgrp, child->sid = p->sid;
-    child->task = task_of_child(&p->task);
     return child;
 }
 
@@ -237,6 +241,7 @@ void process_exit(struct proc *p, uint32_t status)
     if (!process_return_memory(p))
         aspace_delete(&p->as);
     fpu_drop(p);
+    xmm_delete(p);
     wait_clear(p);
     signal_forget(p);
     p->exit_code = status;

@@ -219,6 +219,7 @@ void restore(const struct ssm_boot *boot)
     restore_frames(map);
     restore_fds(map);
     restore_tasks(map);
+    restore_xstates(map);
     restore_timers(map, time.mono_ns);
     restore_actions(map);
     restore_siginfos(map);

@@ -213,6 +213,7 @@ uint32_t save(uint32_t pa, uint32_t room, uint16_t txn, uint32_t minor, struct s
     save_siginfos(&out);
     save_tasks(&out);
     save_restarts(&out, when);
+    save_xstates(&out);
     save_inodes(&out);
     save_ttys(&out);
     save_locks(&out);

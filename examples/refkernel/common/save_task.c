@@ -132,5 +132,5 @@ uint32_t save_task_size(struct proc *p)
         len += sizeof(struct ssm_siginfo);
     for (int signo = 1; sig_any(p) && signo <= NSIG; signo++)
         len += sig_action(p, signo, &act) ? sizeof(struct ssm_sigact) : 0;
-    return len;
+    return len + (xmm_used(p) ? sizeof(struct ssm_xstate) : 0);
 }

@@ -40,6 +40,38 @@ struct abi_siginfo siginfo_of(const struct siginfo *info)
     return user;
 }
 
+/* What the FPU has goes to the user's stack, below sp; where it is there, 0 for nowhere. */
+static uint32_t put_fpu(struct proc *p, uint32_t sp)
+{
+    struct abi_fpstate head = { .magic = p->task.xmm ? FPSTATE_FXSAVE : FPSTATE_X87 };
+    uint32_t at = (sp - sizeof head - (p->task.xmm ? FX_SIZE : 0)) & ~63u;
+
+    fpu_store();
+    memcpy(head.image, p->fpu, sizeof head.image);
+    head.status = (uint16_t)(head.image[4] | head.image[5] << 8);
+    if (copy_out(at, &head, sizeof head)
+        || (p->task.xmm && copy_out(at + sizeof head, p->task.xmm->image, FX_SIZE)))
+        return 0;
+    fpu_drop(p);
+    return at;
+}
+
+/* false when its memory is not there, or says what cannot be. */
+static bool take_fpu(struct proc *p, uint32_t at)
+{
+    struct abi_fpstate head;
+    struct xmm user;
+
+    if (copy_in(&head, at, sizeof head) || !xmm_new(p))
+        return false;
+    if (p->task.xmm && head.magic == FPSTATE_FXSAVE
+        && (copy_in(user.image, at + sizeof head, FX_SIZE) || !xmm_set(p, user.image)))
+        return false;
+    memcpy(p->fpu, head.image, sizeof p->fpu);
+    p->used_fpu = 1;
+    return true;
+}
+
 /* false when its memory is not there. */
 static bool set_context(struct proc *p, const struct abi_sigcontext *sc)
 {
@@ -47,9 +79,8 @@ static bool set_context(struct proc *p, const struct abi_sigcontext *sc)
 
     fpu_drop(p);
     if (sc->fpstate) {
-        if (copy_in(p->fpu, sc->fpstate, sizeof p->fpu))
+        if (!take_fpu(p, sc->fpstate))
             return false;
-        p->used_fpu = 1;
     }
     f->gs = sc->gs, f->fs = sc->fs, f->es = sc->es, f->ds = sc->ds;
     check_selectors(p);
@@ -78,15 +109,10 @@ bool sigframe_push(struct proc *p, const struct siginfo *info, const struct siga
     uint32_t fpstate = 0, at, code;
 
     if (p->used_fpu) {
-        struct abi_fpstate image = { .magic = 0xFFFF };
-        fpu_store();
-        memcpy(image.image, p->fpu, sizeof image.image);
-        image.status = (uint16_t)(image.image[4] | image.image[5] << 8);
-        fpstate = (sp - sizeof image) & ~63u;
-        sp = fpstate;
-        if (copy_out(fpstate, &image, sizeof image))
+        fpstate = put_fpu(p, sp);
+        if (!fpstate)
             return false;
-        fpu_drop(p);
+        sp = fpstate;
     }
     if (rt) {
         struct abi_rt_sigframe frame = {

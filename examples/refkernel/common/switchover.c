@@ -138,6 +138,7 @@ static void leave(void) __attribute__((noreturn));
 static void leave(void)
 {
     record(SC_ACK_BOOT, 0, SSM_BOOTSTRAP_PA);
+    xmm_leave();
     write_cr0(read_cr0() & ~CR0_PG);
     write_cr3(0);
     __asm__ volatile("jmp *%0" : : "r"(SSM_BOOTSTRAP_PA));
@@ -261,6 +262,7 @@ void switchover_boot(const struct ssm_boot *at)
     paging_init();
     segment_init();
     trap_init();
+    xmm_init();
     frame_init();
     ttys_init(false);
     restore(&boot);

@@ -59,16 +59,22 @@ static void page_fault(struct proc *p)
     }
 }
 
-/* What the x87 status word says of an unmasked exception. */
-static int32_t x87_code(void)
+/* What the x87's status word, or MXCSR, says of an unmasked exception. */
+static int32_t fpu_code(uint32_t vector)
 {
     static const uint8_t codes[6] = { FPE_FLTINV, FPE_FLTUND, FPE_FLTDIV, FPE_FLTOVF, FPE_FLTUND,
                                       FPE_FLTRES };
     uint16_t status, control;
+    uint32_t raised;
 
-    __asm__ volatile("fnstsw %0\n\tfnstcw %1" : "=m"(status), "=m"(control));
-    status &= ~control & 0x3F;
-    return status ? codes[__builtin_ctz(status)] : FPE_FLTINV;
+    if (vector == T_XMM) {
+        __asm__ volatile("stmxcsr %0" : "=m"(raised));
+        raised &= ~(raised >> 7) & 0x3F;
+    } else {
+        __asm__ volatile("fnstsw %0\n\tfnstcw %1" : "=m"(status), "=m"(control));
+        raised = status & ~control & 0x3F;
+    }
+    return raised ? codes[__builtin_ctz(raised)] : FPE_FLTINV;
 }
 
 /* A fault of the program's that is a signal. */
@@ -78,11 +84,12 @@ static void fault(struct proc *p, uint32_t vector)
         [T_DIVIDE] = { SIGFPE, FPE_INTDIV }, [T_DEBUG] = { SIGTRAP, TRAP_TRACE },
         [T_BREAK] = { SIGTRAP, SI_KERNEL }, [T_OVERFLOW] = { SIGSEGV, SI_KERNEL },
         [T_BOUND] = { SIGSEGV, SI_KERNEL }, [T_OPCODE] = { SIGILL, ILL_ILLOPN },
-        [T_FPU] = { SIGFPE, 0 }, [T_ALIGN] = { SIGBUS, BUS_ADRALN },
+        [T_FPU] = { SIGFPE, 0 }, [T_XMM] = { SIGFPE, 0 }, [T_ALIGN] = { SIGBUS, BUS_ADRALN },
     };
     uint32_t known = vector < 32 && signals[vector].signo ? vector : T_OVERFLOW;
 
-    signal_fault(p, signals[known].signo, vector == T_FPU ? x87_code() : signals[known].code,
+    signal_fault(p, signals[known].signo,
+                 signals[known].code || known == T_OVERFLOW ? signals[known].code : fpu_code(known),
                  known == T_OVERFLOW ? 0 : p->frame.eip);
 }
 
@@ -102,7 +109,10 @@ void trap_user(void)
     } else if (vector == T_PAGE) {
         page_fault(p);
     } else if (vector == T_NO_FPU) {
-        fpu_trap(p);
+        if (!fpu_trap(p)) {
+            print("%s[%u]: no memory for the FPU\n", p->name, p->pid);
+            process_exit(p, SIGKILL);
+        }
     } else {
         fault(p, vector);
     }

@@ -140,7 +140,8 @@ struct abi_sigcontext {
         esp_at_signal, ss, fpstate, oldmask, cr2;
 };
 _Static_assert(sizeof(struct abi_sigcontext) == 88, "sigcontext");
-struct abi_fpstate { uint8_t image[108]; uint16_t status, magic; }; /* magic 0xFFFF: x87 only */
+struct abi_fpstate { uint8_t image[108]; uint16_t status, magic; }; /* magic 0xFFFF: x87 only; */
+enum { FPSTATE_X87 = 0xFFFF, FPSTATE_FXSAVE = 0 };      /* 0: an fxsave image follows */
 struct abi_sigframe {
     uint32_t pretcode, sig;
     struct abi_sigcontext sc;

@@ -190,9 +190,24 @@ bool sig_queue(struct proc *p, const struct siginfo *info);
 const struct siginfo *sig_queued(struct proc *p, uint32_t n);
 void sig_unqueue(struct proc *p, uint32_t n);
 
+/* xmm.c: what of an FPU with SSE is not in proc.fpu, an fxsave image */
+enum { FX_MXCSR = 24, FX_MXCSR_MASK = 28, FX_XMM = 160, FX_XMM_END = 288, FX_SIZE = 512 };
+struct xmm { uint8_t image[FX_SIZE] __attribute__((aligned(16))); };
+extern bool xmm_present;
+void xmm_init(void);
+void xmm_leave(void);
+bool xmm_new(struct proc *p);
+bool xmm_copy(struct proc *child, const struct proc *p);
+bool xmm_set(struct proc *p, const uint8_t image[FX_SIZE]);
+void xmm_delete(struct proc *p);
+bool xmm_used(const struct proc *p);
+bool fpu_start(struct proc *p);
+void fpu_save(struct proc *p);
+void fpu_load(const struct proc *p);
+
 /* fpu.c (v1 eager, v2 lazy) */
 void fpu_switch(struct proc *p);
-void fpu_trap(struct proc *p);
+bool fpu_trap(struct proc *p);
 void fpu_store(void);
 void fpu_drop(struct proc *p);
 

@@ -39,7 +39,7 @@
 #define SSM_RESTART_MASK         2       /* saved_mask is valid */
 
 /* XSTATE.kind. */
-#define SSM_XSTATE_FXSAVE        1       /* as fxsave stores it; PROC.fpu has the same x87 state */
+#define SSM_XSTATE_FXSAVE        1       /* as fxsave stores it: XMM registers and MXCSR; the x87 is taken from PROC.fpu */
 
 /* VMA.prot. */
 #define SSM_PROT_READ            1

@@ -32,6 +32,7 @@ struct task {
     uint64_t cutime_ns, cstime_ns; /* of the children it has waited for */
     uint64_t start_ns;             /* now() at its beginning */
     uint64_t tls[3];               /* descriptors of set_thread_area */
+    struct xmm *xmm;               /* xmm.c; none without SSE, or before it has used the FPU */
 };
 enum { WAIT_STOP = 1, WAIT_CONTINUE = 2 };
 #endif

@@ -10,6 +10,12 @@
 #define CR0_PG 0x80000000u
 #define CR0_EM 0x00000004u
 
+#define CR4_OSFXSR     0x00000200u /* fxsave stores XMM registers, SSE instructions work */
+#define CR4_OSXMMEXCPT 0x00000400u /* SSE faults as exception 19 */
+#define CPUID_FXSR     0x01000000u
+#define CPUID_SSE      0x02000000u
+#define EFLAGS_ID      0x00200000u /* can be changed where there is CPUID */
+
 #define PTE_P 1u  /* present */
 #define PTE_W 2u  /* writable */
 #define PTE_U 4u  /* user may use it */
@@ -23,7 +29,8 @@
 #define EFLAGS_USER 0x00040DD5u
 
 enum { T_DIVIDE = 0, T_DEBUG = 1, T_BREAK = 3, T_OVERFLOW = 4, T_BOUND = 5, T_OPCODE = 6,
-       T_NO_FPU = 7, T_GP = 13, T_PAGE = 14, T_FPU = 16, T_ALIGN = 17, T_SYSCALL = 0x80 };
+       T_NO_FPU = 7, T_GP = 13, T_PAGE = 14, T_FPU = 16, T_ALIGN = 17, T_XMM = 19,
+       T_SYSCALL = 0x80 };
 
 static inline uint8_t inb(uint16_t port)
 {
@@ -97,6 +104,16 @@ static inline void fnsave(uint8_t image[108])
 static inline void frstor(const uint8_t image[108])
 {
     __asm__ volatile("frstor %0" : : "m"(*(const uint8_t(*)[108])image));
+}
+
+static inline void fxsave(uint8_t image[512])
+{
+    __asm__ volatile("fxsave %0" : "=m"(*(uint8_t(*)[512])image));
+}
+
+static inline void fxrstor(const uint8_t image[512])
+{
+    __asm__ volatile("fxrstor %0" : : "m"(*(const uint8_t(*)[512])image));
 }
 
 static inline void halt_forever(void)

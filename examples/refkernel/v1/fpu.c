@@ -1,4 +1,4 @@
-/* x87, eager: loaded whenever a process that has used it runs, stored when it stops. */
+/* FPU, eager: loaded whenever a process that has used it runs, stored when it stops. */
 #include "kernel.h"
 
 static struct proc *owner; /* whose registers are in the FPU */
@@ -12,24 +12,26 @@ void fpu_switch(struct proc *p)
     if (!p->used_fpu)
         return;
     clts();
-    frstor(p->fpu);
+    fpu_load(p);
     owner = p;
 }
 
-/* #NM: the first x87 instruction of p. */
-void fpu_trap(struct proc *p)
+/* #NM: the first x87 or SSE instruction of p; false when there is no memory for it. */
+bool fpu_trap(struct proc *p)
 {
     clts();
-    __asm__ volatile("fninit");
+    if (!fpu_start(p))
+        return false;
     p->used_fpu = 1;
     owner = p;
+    return true;
 }
 
 /* Every image in memory is up to date afterwards. */
 void fpu_store(void)
 {
     if (owner)
-        fnsave(owner->fpu);
+        fpu_save(owner);
     owner = 0;
     write_cr0(read_cr0() | CR0_TS);
 }

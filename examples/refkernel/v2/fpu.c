@@ -1,4 +1,4 @@
-/* x87, lazy: the registers stay in the FPU until another process asks for them, by #NM. */
+/* FPU, lazy: the registers stay in the FPU until another process asks for them, by #NM. */
 #include "kernel.h"
 
 static struct proc *owner; /* whose registers are in the FPU */
@@ -12,18 +12,17 @@ void fpu_switch(struct proc *p)
         write_cr0(read_cr0() | CR0_TS);
 }
 
-/* #NM */
-void fpu_trap(struct proc *p)
+/* #NM; false when there is no memory for it. */
+bool fpu_trap(struct proc *p)
 {
-    clts();
-    if (owner)
-        fnsave(owner->fpu);
+    fpu_store();
     if (p->used_fpu)
-        frstor(p->fpu);
-    else
-        __asm__ volatile("fninit");
+        fpu_load(p);
+    else if (!fpu_start(p))
+        return false;
     p->used_fpu = true;
     owner = p;
+    return true;
 }
 
 /* Every image in memory is up to date afterwards. */
@@ -31,7 +30,7 @@ void fpu_store(void)
 {
     clts();
     if (owner)
-        fnsave(owner->fpu);
+        fpu_save(owner);
     owner = 0;
 }
 

@@ -70,6 +70,7 @@ void proc_delete(struct proc *p)
 
     sig_forget(p);
     procfs_forget(p->pid);
+    xmm_delete(p);
     if (p->cwd)
         inode_release(p->cwd);
     leave_run_queue(p);
