@@ -42,7 +42,7 @@ def test_what_is_of_no_matter_goes_unnoticed_and_exists() -> None:
 
 
 SAMPLE = ("TIME.last_pid", "PROC.regs.eip", "PROC.fpu", "TASK.umask", "VMA.prot", "FILE.offset",
-          "PIPE.data", "SIGACT.mask")  # fmt: skip
+          "PIPE.data", "SIGACT.mask", "TTY.rows", "TTY.flags", "TTY.screen")  # fmt: skip
 
 
 async def outcome(names: Sequence[str]) -> dict[str, str]:

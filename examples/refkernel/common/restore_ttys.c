@@ -29,7 +29,8 @@ static void restore_screen(const void *map, const struct ssm_tty *from)
 
     must(from->cursor_x < VGA_COLS && from->cursor_y < VGA_ROWS && from->saved_x < VGA_COLS
          && from->saved_y < VGA_ROWS && from->top < from->bottom && from->bottom < VGA_ROWS
-         && from->escape_len <= ESCAPE_MAX && (escape || !from->escape_len),
+         && from->escape_len <= ESCAPE_MAX && (escape || !from->escape_len)
+         && (from->attr | from->screen | from->saved_attr | from->saved_screen | from->keys) <= 0xFF,
          SC_REASON_UNSUPPORTED, from->tty);
     screen->here = (struct place){ (uint8_t)from->cursor_x, (uint8_t)from->cursor_y,
                                    (uint8_t)from->attr, (uint8_t)from->screen };
@@ -39,6 +40,13 @@ static void restore_screen(const void *map, const struct ssm_tty *from)
     screen->escape_len = (uint8_t)from->escape_len;
     memcpy(screen->escape, escape, from->escape_len);
     kbd_hold(from->keys);
+}
+
+static bool has_screen(const struct ssm_tty *from)
+{
+    return from->cursor_x | from->cursor_y | from->attr | from->screen | from->saved_x
+           | from->saved_y | from->saved_attr | from->saved_screen | from->top | from->bottom
+           | from->escape_len | from->keys;
 }
 
 void restore_ttys(const void *map)
@@ -53,6 +61,9 @@ void restore_ttys(const void *map)
         const uint8_t *out = ssm_blob(map, from.out_off, from.out_len);
         must(tty && from.out_len <= TTY_OUT && from.edit_len <= TTY_INPUT, SC_REASON_UNSUPPORTED,
              from.tty);
+        must(from.rows <= 0xFFFF && from.cols <= 0xFFFF && from.line <= 0xFF
+             && !(from.flags & ~(uint32_t)(SSM_TTY_STOPPED | SSM_TTY_LITERAL_NEXT))
+             && (from.tty == TTY_VGA || !has_screen(&from)), SC_REASON_UNSUPPORTED, from.tty);
         must((in || !from.in_len) && (edit || !from.edit_len) && (out || !from.out_len),
              SC_REASON_BAD_MAP, from.tty);
         tty->termios = (struct abi_termios){ from.iflag, from.oflag, from.cflag, from.lflag,
