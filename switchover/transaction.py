@@ -68,6 +68,7 @@ class Transaction:
         self._processor, self._backplane = machine.processor, machine.backplane
         self._point: RollbackPoint | None = None
         self._is_r1 = False
+        self._sealed = False  # R1 is in the durable folder
         self._blackout: trio.CancelScope | None = None
         self._blackout_over: Callable[[], PhaseFailed]
         self._early: list[BoardEvent] = []  # before R0
@@ -136,6 +137,10 @@ class Transaction:
     def _take_point(self, *, r1: bool = False) -> None:
         """R0, or R1. When that fails the one before holds, and the phase has failed.
 
+        But for R1 that could not be sealed: RAM is committed for it, so there is no R0 any more.
+        The machine goes back to R1 like from a later phase, and only a SIGKILL in the way back
+        finds nothing to resume.
+
         It fails, too, when the machine is past switching over already.
         """
         if not r1 and self._early:
@@ -153,6 +158,7 @@ class Transaction:
             )
             if durability is not None and r1:
                 durability.seal()
+                self._sealed = True
         except (CommitError, DurabilityError) as error:
             raise PhaseFailed(str(error), blame.FOLDER) from error
         if r1:
@@ -270,17 +276,15 @@ class Transaction:
             try:
                 if self._point is not None:
                     await self._go_back_to(self._point)
-            except Lost:
+            except BaseException as error:
                 self._talk.end()
-                if self.machine.durability is None:
+                if self._sealed:
+                    self._point = None  # R1 outlives this process: who goes on there sends it all
+                else:
                     self._release()
-                else:  # R1 outlives this process: whoever goes on there sends what is held here
-                    self._point = None
-                raise
-            except BaseException:
-                self._talk.end()
-                self._release()
-                raise
+                if isinstance(error, Lost) or not isinstance(error, Exception):
+                    raise
+                raise self._lost(f"the way back failed: {_cause(error)[0]}", blame.OURS) from error
             self._talk.end()
             self._release()
         self.report.rollback_ms = (time.perf_counter_ns() - began) / 1e6
@@ -310,12 +314,17 @@ class Transaction:
         try:
             await resume_old(self._talk, self.options.patience)
         except PhaseFailed as failure:
-            self.report.outcome, self.report.fault_of = "lost", blame.OLD
-            self.report.saved, self.report.todo = "", "start the machine again"
-            if self.machine.durability is not None:
-                self.report.saved = "all as it was at SAVE, in the durable folder"
-                self.report.todo = "go on there with `hotswap-host resume`"
-            raise Lost(str(failure), self.report) from failure
+            raise self._lost(str(failure), blame.OLD) from failure
+
+    def _lost(self, why: str, fault_of: str) -> Lost:
+        """Neither kernel can go on here."""
+        report = self.report
+        report.outcome, report.fault_of = "lost", fault_of
+        report.saved, report.todo = "", "start the machine again"
+        if self._sealed:
+            report.saved = "all as it was at SAVE, in the durable folder"
+            report.todo = "go on there with `hotswap-host resume`"
+        return Lost(why, report)
 
 
 def _cause(error: BaseException) -> tuple[str, str]:

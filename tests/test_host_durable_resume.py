@@ -262,6 +262,59 @@ async def test_a_machine_whose_old_kernel_does_not_come_back_goes_on_at_r1(
     assert not (folder / "r1").exists()
 
 
+async def test_an_r1_that_cannot_be_sealed_is_gone_back_to_all_the_same(tmp_path: Path) -> None:
+    folder, recorder = tmp_path / "d", Recorder()
+
+    def tell(event: PhaseEvent) -> None:
+        if event.phase == Phase.SAVE.name and event.state == "begun":
+            (folder / "r1").mkdir()  # so no file can have that name
+
+    async with running(folder, recorder) as board:
+        with pytest.raises(RolledBack, match="Is a directory") as caught:
+            await Switchover(board.machine, refkernel(2), Options(patience=PATIENCE), tell).run()
+        assert (caught.value.report.phase, caught.value.report.fault_of) == (
+            "SAVE",
+            "durable folder",
+        )
+        assert "as they were at SAVE" in caught.value.report.saved
+        assert not (folder / "r1.partial").exists()
+        (folder / "r1").rmdir()
+        report = await Switchover(board.machine, refkernel(2), Options(patience=PATIENCE)).run()
+        assert report.outcome == "committed"
+        board.serial.input.feed(b"line 1\nline 2\n")
+        await run_to(board, END)
+    for program in (b"memory", b"pipes", b"reader", b"ticker"):
+        assert program + b" ok" in recorder.data
+
+
+async def test_an_r1_that_the_way_back_did_not_reach_stays_and_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, recorder, other = tmp_path / "d", Recorder(), Recorder()
+
+    def fail(_state: object) -> None:
+        raise RuntimeError("not that state")
+
+    async with running(folder, recorder) as board:
+
+        def tell(event: PhaseEvent) -> None:
+            if event.phase == Phase.NEWINIT.name and event.state == "begun":
+                monkeypatch.setattr(board.slot("post").card, "load", fail)
+                triple_fault(board)
+
+        with pytest.raises(Lost, match="the way back failed: RuntimeError: not that") as caught:
+            await Switchover(board.machine, refkernel(2), Options(patience=PATIENCE), tell).run()
+        assert caught.value.report.fault_of == "hotswap-host"
+        assert caught.value.report.todo == "go on there with `hotswap-host resume`"
+        sent = bytes(recorder.data)
+        board.lose("as whoever asked for the switchover does")
+    assert recorder.data == sent
+    assert (folder / "r1").exists()
+    await resumed(folder, other)
+    assert b"memory ok" in other.data
+    assert not (folder / "r1").exists()
+
+
 async def test_an_r1_another_version_or_user_can_use_is_not_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
