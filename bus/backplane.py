@@ -134,7 +134,8 @@ class Backplane(Slots):
                 slot.freeze(flushed if cut else math.inf)
             with trio.move_on_at(min(flushed + each, last)):
                 for slot in wave:
-                    await slot.frozen()
+                    if slot.running:  # most end together: a wait for each would be a turn for each
+                        await slot.frozen()
         late = [slot for wave in self.freeze_order for slot in wave if slot.running]
         for slot in late:
             slot.needs_reset = slot.needs_reset or cut
