@@ -80,7 +80,8 @@ class Board(Run):
         self.history: Path | None = None
         """Folder in which switchovers of its kernel leave records; None for nowhere."""
         self.on_saved: Callable[[Path, str, int], None] = _nobody
-        """Called with each snapshot: its file, when (ISO 8601) and the machine time (ns) it has."""
+        """Called with each snapshot: its file, when (ISO 8601) and its machine time (ns). In a
+        thread, for it may take as long as an fsync."""
         self.cables: dict[int, Cable] = {}
         """What `connect` was told, by slot."""
         self._connected: list[Slot] = []

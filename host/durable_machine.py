@@ -6,14 +6,18 @@ import os
 from pathlib import Path
 
 import structlog
+import trio
 
-from hotswap.bus import HotswapError
+from hotswap.bus import Disk, HotswapError
 from hotswap.switchover.errors import DurabilityError
 
 from .board import Board
 from .durable_folder import DurableFolder, boot_id, unusable
 from .durable_inputs import ID, InputJournal
 from .durable_records import PointRecord, encode
+from .media_file import ImageFile
+from .media_overlay import Overlay
+from .media_raw import RawImage
 from .snapshot import describe
 from .snapshot_disks import name_disk
 
@@ -26,8 +30,29 @@ class KeptInFolder:
         self._boot_id = boot_id()
         self._journal: InputJournal | None = None
 
+    async def ahead(self) -> None:
+        """What was written to images and overlays goes to the disk, while the machine runs.
+
+        In a thread, whose descriptor is its own. Raises `DurabilityError`.
+        """
+        slots = list(self._board.backplane.slots.values())
+        for file in filter(None, (_written(disk) for slot in slots for disk in slot.disks)):
+            descriptor = file.share()
+            try:
+                await trio.to_thread.run_sync(os.fdatasync, descriptor)
+            except OSError as error:
+                raise DurabilityError(
+                    f"{file.path}: cannot be brought up to date: {error.strerror}"
+                ) from error
+            finally:
+                os.close(descriptor)
+
     def settle(self) -> None:
-        """What media keep in memory goes to their files. Raises `DurabilityError`."""
+        """What media keep in memory goes to their files. Raises `DurabilityError`.
+
+        It syncs, and the machine waits: nothing may be written between this and R0. After `ahead`
+        that is 3 to 8 ms on the disk of the test host, ext4, instead of 45 with 64 MiB unsynced.
+        """
         try:
             for slot in self._board.backplane.slots.values():
                 for disk in slot.disks:
@@ -92,6 +117,15 @@ class KeptInFolder:
             self._journal = None
         for name in ("r1", "r1.partial"):
             _remove(self._folder.file(name))
+
+
+def _written(disk: Disk) -> ImageFile | None:
+    """The file that what is written to the disk goes to, if there is one."""
+    match disk.medium:
+        case RawImage(read_only=False, file=file) | Overlay(layers=(_, file, _), read_only=False):
+            return file
+        case _:
+            return None
 
 
 def _remove(path: Path) -> None:

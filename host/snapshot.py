@@ -221,7 +221,8 @@ async def save_snapshot(board: Board, path: Path) -> Saved:
     """Take one and write it; the machine runs on while it is written. Raises as those two do."""
     snapshot = await take_snapshot(board)
     size = await trio.to_thread.run_sync(write_snapshot, path, snapshot)
-    board.on_saved(path, snapshot.machine.taken_at, snapshot.machine.time_ns)
+    machine = snapshot.machine
+    await trio.to_thread.run_sync(board.on_saved, path, machine.taken_at, machine.time_ns)
     return Saved(snapshot.machine.time_ns, size)
 
 

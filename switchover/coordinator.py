@@ -88,6 +88,7 @@ class Switchover(Transaction):
     async def _switch(self, staged: Staged, txn: int) -> None:
         async with self._phase(Phase.STAGE):
             await self._stage(staged, txn)
+            await self._settle_ahead()
             self._take_point()
             await self._settle()
         async with self._phase(Phase.PREPARE):

@@ -24,8 +24,11 @@ class Durability(Protocol):
     Between `seal` and `forget` nothing leaves the machine. All raise `DurabilityError`.
     """
 
+    async def ahead(self) -> None:
+        """In STAGE, while the guest runs: what takes long of `settle`, which comes soon after."""
+
     def settle(self) -> None:
-        """Before R0: whatever the host still keeps back for the machine goes to its files."""
+        """Whatever the host still keeps back for the machine goes to its files; R0 is taken then."""
 
     def write(self) -> None:
         """Before RAM is committed for R1: write everything else down. It does not count yet."""

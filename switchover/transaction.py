@@ -134,6 +134,14 @@ class Transaction:
             finally:
                 self.report.log = self._talk.log
 
+    async def _settle_ahead(self) -> None:
+        """Leave little to do for R0 where R1 is kept in a folder."""
+        if self.machine.durability is not None:
+            try:
+                await self.machine.durability.ahead()
+            except DurabilityError as error:
+                raise PhaseFailed(str(error), blame.FOLDER) from error
+
     def _take_point(self, *, r1: bool = False) -> None:
         """R0, or R1. When that fails the one before holds, and the phase has failed.
 

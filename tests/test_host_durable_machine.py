@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -115,6 +116,28 @@ async def test_a_killed_machine_s_disk_is_as_it_was_at_r1(killed: KilledWithDisk
         disk.flush()
         assert disk.pending == {}
     assert killed.content() == filled("a") + filled("b") + nothing
+
+
+async def test_disks_are_synced_while_the_machine_runs_before_they_are_for_r0(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bool] = []
+    sync = os.fdatasync
+
+    def watched(descriptor: int) -> None:
+        synced.append(trio.lowlevel.in_trio_run())
+        sync(descriptor)
+
+    image = tmp_path / "image"
+    image.write_bytes(bytes(SECTORS * SECTOR))
+    with open_medium(image) as medium:
+        async with running(tmp_path / "d", Recorder().backend) as board:
+            slot = await board.plug_in("ide", CYLINDERS)
+            slot.disks[0].change(medium)
+            slot.disks[0].write(0, filled("a"))
+            monkeypatch.setattr(os, "fdatasync", watched)
+            await Switchover(board.machine, refkernel(2), Options(patience=PATIENCE)).run()
+    assert synced[:2] == [False, True]
 
 
 async def test_a_disk_that_somebody_has_written_to_meanwhile_is_refused(
