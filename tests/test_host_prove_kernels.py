@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from hotswap.host.prove.command import prove_command
-from hotswap.host.prove.kernels import differences, pairs_of, tried
+from hotswap.host.prove.kernels import differences, trials_of, tried
 from hotswap.host.prove.variants import build, draw
 from hotswap.switchover.canonical import canonical
 from hotswap.switchover.examine import Examined
@@ -20,12 +20,16 @@ from hotswap.switchover.savemap import SaveStateMap
 
 
 def test_so_many_different_pairs_of_different_kernels() -> None:
-    pairs = list(pairs_of(5, 20))
-    assert len(set(pairs)) == 20
-    assert all(old != new for old, new in pairs)
-    assert len({seed for pair in pairs for seed in pair}) == 7
-    assert pairs == list(pairs_of(5, 20))
-    assert len(list(pairs_of(1, 200))) == 200
+    trials = list(trials_of(5, 20))
+    assert len({trial[:2] for trial in trials}) == 20
+    assert all(len(set(trial)) == 3 for trial in trials)
+    assert len({seed for trial in trials for seed in trial}) == 7
+    assert trials == list(trials_of(5, 20))
+    assert len(list(trials_of(1, 200))) == 200
+
+
+def test_what_takes_over_last_is_a_third_kernel() -> None:
+    assert len(set(*trials_of(20, 1))) == 3
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +51,7 @@ def test_generated_kernels_give_back_what_they_were_given(
     assert [facts[key] for key in ("campaign", "cases", "failed", "seed", "status")] == [
         "kernels", 1, 0, 20, 0,
     ]  # fmt: skip
-    seeds = {seed for pair in pairs_of(20, 1) for seed in pair}
+    seeds = {seed for trial in trials_of(20, 1) for seed in trial}
     assert {path.parent.name for path in folder.glob("*/kernel.elf")} == {
         f"kernel-{seed}" for seed in seeds
     }
@@ -58,7 +62,7 @@ async def test_a_kernel_that_forgets_a_field_is_found(
 ) -> None:
     good = load_image(built[1] / "kernel-20" / "kernel.elf")
     bad = await build(draw(20), tmp_path / "bad", flags="-DFAULT_badecho")
-    assert "the new kernel has something else than was saved" in await tried(good, bad)
+    assert "the new kernel has something else than was saved" in await tried(good, bad, good)
 
 
 def examined(fit_map: SaveStateMap) -> Examined:
@@ -68,11 +72,11 @@ def examined(fit_map: SaveStateMap) -> Examined:
 def switched_twice(fit_map: SaveStateMap) -> Examined:
     after = examined(fit_map)
     count = after.map.time.switch_count + 2
-    after.map.time = msgspec.structs.replace(after.map.time, switch_count=count)
+    after.map.time = msgspec.structs.replace(after.map.time, switch_count=count, tick_hz=64)
     return after
 
 
-def test_two_switchovers_are_no_difference(fit_map: SaveStateMap) -> None:
+def test_two_switchovers_and_other_ticks_are_no_difference(fit_map: SaveStateMap) -> None:
     assert canonical(examined(fit_map).map)
     assert differences(examined(fit_map), switched_twice(fit_map)) == []
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hotswap.host.prove.campaign import ProveError
-from hotswap.host.prove.variants import SOURCES, TICKS, check_tools, draw
+from hotswap.host.prove.variants import COMMON, INCLUDING, SOURCES, TICKS, check_tools, draw
 
 PARTS = {"proc", "file", "aspace", "timer", "ttybuf", "fpu", "frame", "entry", "clock", "pool"}
 
@@ -22,6 +22,23 @@ def test_parts_of_both_versions_are_mixed_in_every_way() -> None:
     assert len({tuple(sorted(each.parts.items())) for each in drawn}) > 50
     assert {each.hz for each in drawn} == set(TICKS)
     assert len({each.options for each in drawn}) == 6
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_structures_both_versions_have_are_laid_out_anew_too(name: str) -> None:
+    usual = (SOURCES / "include" / name).read_text()
+    drawn = {draw(seed).files[name] for seed in range(10)}
+    assert usual not in drawn
+    assert len(drawn) == 10
+
+
+def test_what_includes_these_lies_beside_them() -> None:
+    including = {
+        file.name
+        for file in (SOURCES / "include").glob("*.h")
+        if any(f'#include "{name}"' in file.read_text() for name in COMMON)
+    }
+    assert including <= {*INCLUDING, *COMMON}
 
 
 def test_the_way_in_pushes_what_the_structure_says() -> None:

@@ -28,6 +28,10 @@ VERSIONS = ("v1", "v2")
 TOGETHER = {"trapframe": "entry", "pages": "aspace"}
 """Files that only go with those of the other name."""
 AS_THEY_ARE = ("trapframe", "param", "table")
+COMMON = ("task.h", "tty.h", "screen.h", "files.h")
+"""Structures both versions have: processes' users and timers, terminals, locks."""
+INCLUDING = ("kernel.h", "struct.h")
+"""What includes these; beside them, so that it finds the variant's."""
 TICKS = (50, 64, 100, 125, 200, 250, 500, 1000)
 """HZ; below 50 the watchdog of PROBATION might hear nothing."""
 SELECTORS = [8 * slot for slot in (1, 2, 3, 4, 5, 9, 10, 11, 12, 13, *range(16, 32))]
@@ -79,6 +83,10 @@ def draw(seed: int, sources: Path = SOURCES) -> Variant:
             text = file.read_text()
             shuffle = file.suffix == ".h" and stem not in AS_THEY_ARE
             files[file.name] = shuffled(text, chance) if shuffle else text
+    for name in COMMON:
+        files[name] = shuffled((sources / "include" / name).read_text(), chance)
+    for name in INCLUDING:
+        files[name] = (sources / "include" / name).read_text()
     hz = chance.choice(TICKS)
     selectors = chance.sample(SELECTORS, 3)
     files["param.h"] = _parameters(

@@ -147,7 +147,7 @@ static void become(struct task *task, const struct inode *inode)
     task->group.saved = task->group.fs = task->group.effective =
         inode->mode & S_ISGID ? 0 : task->group.effective;
     task->did_exec = true;
-    task->altstack = (struct altstack){ 0, 0 };
+    task->altstack = (struct altstack){ .size = 0 };
     memset(task->tls, 0, sizeof task->tls);
 }
 

@@ -10,7 +10,8 @@ void notify_parent(struct proc *parent, struct proc *p, uint32_t signo, int32_t 
     bool ended = code == CLD_EXITED || code == CLD_KILLED;
 
     if (signo && (ended || !sig_action(parent, SIGCHLD, &act) || !(act.flags & SA_NOCLDSTOP)))
-        signal_send(parent, &(struct siginfo){ signo, code, p->pid, p->task.user.real, status });
+        signal_send(parent, &(struct siginfo){ .signo = signo, .code = code, .pid = p->pid,
+                                               .uid = p->task.user.real, .value = status });
     if (parent->wait.kind == SSM_WAIT_WAIT4)
         proc_wake(parent);
 }

@@ -22,7 +22,8 @@ void restore_tasks(const void *map)
         task->exit_signal = from->exit_signal, task->vfork_parent = from->vfork_parent;
         task->stop_signal = from->stop_signal, task->unreported = from->wait_flags;
         task->faults = from->minflt, task->did_exec = from->did_exec;
-        task->altstack = (struct altstack){ from->altstack_sp, from->altstack_size };
+        task->altstack = (struct altstack){ .sp = from->altstack_sp,
+                                             .size = from->altstack_size };
         task->cutime_ns = from->cutime_ns, task->cstime_ns = from->cstime_ns;
         task->start_ns = from->start_ns;
         task->tls[0] = from->tls0, task->tls[1] = from->tls1, task->tls[2] = from->tls2;
@@ -55,7 +56,7 @@ bool restore_cputimer(const struct ssm_timer *from)
     if (from->kind != SSM_TIMER_ITIMER_VIRTUAL && from->kind != SSM_TIMER_ITIMER_PROF)
         return false;
     *(from->kind == SSM_TIMER_ITIMER_PROF ? &p->task.prof : &p->task.virtual) =
-        (struct cputimer){ from->left_ns, from->period_ns };
+        (struct cputimer){ .left = from->left_ns, .period = from->period_ns };
     return true;
 }
 

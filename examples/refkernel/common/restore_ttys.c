@@ -32,10 +32,12 @@ static void restore_screen(const void *map, const struct ssm_tty *from)
          && from->escape_len <= ESCAPE_MAX && (escape || !from->escape_len)
          && (from->attr | from->screen | from->saved_attr | from->saved_screen | from->keys) <= 0xFF,
          SC_REASON_UNSUPPORTED, from->tty);
-    screen->here = (struct place){ (uint8_t)from->cursor_x, (uint8_t)from->cursor_y,
-                                   (uint8_t)from->attr, (uint8_t)from->screen };
-    screen->saved = (struct place){ (uint8_t)from->saved_x, (uint8_t)from->saved_y,
-                                    (uint8_t)from->saved_attr, (uint8_t)from->saved_screen };
+    screen->here = (struct place){ .x = (uint8_t)from->cursor_x, .y = (uint8_t)from->cursor_y,
+                                   .attr = (uint8_t)from->attr,
+                                   .flags = (uint8_t)from->screen };
+    screen->saved = (struct place){ .x = (uint8_t)from->saved_x, .y = (uint8_t)from->saved_y,
+                                    .attr = (uint8_t)from->saved_attr,
+                                    .flags = (uint8_t)from->saved_screen };
     screen->top = (uint8_t)from->top, screen->bottom = (uint8_t)from->bottom;
     screen->escape_len = (uint8_t)from->escape_len;
     memcpy(screen->escape, escape, from->escape_len);

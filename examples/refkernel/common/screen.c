@@ -205,7 +205,7 @@ static void escape(char c)
     case 'E': here->x = 0; line_feed(); break;
     case 'M': reverse_line_feed(); break;
     case 'c':
-        screen.here = screen.saved = (struct place){ 0, 0, USUAL, 0 };
+        screen.here = screen.saved = (struct place){ .attr = USUAL };
         screen.top = 0, screen.bottom = VGA_ROWS - 1;
         erase_screen(2);
         break;

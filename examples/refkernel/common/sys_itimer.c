@@ -27,7 +27,7 @@ static struct abi_itimerval read_itimer(struct proc *p, uint32_t which)
 static int set_itimer(struct proc *p, uint32_t which, uint64_t value, uint64_t interval)
 {
     if (which != ITIMER_REAL) {
-        *cputimer_of(p, which) = (struct cputimer){ value, interval };
+        *cputimer_of(p, which) = (struct cputimer){ .left = value, .period = interval };
         return 0;
     }
     timer_disarm(SSM_TIMER_ITIMER_REAL, p->pid);

@@ -48,7 +48,8 @@ static int send_all(struct proc *p, const struct siginfo *info)
 /* pid > 0: it; 0: our group; -1: everybody; < -1: that group. */
 int sys_kill(struct proc *p, const uint32_t a[6])
 {
-    struct siginfo info = { a[1], SI_USER, p->pid, p->task.user.real, 0 };
+    struct siginfo info = { .signo = a[1], .code = SI_USER, .pid = p->pid,
+                            .uid = p->task.user.real };
     int pid = (int)a[0];
     struct proc *to;
 
@@ -64,7 +65,8 @@ int sys_kill(struct proc *p, const uint32_t a[6])
 
 static int kill_thread(struct proc *p, uint32_t pid, uint32_t signo)
 {
-    struct siginfo info = { signo, SI_TKILL, p->pid, p->task.user.real, 0 };
+    struct siginfo info = { .signo = signo, .code = SI_TKILL, .pid = p->pid,
+                            .uid = p->task.user.real };
     struct proc *to = proc_find(pid);
 
     if ((int)pid <= 0 || signo > NSIG)
@@ -100,8 +102,9 @@ int sys_rt_sigqueueinfo(struct proc *p, const uint32_t a[6])
         return -EPERM; /* nobody forges what the kernel says */
     if (!to)
         return -ESRCH;
-    info = (struct siginfo){ a[1], user.code, (uint32_t)user.fields[0], (uint32_t)user.fields[1],
-                             (uint32_t)user.fields[2] };
+    info = (struct siginfo){ .signo = a[1], .code = user.code, .pid = (uint32_t)user.fields[0],
+                             .uid = (uint32_t)user.fields[1],
+                             .value = (uint32_t)user.fields[2] };
     if (a[1] >= SIGRTMIN && sig_queued(to, NQUEUED - 1))
         return -EAGAIN;
     return send(p, to, &info);

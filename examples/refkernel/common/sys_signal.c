@@ -123,11 +123,11 @@ int altstack_set(struct proc *p, const struct abi_stack *user)
     if (user->flags & ~(uint32_t)(SS_DISABLE | SS_ONSTACK))
         return -EINVAL;
     if (user->flags & SS_DISABLE) {
-        p->task.altstack = (struct altstack){ 0, 0 };
+        p->task.altstack = (struct altstack){ .size = 0 };
         return 0;
     }
     if (user->size < MINSIGSTKSZ)
         return -ENOMEM;
-    p->task.altstack = (struct altstack){ user->sp, user->size };
+    p->task.altstack = (struct altstack){ .sp = user->sp, .size = user->size };
     return 0;
 }
