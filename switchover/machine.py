@@ -28,7 +28,7 @@ class Durability(Protocol):
         """In STAGE, while the guest runs: what takes long of `settle`, which comes soon after."""
 
     def settle(self) -> None:
-        """Whatever the host still keeps back for the machine goes to its files; R0 is taken then."""
+        """What the host still keeps back for the machine goes to its files; then R0 is taken."""
 
     def write(self) -> None:
         """Before RAM is committed for R1: write everything else down. It does not count yet."""
