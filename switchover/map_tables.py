@@ -1,6 +1,6 @@
-"""The tables of docs/save-state-map.md, made from the schema.
+"""The tables of docs/map-records.md, made from the schema.
 
-python -m hotswap.switchover.map_tables docs/save-state-map.md
+python -m hotswap.switchover.map_tables docs/map-records.md
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _lines() -> Iterator[str]:
     yield from _record("Header", Header)
     yield from _record("Section entry", SectionEntry)
     yield from (
-        "### Sections",
+        "## Sections",
         "",
         "| type | section | record | in 1.0 | flags | sorted by |",
         "|-|-|-|-|-|-|",
@@ -67,16 +67,16 @@ def _lines() -> Iterator[str]:
     yield from _record("Capabilities, the answer to QUERY_CAPS", Caps)
     yield from _record("Section capability", SectionCap)
     yield from _record("Driver capability", DriverCap)
-    yield from ("### Reasons", "")
+    yield from ("## Reasons", "")
     yield from _choices(Reason)
-    yield from ("### Faults", "", "| level | code | name | |", "|-|-|-|-|")
+    yield from ("## Faults", "", "| level | code | name | |", "|-|-|-|-|")
     for fault in Fault:
         yield f"| {fault.level} | {int(fault)} | {fault.name} | {fault.doc} |"
 
 
 def _record(title: str, record: type[Record]) -> Iterator[str]:
     yield from (
-        f"### {title}",
+        f"## {title}",
         "",
         inspect.cleandoc(record.__doc__ or ""),
         "",

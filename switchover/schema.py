@@ -1,7 +1,7 @@
 """The Save State Map 1.1, once: its container here, the records of its sections in `records`.
 
 `savemap` (Python codec), `c_header` (examples/refkernel/include/ssm*.h) and the tables of
-docs/save-state-map.md are all made from these classes. A minor version may add sections, append
+docs/map-records.md are all made from these classes. A minor version may add sections, append
 fields to a record and use bits and values left free here; anything else is another major.
 """
 

@@ -67,7 +67,7 @@ def test_no_two_macros_of_the_header_have_one_name() -> None:
 
 
 def test_the_document_has_the_tables_of_the_schema() -> None:
-    document = (ROOT / "docs" / "save-state-map.md").read_text()
+    document = (ROOT / "docs" / "map-records.md").read_text()
     assert document.split(START)[1].split(END)[0] == "\n" + map_tables()
 
 

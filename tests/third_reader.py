@@ -1,7 +1,7 @@
-"""A third reader of Save State Maps, from docs/save-state-map.md alone: it imports nothing of ours.
+"""A third reader of Save State Maps, from docs/save-state-map.md and its map-records.md.
 
-Layouts, sections and fault codes are read from the document's tables; the order of the checks is
-the one under "Checks, in order".
+It imports nothing of ours. Layouts, sections and fault codes are read from the tables of records;
+the order of the checks is the one under "Checks, in order".
 """
 
 import re
@@ -10,13 +10,14 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-TEXT = (Path(__file__).parents[1] / "docs" / "save-state-map.md").read_text()
+DOCS = Path(__file__).parents[1] / "docs"
+TEXT = "".join((DOCS / name).read_text() for name in ("save-state-map.md", "map-records.md"))
 WORDS = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
 
 
 def table(title: str) -> list[list[str]]:
     """The rows of the first table under a heading that begins so."""
-    part = re.split(rf"^### {title}.*$", TEXT, maxsplit=1, flags=re.MULTILINE)[1]
+    part = re.split(rf"^## {title}.*$", TEXT, maxsplit=1, flags=re.MULTILINE)[1]
     rows = re.search(r"^\|-.*\n((?:\|.*\n)*)", part, re.MULTILINE)
     assert rows
     return [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows[1].splitlines()]
