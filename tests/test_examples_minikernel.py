@@ -124,6 +124,17 @@ async def test_two_processes_count_in_turn(guest: Guest, kernels: Kernels) -> No
     await count_on(guest)
 
 
+async def test_asked_what_it_can_do_it_says_how_much_it_has(
+    guest: Guest, switchover: SwitchKernel, kernels: Kernels
+) -> None:
+    start(guest, kernels[1])
+    await guest.pass_time(50 * MS)
+    report = await switchover(kernels[2])
+    assert report.plan is not None
+    assert report.plan.processes == 2
+    assert 1024 < report.plan.map_bytes <= report.map_bytes  # the host adds the cards' states
+
+
 @pytest.mark.parametrize(("old", "new"), [(1, 1), (1, 2), (2, 1)])
 @pytest.mark.parametrize("mode", [0, 1, 2])
 async def test_they_count_on_under_another_build(
