@@ -1,4 +1,4 @@
-"""Stray writes between SWITCH and ACK RESUMED: the audit finds each, the guard names its instruction."""
+"""Stray writes from SWITCH to ACK RESUMED: the audit finds each, the guard names who it was."""
 
 import struct
 from collections.abc import Callable
