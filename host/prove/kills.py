@@ -1,8 +1,8 @@
 """`hotswap-host prove kills`: SIGKILL hosts between R1 and release, resume, and compare.
 
-A host is started, told to switch over, and killed so many microseconds after it has said that a
-phase begins; both are left to chance. What it and the resumed one have sent, one after the other,
-must be the lines of a run that nobody disturbed, and every program must have found nothing wrong.
+A host is started, told to switch over, and killed so many microseconds after a phase has begun;
+both are left to chance. What it and the resumed one have sent, one after the other, must be the
+lines of a run that nobody disturbed, and every program must have found nothing wrong.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import click
@@ -32,12 +32,12 @@ from .campaign import Campaign, ProveError, carry_out, options
 
 AFTER_R1 = [phase for phase in Phase if phase > Phase.SAVE]
 SPIN = 3_000
-"""Microseconds at most from the beginning of a phase to the kill."""
-TRIES = 20
-"""A kill that came after the release is no case; another instant is tried."""
+"""Microseconds at most from the beginning of a phase to the kill; the release is farther away."""
 LIMIT = 300
 """Seconds for a host to come to its end."""
-PROGRAMS = "init=/bin/init ticker:120:5 memory:10 pipes:6"
+PROGRAMS = "init=/bin/init ticker:120:5 memory:10 pipes:6 reader:1"
+LINE = b"line 1\n"
+"""The reader waits for it: until then no run comes to its end, however slow whoever kills it is."""
 TICK = re.compile(rb"^tick (\d+) of", re.MULTILINE)
 
 
@@ -69,70 +69,67 @@ async def prepare(folder: Path) -> Workload:
     old, new, initrd = (folder / name for name in names)
     workload = Workload(old, new, initrd, Counter())
     async with _host(*_run(workload)) as host:
-        output = await _rest(host)
+        output = await _until_it_waits(host)
+        await _type(host)
+        output += await _rest(host)
         if await host.wait() != Exit.OK:
             raise ProveError("the run nobody disturbs does not end well; see what it says")
     workload.lines.update(output.split(b"\n"))
     return workload
 
 
-async def kill_once(workload: Workload, seed: int, scratch: Path) -> Kill:
-    """Kill a host at an instant `seed` chooses, resume its machine and compare.
+async def kill_once(workload: Workload, case: Kill, scratch: Path) -> Kill:
+    """Kill a host as `case` says, resume its machine and compare.
 
-    `scratch` is an empty folder of its own. Raises `ProveError` when the instant is never met.
+    `scratch` is an empty folder of its own. Raises `ProveError` when the host ends in another way.
     """
+    folder = scratch / "machine"
+    before = await _until_killed(workload, case, folder)
+    return await _resume(workload, case, folder, before)
+
+
+def chosen(seed: int) -> Kill:
+    """An instant between R1 and release."""
     chance = random.Random(seed)
-    for number in range(TRIES):
-        case = Kill(chance.choice(AFTER_R1).name, chance.randrange(SPIN))
-        folder = scratch / f"{number}"
-        before = await _until_killed(workload, case, folder)
-        if (folder / "r1").exists():
-            return await _resume(workload, case, folder, before)
-    raise ProveError(f"none of {TRIES} kills came before the release; is the host too busy?")
+    return Kill(chance.choice(AFTER_R1).name, chance.randrange(SPIN))
 
 
 async def _until_killed(workload: Workload, case: Kill, folder: Path) -> bytes:
-    """What a host has sent before it was killed."""
+    """What a host has sent before it was killed. Raises `ProveError` when it was not."""
     socket = folder.with_suffix(".socket")
     words = _run(workload, "--durable", str(folder), "--control", str(socket))
-    async with _host(*words) as host:
-        assert host.stdout is not None
-        output = bytearray()
-        while b"tick" not in output:
-            if not (piece := await host.stdout.receive_some()):
-                raise ProveError(f"the host ended before it was killed:\n{output.decode()}")
-            output += piece
+    killed = ("hotswap.host.prove.killed", case.phase, str(case.spin_us))
+    async with _host(*words, module=killed) as host:
+        output = bytearray(await _until_it_waits(host))
         async with trio.open_nursery() as nursery:
 
             async def read() -> None:
                 output.extend(await _rest(host))
 
             nursery.start_soon(read)
-            await _kill(host, socket, workload.new, case)
+            await _switch(socket, workload.new)
+            if await host.wait() != -signal.SIGKILL:
+                raise ProveError(f"the host was not killed:\n{output.decode()}")
         return bytes(output)
 
 
-async def _kill(host: trio.Process, socket: Path, image: Path, case: Kill) -> None:
+async def _switch(socket: Path, image: Path) -> None:
     request = Request("switchover", image=str(image), patience=100)
-    try:
+    with suppress(ControlError):  # it is killed before it can answer
         async with connect(socket) as ask:
-            async for message in ask(request):
-                if message.get("phase") == case.phase and message.get("state") == "begun":
-                    until = time.perf_counter_ns() + case.spin_us * 1000
-                    while time.perf_counter_ns() < until:
-                        pass
-                    host.kill()
-    except ControlError:
-        pass  # it was killed before it could answer
-    host.kill()
-    await host.wait()
+            async for _ in ask(request):
+                pass
 
 
 async def _resume(workload: Workload, case: Kill, folder: Path, before: bytes) -> Kill:
     async with _host("resume", str(folder), "--timeout", str(LIMIT)) as host:
+        await _type(host)
         output = before + await _rest(host)
         status = await host.wait()
-    why = f"the resumed run ended with status {status}" if status else wrong(workload, output)
+    if Phase[case.phase] <= Phase.SAVE:  # before R1 it is a power cut
+        why = "" if status == Exit.NOTHING_TO_RESUME else f"resume ended with status {status}"
+    else:
+        why = f"the resumed run ended with status {status}" if status else wrong(workload, output)
     return msgspec.structs.replace(case, why=why)
 
 
@@ -153,13 +150,16 @@ def _run(workload: Workload, *more: str) -> Sequence[str]:
 
 
 @asynccontextmanager
-async def _host(*words: str) -> AsyncIterator[trio.Process]:
+async def _host(
+    *words: str, module: Sequence[str] = ("hotswap.host",)
+) -> AsyncIterator[trio.Process]:
     """A process of hotswap-host, gone when the block ends."""
     process = await trio.lowlevel.open_process(
-        [sys.executable, "-m", "hotswap.host", *words],
-        stdin=subprocess.DEVNULL,
+        [sys.executable, "-m", *module, *words],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
+    assert process.stdin is not None
     assert process.stdout is not None
     try:
         yield process
@@ -167,7 +167,25 @@ async def _host(*words: str) -> AsyncIterator[trio.Process]:
         process.kill()
         with trio.CancelScope(shield=True):
             await process.wait()
+            await process.stdin.aclose()
             await process.stdout.aclose()
+
+
+async def _type(host: trio.Process) -> None:
+    assert host.stdin is not None
+    with suppress(trio.BrokenResourceError):  # what ends at once reads nothing
+        await host.stdin.send_all(LINE)
+
+
+async def _until_it_waits(host: trio.Process) -> bytes:
+    """What it has sent until ticks have come and the reader waits. Raises `ProveError`."""
+    assert host.stdout is not None
+    output = bytearray()
+    while b"tick" not in output or b"reader waits" not in output:
+        if not (piece := await host.stdout.receive_some()):
+            raise ProveError(f"the host ended too early:\n{output.decode(errors='replace')}")
+        output += piece
+    return bytes(output)
 
 
 async def _rest(host: trio.Process) -> bytes:
@@ -200,7 +218,7 @@ async def kill_many(campaign: Campaign, scratch: Path, jobs: int) -> None:
         for number in left:
             seed = campaign.seed_of(number)
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
-                case = await kill_once(workload, seed, Path(folder))
+                case = await kill_once(workload, chosen(seed), Path(folder))
             if case.why:
                 campaign.failed(str(case), case.why, seed=seed)
             else:
