@@ -87,7 +87,7 @@ def _options(request: Request) -> Options:
 
 async def _rehearse(board: Board, request: Request, tell: Tell) -> Reply:
     try:
-        image = await _image(board, request)
+        image = await requested_image(board, request)
         found = await rehearse_often(board, image, _options(request), tell, count=request.count)
     except Refused as refusal:
         found = [refused(refusal)]
@@ -105,7 +105,7 @@ async def _switchover(board: Board, request: Request, tell: Tell) -> Reply:
     transaction = None
     try:
         machine = board.machine
-        image = await _image(board, request)
+        image = await requested_image(board, request)
         options = _options(request)
         transaction = Switchover(machine, image, options, tell)
         kept = _place_for_map(request.save_map)
@@ -148,7 +148,7 @@ async def _refused(
     return report
 
 
-async def _image(board: Board, request: Request) -> KernelImage:
+async def requested_image(board: Board, request: Request) -> KernelImage:
     """The new kernel: the one before, or a file that is signed as the machine wants it."""
     if request.reverse:
         return board.machine.kernel_before()

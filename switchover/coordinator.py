@@ -31,7 +31,7 @@ from .layout import layout_of
 from .machine import Machine
 from .memory import KERNEL, Span
 from .phases import QUIESCE_ALL, QUIESCE_CARD, Phase
-from .planning import ask, check, check_free
+from .planning import ask, check, check_cards, check_free
 from .prediction import predict
 from .probation import prove
 from .protocol import (
@@ -114,6 +114,7 @@ class Switchover(Transaction):
     async def _agree(self, note: Note) -> None:
         """Ask the old kernel, and find what it has in common with the new one."""
         old = await ask(self.machine, self.options.patience)
+        check_cards(self.machine)  # one may have failed while the kernel was asked
         backplane = self._backplane
         plan = agree(old, self.image, note, backplane.slots.values(), backplane.freeze_order)
         predict(plan, old, len(self.image.content), self.options.mode, self.machine.ratios)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import trio
 
+from hotswap.bus import BoardEvent, CardFault
 from hotswap.cards.mailbox import Ack, Command
 
 from .conversation import Conversation, PhaseFailed
@@ -30,7 +31,11 @@ async def go_on_from_r1(machine: Machine, patience: float) -> None:
     """
     card, backplane = machine.card(), machine.backplane
     talk = Conversation(card)
-    with backplane.locked("the resumption"), backplane.listening(card.relay):
+
+    def hear(event: BoardEvent) -> None:
+        (outer if isinstance(event, CardFault) else card.relay)(event)
+
+    with backplane.locked("the resumption"), backplane.listening(hear) as outer:
         try:
             await resume_old(talk, patience)
         except PhaseFailed as failure:

@@ -37,13 +37,18 @@ def check(machine: Machine, image: KernelImage, *, guard: bool) -> Note:
     machine.card()
     if guard and (why := machine.processor.guard.missing):
         raise Refused(f"no write guard here: {why}", "switch over without --guard")
+    check_cards(machine)
+    return note
+
+
+def check_cards(machine: Machine) -> None:
+    """Every card works, and allows a switchover. Raises Refused."""
     for slot in machine.backplane.slots.values():
         of = blame.card(slot.title)
         if slot.fault is not None:
             raise Refused(str(slot.fault), "remove the card, or insert it again", of)
         if slot.policy is Policy.REFUSE:
             raise Refused(f"card {slot.title} forbids a switchover", "remove the card first", of)
-    return note
 
 
 async def ask(machine: Machine, patience: float) -> Capabilities:

@@ -71,6 +71,7 @@ class Transaction:
         self._sealed = False  # R1 is in the durable folder
         self._blackout: trio.CancelScope | None = None
         self._blackout_over: Callable[[], PhaseFailed]
+        self._undone = False
         self._early: list[BoardEvent] = []  # before R0
         self._phase_now = Phase.PLAN
         self._log = structlog.get_logger()
@@ -117,6 +118,8 @@ class Transaction:
         def hear(event: BoardEvent) -> None:
             if self._point is None:  # nothing can undo it: that is the board's business
                 self._early.append(event)
+                outer(event)
+            elif self._undone and isinstance(event, CardFault):  # as would have come without us
                 outer(event)
             else:
                 card.relay(event)
@@ -313,6 +316,7 @@ class Transaction:
         with self._processor.standing():
             await self._backplane.quiesce(each=QUIESCE_CARD, total=QUIESCE_ALL)
             point.restore(self._processor, self._backplane)
+            self._undone = True
             self._backplane.thaw()
             self._talk.forget()
         if self._is_r1 and self._processor.running:  # else the whole machine is ending

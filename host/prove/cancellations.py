@@ -7,7 +7,6 @@ run must end called off or committed, with nothing left, and go on as its contro
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable
 
 import click
@@ -23,7 +22,6 @@ from .jumping_clock import JumpingClock
 from .leftovers import Holdings
 from .scene import open_scene
 
-START_MS = (55, 75)
 STEPS = 1_000
 """More than there are: some 35, heartbeats and lines of the log among them."""
 
@@ -72,8 +70,7 @@ async def prove(
     campaign: Campaign, modes: Iterable[BootMode], first: int = 1, every: int = 1
 ) -> None:
     """Cancel before step `first`, `first + every`, ... until the switchover is over before."""
-    after_ms = random.Random(campaign.seed).randint(*START_MS)
-    async with open_scene(JumpingClock(), after_ms) as scene:
+    async with open_scene(JumpingClock(), campaign.seed) as scene:
         controls = Controls(scene)
         for mode in modes:
             for taken in (Phase.STAGE, Phase.SAVE):

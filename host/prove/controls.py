@@ -18,12 +18,14 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from hotswap.host.control import Request
 from hotswap.host.guest import PATIENCE
 from hotswap.host.images import refkernel
+from hotswap.host.operator import requested_image
 from hotswap.host.rerun import run_to
 from hotswap.switchover.conversation import PhaseFailed
 from hotswap.switchover.coordinator import Switchover
-from hotswap.switchover.errors import Lost, Refused, RolledBack
+from hotswap.switchover.errors import ImageError, Lost, Refused, RolledBack
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.report import PhaseEvent
@@ -46,7 +48,15 @@ class Expected(msgspec.Struct, frozen=True):
     """What has to come of a switchover: the outcome, and the phase it is rolled back in."""
 
     outcome: Literal[
-        "rolled back", "called off", "committed", "refused", "lost", "machine ends", "restarts"
+        "rolled back",
+        "called off",
+        "committed",
+        "refused",
+        "lost",
+        "machine ends",
+        "restarts",
+        "power cut",
+        "resumed",
     ]
     phase: Phase | None = None
 
@@ -134,11 +144,22 @@ class Controls:
 
         return judge
 
-    async def switch(self, mode: BootMode, tell: Tell) -> Outcome:
-        """Switch over, and say what came of it. `scene.outside` cancels it."""
-        scene = self.scene
-        choice = Options(mode=mode, probation_ms=PROBATION_MS, patience=PATIENCE)
-        transaction = Switchover(scene.board.machine, refkernel(2), choice, tell)
+    async def switch(
+        self, mode: BootMode, tell: Tell, *, guard: bool = False, signed: bool = False
+    ) -> Outcome:
+        """Switch over, and say what came of it. `scene.outside` cancels it.
+
+        With the write guard if `guard`, and to the image whose signature is verified if `signed`.
+        """
+        scene, image = self.scene, refkernel(2)
+        if signed:
+            asked = Request("switchover", str(scene.signed.path), trust=[scene.signed.key])
+            try:
+                image = await requested_image(scene.board, asked)
+            except ImageError as error:
+                return Outcome(Expected("refused"), str(error))
+        choice = Options(mode=mode, probation_ms=PROBATION_MS, patience=PATIENCE, guard=guard)
+        transaction = Switchover(scene.board.machine, image, choice, tell)
         with scene.outside:
             try:
                 report = await transaction.run()

@@ -9,6 +9,8 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import click
@@ -17,6 +19,7 @@ import trio
 
 from hotswap.host.__main__ import leaves
 from hotswap.host.guest import Guest, GuestEnded
+from hotswap.host.images import refkernel
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.report import PhaseEvent
@@ -25,11 +28,11 @@ from .campaign import Campaign, ProveError, carry_out, options
 from .controls import LONG, Controls, Expected, Outcome
 from .fault_table import ROWS, Row
 from .jumping_clock import JumpingClock
+from .kills import Kill, Workload, before_r1, kill_once, prepare
 from .leftovers import Holdings
 from .scene import open_scene
+from .signing import signed
 
-START_MS = (55, 75)
-"""The switchover is asked for so long after power-on."""
 BANNER = "switchover card at"
 GUARD = 120.0
 """Seconds of host time for a case that takes a fraction of one."""
@@ -80,20 +83,46 @@ def command(count: int, seed: int | None, only: str, in_json: bool) -> int:
 async def prove(campaign: Campaign, chosen: list[Case], clock: JumpingClock) -> None:
     """Try `campaign.count` cases of `chosen`."""
     todo = deque(_order(chosen, campaign.count, campaign.seed))
-    while todo:
-        seed = todo[0][1]
-        async with open_scene(clock, random.Random(seed).randint(*START_MS)) as scene:
-            controls = Controls(scene)
-            while todo and todo[0][1] == seed:
-                case, _ = todo.popleft()
-                why = await _play(controls, case, _mode(case, seed))
-                if not why:
-                    campaign.held(str(case))
-                else:
-                    repeat = f"--case '{case}' --count 1 --seed {seed}"
-                    campaign.failed(str(case), "; ".join(why), seed=seed, repeat=repeat)
-                if why or case.row.lasting:
-                    break  # the machine may be past repair
+    hosts: Workload | None = None
+    with TemporaryDirectory(prefix="hotswap-host-faults-") as scratch:
+        while todo:
+            case, seed = todo[0]
+            if case.row.act is None:
+                todo.popleft()
+                hosts = hosts or await prepare(Path(scratch))
+                _tell(campaign, case, seed, await _killed(hosts, case, Path(scratch)))
+                continue
+            async with open_scene(clock, seed, durable=case.row.durable) as scene:
+                controls = Controls(scene)
+                while todo and _fits(*todo[0], case, seed):
+                    this, _ = todo.popleft()
+                    why = await _play(controls, this, _mode(this, seed))
+                    _tell(campaign, this, seed, why)
+                    if why or this.row.lasting:
+                        break  # the machine may be past repair
+
+
+def _fits(case: Case, seed: int, other: Case, other_seed: int) -> bool:
+    """Whether it can be tried in the scene of the other one."""
+    row, durable = case.row, other.row.durable
+    return seed == other_seed and row.durable == durable and row.act is not None
+
+
+def _tell(campaign: Campaign, case: Case, seed: int, why: list[str]) -> None:
+    if why:
+        repeat = f"--case '{case}' --count 1 --seed {seed}"
+        campaign.failed(str(case), "; ".join(why), seed=seed, repeat=repeat)
+    else:
+        campaign.held(str(case))
+
+
+async def _killed(hosts: Workload, case: Case, scratch: Path) -> list[str]:
+    """A host is killed as the phase begins, and resumed: what is not as it has to be."""
+    with TemporaryDirectory(dir=scratch) as folder:
+        kill = await kill_once(hosts, Kill(case.phase.name, 0), Path(folder))
+    came_of_it = Expected("power cut" if before_r1(case.phase) else "resumed")
+    wrong = [] if came_of_it == case.expected else [f"{came_of_it} instead of {case.expected}"]
+    return [*wrong, kill.why] if kill.why else wrong
 
 
 def _order(chosen: list[Case], count: int, seed: int) -> Iterator[tuple[Case, int]]:
@@ -103,6 +132,7 @@ def _order(chosen: list[Case], count: int, seed: int) -> Iterator[tuple[Case, in
         mixed = chance.sample(chosen, len(chosen))
         first = list({case.row.name: case for case in mixed}.values())
         rest = [case for case in chosen if case not in first]
+        rest.sort(key=lambda case: (case.row.act is None, case.row.durable))  # a scene has many
         for case in (*sorted(first, key=chosen.index), *rest)[:count]:
             yield case, seed
         count -= len(chosen)
@@ -131,16 +161,22 @@ async def _play(controls: Controls, case: Case, mode: BootMode) -> list[str]:
 async def _tried(controls: Controls, case: Case, mode: BootMode) -> list[str]:
     """What is wrong with the outcome, and what is left."""
     scene, row = controls.scene, case.row
-    acted = []
+    acted: list[object] = []
+    assert row.act is not None
 
     def tell(event: PhaseEvent) -> None:
-        if (event.phase, event.state) == (case.phase.name, row.when):
+        if (event.phase, event.state) == (case.phase.name, row.when) and row.act is not None:
             acted.append(event)
             row.act(scene)
 
+    if row.signed:
+        scene.signed = signed(refkernel(2).elf, scene.signed.path)
     async with scene.played(case.phase):
         before = Holdings.of(scene.board)
-        outcome = await controls.switch(mode, tell)
+        if row.when == "before":
+            acted.append(case)
+            row.act(scene)
+        outcome = await controls.switch(mode, tell, guard=row.guarded, signed=row.signed)
         if row.lasting:
             outcome = await _what_the_board_does(scene.guest, outcome)
     wrong = [] if acted else ["the phase was not reached"]

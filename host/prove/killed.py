@@ -69,5 +69,5 @@ def killed_in(last: Phase, us: int) -> type[Switchover]:
 
 if __name__ == "__main__":
     name, us, *words = sys.argv[1:]
-    operator.Switchover = killed_in(Phase[name], int(us))  # type: ignore[misc]
+    setattr(operator, Switchover.__name__, killed_in(Phase[name], int(us)))
     sys.exit(main(words))

@@ -78,6 +78,11 @@ async def prepare(folder: Path) -> Workload:
     return workload
 
 
+def before_r1(phase: Phase) -> bool:
+    """Whether a host that is killed then has nothing to resume: it is a power cut."""
+    return phase <= Phase.SAVE
+
+
 async def kill_once(workload: Workload, case: Kill, scratch: Path) -> Kill:
     """Kill a host as `case` says, resume its machine and compare.
 
@@ -126,7 +131,7 @@ async def _resume(workload: Workload, case: Kill, folder: Path, before: bytes) -
         await _type(host)
         output = before + await _rest(host)
         status = await host.wait()
-    if Phase[case.phase] <= Phase.SAVE:  # before R1 it is a power cut
+    if before_r1(Phase[case.phase]):
         why = "" if status == Exit.NOTHING_TO_RESUME else f"resume ended with status {status}"
     else:
         why = f"the resumed run ended with status {status}" if status else wrong(workload, output)

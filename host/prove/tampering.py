@@ -141,6 +141,11 @@ def delay(answer: Answer) -> Sequence[Answer]:
     return [answer._replace(after=3_000_000)]
 
 
+def give_up(_: Answer) -> Sequence[Answer]:
+    """The guest's apology instead."""
+    return [Answer(Ack.ERROR, 7)]
+
+
 def overtake(answer: Answer) -> Sequence[Answer]:
     """That of another step comes before it."""
     other = Ack.RESTORED if answer.phase != Ack.RESTORED else Ack.RESUMED
