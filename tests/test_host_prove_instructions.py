@@ -12,7 +12,7 @@ from hotswap.host.prove.instructions import prove
 from hotswap.switchover.rollback import RollbackPoint
 
 SEED = 486
-LAST_GOOD = 6
+LAST_GOOD = 7
 """Rollbacks that are: of the examinations and control runs before, and some more."""
 
 
@@ -23,11 +23,15 @@ def tried(count: int) -> tuple[Campaign, list[str]]:
     return campaign, told
 
 
-def test_forty_stops_between_r0_and_commit_are_undone_exactly() -> None:
+def test_forty_stops_from_r0_to_commit_and_on_the_way_back_are_undone_exactly() -> None:
     campaign, told = tried(40)
     assert campaign.failures == []
-    assert campaign.cases == 41
+    assert campaign.cases == 43
     assert sum(case.startswith("after R0") for case in told) == 10
+    for where, stops in (("mode 2", 15), ("mode 0", 5), ("mode 1", 5)):
+        assert sum(case.startswith(f"after R1, {where}") for case in told) == stops
+        assert f"going on, {where}" in told
+    assert sum(case.startswith("going back") for case in told) == 5
     assert any(" more" in case for case in told)  # single instructions
 
 

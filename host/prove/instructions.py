@@ -1,10 +1,11 @@
 """`hotswap-host prove instructions`: stop a switchover after every translation block and roll back.
 
 The machine that has been rolled back is the machine it was, so one machine does for all: from R0 up
-to SAVE's end, and from R1 up to COMMIT's, the guest is let run to the next block boundary (now and
-then some single instructions further), the coordinator is cancelled there, and memory, processor,
-cards and lines are held against the rollback point. At the end the old kernel is let go on, as
-after any rollback, and must come to what the control run comes to.
+to SAVE's end, from R1 up to COMMIT's in each boot mode, and in the rollback itself, when the old
+kernel resumes from R1, the guest is let run to the next block boundary (now and then some single
+instructions further), the coordinator is cancelled there, and memory, processor, cards and lines
+are held against the rollback point. At the end the old kernel is let go on, as after any rollback,
+and must come to what the control run comes to.
 """
 
 from __future__ import annotations
@@ -17,16 +18,14 @@ import click
 import structlog
 import trio
 
-from hotswap.bus import Backplane
-from hotswap.cpu import Processor, Run
 from hotswap.host.images import refkernel
 from hotswap.switchover.conversation import PhaseFailed
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
 from hotswap.switchover.memory import Span
+from hotswap.switchover.old_kernel import resume_old
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.protocol import BootMode
-from hotswap.switchover.schema import PAGE
 from hotswap.switchover.stray import StrayWatch
 from hotswap.switchover.transaction import Options
 from hotswap.switchover.transcript import Transcript
@@ -36,10 +35,15 @@ from .controls import Controls
 from .ending import Exact, Seen
 from .jumping_clock import JumpingClock
 from .leftovers import Holdings
+from .point_state import PointState
 from .scene import open_scene
 
 EVERY = 1_000_000
 """Cases: more than there are blocks."""
+SAMPLE = 1_000
+"""So many stops in the other modes, and while the old kernel resumes; all with a `count` beyond
+`EVERY`."""
+MODES = (BootMode.DMA, *(mode for mode in BootMode if mode is not BootMode.DMA))
 SINGLE = 0.1
 """Of the stops: those with some single instructions after the block."""
 COLLECT = 500
@@ -57,6 +61,9 @@ Attempt = Callable[[], Awaitable[None]]
 def command(count: int, seed: int | None, in_json: bool) -> int:
     """Stop between R0 and COMMIT after each translation block, and roll back each time.
 
+    In boot mode 2; in the others, and in the rollback itself, after some of them, or each when
+    COUNT is more than a million.
+
     Also after single instructions of some of them. Memory, processor, cards and lines must be those
     of the rollback point, and in the end the old kernel goes on as if nothing had been tried.
     """
@@ -69,25 +76,28 @@ def command(count: int, seed: int | None, in_json: bool) -> int:
 
 
 async def prove(campaign: Campaign) -> None:
-    """`campaign.count` stops or every block; the last case is how it goes on."""
+    """`campaign.count` stops or every block, in each mode; each ends with how it goes on."""
     chance = random.Random(campaign.seed)
     async with open_scene(JumpingClock(), campaign.seed) as scene:
         controls = Controls(scene)
-        _, control = await _tried(controls, Campaign(campaign.name, 0, campaign.seed), chance)
-        _, seen = await controls.never()
-        why, end = await _tried(controls, campaign, chance)
-        why += [f"{name} differs at the end" for name in end.differences(control)]
-        why += (await Seen.of(scene.guest)).differences(seen)
-    again = f"--count {campaign.count} --seed {campaign.seed}"
-    campaign.count = campaign.cases + 1
-    if why:
-        campaign.failed("going on", "; ".join(why), seed=campaign.seed, repeat=again)
-    else:
-        campaign.held("going on")
+        for mode in MODES:
+            nothing = Campaign(campaign.name, 0, campaign.seed)
+            _, control = await _tried(controls, mode, nothing, chance)
+            _, seen = await controls.never()
+            why, end = await _tried(controls, mode, campaign, chance)
+            why += [f"{name} differs at the end" for name in end.differences(control)]
+            why += (await Seen.of(scene.guest)).differences(seen)
+            case = f"going on, mode {mode:d}"
+            if why:
+                again = f"--count {campaign.count} --seed {campaign.seed}"
+                campaign.failed(case, "; ".join(why), seed=campaign.seed, repeat=again)
+                break  # the machine may be past repair
+            campaign.held(case)
+    campaign.count = campaign.cases
 
 
 async def _tried(
-    controls: Controls, campaign: Campaign, chance: random.Random
+    controls: Controls, mode: BootMode, campaign: Campaign, chance: random.Random
 ) -> tuple[list[str], Exact]:
     """All stops, one after the other; what is wrong then, and what it comes to.
 
@@ -97,8 +107,7 @@ async def _tried(
     scene = controls.scene
     async with scene.played(Phase.SAVE):
         before = Holdings.of(scene.board)
-        choice = Options(BootMode.DMA, patience=LONG)
-        trials = _Trials(scene.board.machine, refkernel(2), choice)
+        trials = _Trials(scene.board.machine, refkernel(2), Options(mode, patience=LONG))
         trials.campaign, trials.chance = campaign, chance
         why = ["it was committed"]
         try:
@@ -107,6 +116,11 @@ async def _tried(
             why = [] if back.reason == DONE else [back.reason]
     await trio.testing.wait_all_tasks_blocked()
     return why + Holdings.of(scene.board).left(before), await controls.exact()
+
+
+def _sample(count: int) -> int:
+    """How many stops where not each block is tried by default."""
+    return count if count > EVERY else min(count // 8, SAMPLE)
 
 
 DONE = "all stops were tried"
@@ -126,7 +140,8 @@ class _Trials(Switchover):
             await self._quiesce()
             await self._save()
 
-        await self._try_all("after R0", attempt, frozen=False, most=self.campaign.count // 4)
+        most = self.campaign.count // 4 if self.options.mode is MODES[0] else 0
+        await self._try_all("after R0", attempt, frozen=False, most=most)
         await super()._prepare()
 
     async def _cross(self, script: Transcript, place: Span, watch: StrayWatch) -> None:
@@ -135,13 +150,21 @@ class _Trials(Switchover):
         async def attempt() -> None:
             await super(_Trials, self)._cross(script, place, watch)
 
-        most = self.campaign.count - self.campaign.cases
-        await self._try_all("after R1", attempt, frozen=True, most=most)
+        mode, count = self.options.mode, self.campaign.count
+        most = count * 3 // 8 if mode is MODES[0] else _sample(count)
+        await self._try_all(f"after R1, mode {mode:d}", attempt, frozen=True, most=most)
+        if mode is MODES[0]:
+            await self._try_all("going back", self._resume, frozen=True, most=_sample(count))
         raise PhaseFailed(DONE)
+
+    async def _resume(self) -> None:
+        """What a rollback does once all is as it was at R1."""
+        self._backplane.thaw()
+        await resume_old(self._talk, LONG)
 
     async def _try_all(self, where: str, attempt: Attempt, *, frozen: bool, most: int) -> None:
         then = self._processor.instructions
-        wanted = _State(self._processor, self._backplane)
+        wanted = PointState(self._processor, self._backplane)
         whole = await self._up_to(None, attempt)
         self._check("", await self._back(wanted, frozen=frozen))
         for number, stop in enumerate(self._stops(whole, most)):
@@ -196,7 +219,7 @@ class _Trials(Switchover):
             nursery.cancel_scope.cancel()
         return self._processor.instructions - first
 
-    async def _back(self, wanted: _State, *, frozen: bool) -> list[str]:
+    async def _back(self, wanted: PointState, *, frozen: bool) -> list[str]:
         """Back to the rollback point; what is not as it was."""
         assert self._point is not None
         with self._processor.standing():
@@ -215,35 +238,3 @@ class _Stop:
 
     def __init__(self, count: int) -> None:
         self.count = self.reached = count
-
-
-class _State:
-    """The machine at a rollback point, to hold it against what it is later."""
-
-    def __init__(self, processor: Processor, backplane: Backplane) -> None:
-        self._processor, self._backplane = processor, backplane
-        self._memory = {
-            start: processor.ram.read(start, size) for start, size in processor.ram.spans
-        }
-        self._cpu, self._cards = processor.take_state(), backplane.snapshot()
-
-    def differences(self, dirty: list[Run]) -> list[str]:
-        """What is different now, of memory the pages that were `dirty` before the way back."""
-        wrong = []
-        pages = [page for run in dirty for page in range(run.first, run.first + run.pages)]
-        changed = [page for page in pages if not self._same(page * PAGE)]
-        if changed:
-            shown = ", ".join(f"{page * PAGE:#x}" for page in changed[:3])
-            wrong.append(f"memory: {len(changed)} pages: {shown}")
-        if left := self._processor.ram.dirty_runs():
-            wrong.append(f"{len(left)} runs of pages are still written")
-        if self._processor.take_state() != self._cpu:
-            wrong.append("processor")
-        if self._backplane.snapshot() != self._cards:
-            wrong.append("cards")
-        return wrong
-
-    def _same(self, at: int) -> bool:
-        start = max(start for start in self._memory if start <= at)
-        was = self._memory[start][at - start : at - start + PAGE]
-        return self._processor.ram.read(at, PAGE) == was

@@ -69,5 +69,6 @@ def killed_in(last: Phase, us: int) -> type[Switchover]:
 
 if __name__ == "__main__":
     name, us, *words = sys.argv[1:]
+    sys.argv[1:] = words  # what the durable folder says the machine was started with
     setattr(operator, Switchover.__name__, killed_in(Phase[name], int(us)))
     sys.exit(main(words))

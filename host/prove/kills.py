@@ -127,11 +127,13 @@ async def _switch(socket: Path, image: Path) -> None:
 
 
 async def _resume(workload: Workload, case: Kill, folder: Path, before: bytes) -> Kill:
-    async with _host("resume", str(folder), "--timeout", str(LIMIT)) as host:
+    nothing_there = before_r1(Phase[case.phase])
+    words = ("resume", str(folder), "--timeout", str(LIMIT))
+    async with _host(*words, quiet=nothing_there) as host:
         await _type(host)
         output = before + await _rest(host)
         status = await host.wait()
-    if before_r1(Phase[case.phase]):
+    if nothing_there:
         why = "" if status == Exit.NOTHING_TO_RESUME else f"resume ended with status {status}"
     else:
         why = f"the resumed run ended with status {status}" if status else wrong(workload, output)
@@ -156,13 +158,14 @@ def _run(workload: Workload, *more: str) -> Sequence[str]:
 
 @asynccontextmanager
 async def _host(
-    *words: str, module: Sequence[str] = ("hotswap.host",)
+    *words: str, module: Sequence[str] = ("hotswap.host",), quiet: bool = False
 ) -> AsyncIterator[trio.Process]:
     """A process of hotswap-host, gone when the block ends."""
     process = await trio.lowlevel.open_process(
         [sys.executable, "-m", *module, *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL if quiet else None,
     )
     assert process.stdin is not None
     assert process.stdout is not None
