@@ -41,7 +41,7 @@ OPTIMISED = ("-O1", "-O2", "-Os")
 FRAMES = ("-fomit-frame-pointer", "-fno-omit-frame-pointer")
 CHECKED = ("-g0", "-Wno-error", "-Werror=designated-init", "-Werror=incompatible-pointer-types")
 """An initialiser that counts on the order of members is an error."""
-_TODO = "the sources under examples/ have changed: have prove/variants.py follow"
+FOLLOW = "the sources under examples/ have changed: have prove/variants.py follow"
 
 
 class Variant(msgspec.Struct, frozen=True):
@@ -142,7 +142,7 @@ def _parameters(header: str, **values: str) -> str:
         line = re.compile(rf"^#define {name} +\S+", re.MULTILINE)
         header, found = line.subn(f"#define {name} {value}", header)
         if not found:
-            raise ProveError(f"param.h defines no {name}; {_TODO}")
+            raise ProveError(f"param.h defines no {name}; {FOLLOW}")
     return header
 
 
@@ -159,4 +159,4 @@ def _push_in_another_order(files: dict[str, str], chance: random.Random) -> None
     ):
         files[name], found = re.subn(pattern, text, files[name])
         if found != 1:
-            raise ProveError(f"{name} does not hold the segment registers as expected; {_TODO}")
+            raise ProveError(f"{name} does not hold the segment registers as expected; {FOLLOW}")
