@@ -8,7 +8,7 @@ import struct
 from hotswap.host.board import Board
 from hotswap.host.prove.stubs import STUB, hang, run, triple_fault
 
-__all__ = ["STUB", "hang", "triple_fault"]
+__all__ = ["STUB", "hang", "run", "triple_fault"]
 
 CARD = 0x180
 
