@@ -28,6 +28,13 @@ PROGRAMS = {
     "memory 2 8": 81,
     "registers 2 100000": 60,
     "x87 4": 44,
+    "repeater 1 4": 12,
+    "repeater 2 4": 12,
+    "repeater 3 4": 16,
+    "interrupted 20": 58,
+    "poller 50": 23,
+    "ppoller 50": 59,
+    "errors": 117,
     "xmm 4": 37,
     "pipes 3 20": 1860,
     "sleeper 4": 14,
@@ -74,6 +81,7 @@ def entries(archive: bytes) -> Iterator[Entry]:
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("initrd")
+    (root / "tmp").mkdir()
     for entry in entries(ARCHIVE.read_bytes()):
         if entry.mode & 0o040000:
             (root / entry.path).mkdir()

@@ -1,5 +1,9 @@
 """Files in /tmp, locks, and time limits of poll and select are kept over switchovers."""
 
+import pytest
+
+from hotswap.host.guest import Guest
+
 from .conftest import Survive
 
 
@@ -17,6 +21,17 @@ async def test_poll_and_select_end_when_their_time_is_over_or_something_happens(
     survive: Survive,
 ) -> None:
     assert (await survive("poller:100", kernels=(2, 1, 2)))["poller"].startswith("ok")
+
+
+async def test_ppoll_and_pselect6_keep_their_limits_and_masks(survive: Survive) -> None:
+    assert (await survive("ppoller:120", kernels=(2, 1, 2)))["ppoller"].startswith("ok")
+
+
+@pytest.mark.parametrize("kernel", [1, 2])
+async def test_wrong_arguments_get_linuxs_error_numbers(guest: Guest, kernel: int) -> None:
+    """The same program says so under this machine's Linux, in test_examples_initrd.py."""
+    guest.boot(["errors"], version=kernel)
+    assert (await guest.reported())["errors"] == "ok 117"
 
 
 async def test_calls_that_a_signal_ends_or_runs_again_end_as_under_linux(survive: Survive) -> None:

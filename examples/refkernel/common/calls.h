@@ -7,7 +7,7 @@
 enum { NR_read = 3, NR_write = 4, NR_waitpid = 7, NR_fcntl = 55, NR_select = 82, NR_wait4 = 114,
        NR_sigreturn = 119, NR_newselect = 142, NR_flock = 143, NR_readv = 145, NR_writev = 146,
        NR_nanosleep = 162, NR_rt_sigreturn = 173, NR_rt_sigtimedwait = 177, NR_fcntl64 = 221,
-       NR_clock_nanosleep = 267, NR_waitid = 284 };
+       NR_clock_nanosleep = 267, NR_waitid = 284, NR_pselect6 = 308, NR_ppoll = 309 };
 
 typedef int call(struct proc *p, const uint32_t a[6]);
 
@@ -53,10 +53,13 @@ call sys_getuid16, sys_geteuid16, sys_getgid16, sys_getegid16, sys_getuid, sys_g
 /* sys_mem.c */
 call sys_brk, sys_mmap, sys_mmap2, sys_munmap, sys_mprotect, sys_mremap, sys_madvise, sys_msync;
 
-/* sys_file.c, sys_fd.c, pipe.c, sys_poll.c, lock.c */
+/* sys_file.c, sys_fd.c, pipe.c, sys_poll.c, sys_ppoll.c, lock.c */
+int poll_files(struct proc *p, uint32_t at, uint32_t n, bool for_ever, uint64_t ns);
+int select_files(struct proc *p, const uint32_t a[6], bool for_ever, uint64_t ns);
+uint64_t poll_left(struct proc *p, uint64_t ns);
 call sys_read, sys_write, sys_readv, sys_writev, sys_pread64, sys_pwrite64, sys_close, sys_lseek,
     sys_llseek, sys_dup, sys_dup2, sys_dup3, sys_pipe, sys_pipe2, sys_fcntl, sys_ioctl, sys_poll,
-    sys_select, sys_newselect, sys_flock;
+    sys_select, sys_newselect, sys_flock, sys_ppoll, sys_pselect6;
 
 /* sys_path.c, sys_stat.c, sys_tmp.c */
 int walk_in(struct proc *p, uint32_t dirfd, uint32_t at, uint32_t how, struct found *found);

@@ -159,6 +159,8 @@ static uint64_t interrupt_call(struct proc *p, const struct sigact *act)
             nanosleep_left(p, nr);
         if (nr == NR_select || nr == NR_newselect)
             select_left(p, nr);
+        if (nr == NR_pselect6 || nr == NR_ppoll)
+            ppoll_left(p, nr);
         p->frame.eax = moved ? moved : (uint32_t)-EINTR;
         p->frame.eip += 2; /* behind the int 0x80 */
     }

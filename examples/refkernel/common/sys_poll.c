@@ -54,27 +54,33 @@ static int wait_ready(struct proc *p, uint32_t kind, bool for_ever, uint64_t ns)
     return BLOCKED;
 }
 
-int sys_poll(struct proc *p, const uint32_t a[6])
+/* What n descriptions of files at `at` say; waits as wait_ready() does. */
+int poll_files(struct proc *p, uint32_t at, uint32_t n, bool for_ever, uint64_t ns)
 {
     struct abi_pollfd fds[NOFILE];
     int count = 0, error;
 
-    if (a[1] > NOFILE)
+    if (n > NOFILE)
         return -EINVAL;
-    if (copy_in(fds, a[0], a[1] * sizeof *fds))
+    if (copy_in(fds, at, n * sizeof *fds))
         return -EFAULT;
-    for (uint32_t i = 0; i < a[1]; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         struct file *file = fds[i].fd < 0 ? 0 : fd_file(p, (uint32_t)fds[i].fd);
         fds[i].revents = fds[i].fd < 0 ? 0 : POLLNVAL;
         if (file)
             fds[i].revents = (int16_t)(ready(file) & (fds[i].events | POLLERR | POLLHUP));
         count += fds[i].revents != 0;
     }
-    error = count ? 0 : wait_ready(p, SSM_WAIT_POLL, (int)a[2] < 0, (uint64_t)a[2] * 1000000);
+    error = count ? 0 : wait_ready(p, SSM_WAIT_POLL, for_ever, ns);
     if (error)
         return error;
     timer_disarm(SSM_TIMER_SLEEP, p->pid);
-    return copy_out(a[0], fds, a[1] * sizeof *fds) ? -EFAULT : count;
+    return copy_out(at, fds, n * sizeof *fds) ? -EFAULT : count;
+}
+
+int sys_poll(struct proc *p, const uint32_t a[6])
+{
+    return poll_files(p, a[0], a[1], (int)a[2] < 0, (uint64_t)a[2] * 1000000);
 }
 
 struct sets { uint32_t in[WORDS], out[WORDS], except[WORDS]; };
@@ -112,21 +118,26 @@ static int look(struct proc *p, uint32_t n, struct sets *sets)
     return count;
 }
 
-/* What is left of the time goes back to the program, as Linux has it. */
-static int time_out(struct proc *p, uint32_t at, uint64_t ns)
+/* What is left of a time of ns that may have begun when the call was made first. */
+uint64_t poll_left(struct proc *p, uint64_t ns)
 {
     uint64_t deadline, when = now();
-    struct abi_timeval left;
 
-    if (p->wait.restart_nr)
-        ns = timer_read(SSM_TIMER_SLEEP, p->pid, &deadline, 0) && deadline > when
-             ? deadline - when : 0;
-    left = (struct abi_timeval){ (int32_t)(ns / NS_PER_S), (int32_t)(ns % NS_PER_S / 1000) };
-    return copy_out(at, &left, sizeof left);
+    if (!p->wait.restart_nr)
+        return ns;
+    return timer_read(SSM_TIMER_SLEEP, p->pid, &deadline, 0) && deadline > when ? deadline - when : 0;
 }
 
-/* A signal ends select, call nr; p's memory is in use. A limit that cannot be written any more
-   makes no other error of it. */
+/* What is left goes back to the program, as Linux has it: where it cannot be written any more, that
+   makes no error of the call. */
+static void time_out(uint32_t at, uint64_t ns)
+{
+    struct abi_timeval left = { (int32_t)(ns / NS_PER_S), (int32_t)(ns % NS_PER_S / 1000) };
+
+    copy_out(at, &left, sizeof left);
+}
+
+/* A signal ends select, call nr; p's memory is in use. */
 void select_left(struct proc *p, uint32_t nr)
 {
     uint32_t old[5], at = p->frame.edi;
@@ -134,33 +145,44 @@ void select_left(struct proc *p, uint32_t nr)
     if (nr == NR_select)
         at = copy_in(old, p->frame.ebx, sizeof old) ? 0 : old[4];
     if (at)
-        time_out(p, at, 0);
+        time_out(at, poll_left(p, 0));
+}
+
+/* Which of a[0] files of the sets at a[1] to a[3] are ready; waits as wait_ready() does. */
+int select_files(struct proc *p, const uint32_t a[6], bool for_ever, uint64_t ns)
+{
+    uint32_t n = MIN(a[0], (uint32_t)NOFILE), bytes = (n + 31) / 32 * 4;
+    struct sets sets;
+    int count = (int)a[0] < 0 ? -EINVAL : sets_in(&sets, a, bytes), error;
+
+    if (!count)
+        count = look(p, n, &sets);
+    error = count ? 0 : wait_ready(p, SSM_WAIT_SELECT, for_ever, ns);
+    if (error)
+        return error;
+    timer_disarm(SSM_TIMER_SLEEP, p->pid);
+    if (count >= 0 && ((a[1] && copy_out(a[1], sets.in, bytes))
+                       || (a[2] && copy_out(a[2], sets.out, bytes))
+                       || (a[3] && copy_out(a[3], sets.except, bytes))))
+        return -EFAULT;
+    return count;
 }
 
 int sys_newselect(struct proc *p, const uint32_t a[6])
 {
-    uint32_t n = MIN(a[0], (uint32_t)NOFILE), bytes = (n + 31) / 32 * 4;
     struct abi_timeval tv = { 0, 0 };
-    struct sets sets;
-    uint64_t ns;
-    int count = (int)a[0] < 0 ? -EINVAL : sets_in(&sets, a, bytes), error;
+    uint64_t ns, left;
+    int count;
 
-    if (!count && a[4] && copy_in(&tv, a[4], sizeof tv))
+    if (a[4] && copy_in(&tv, a[4], sizeof tv))
         return -EFAULT;
-    if (!count && (tv.sec < 0 || tv.usec < 0 || tv.usec >= 1000000))
+    if (!p->wait.restart_nr && (tv.sec < 0 || tv.usec < 0))
         return -EINVAL;
-    ns = (uint64_t)tv.sec * NS_PER_S + (uint32_t)tv.usec * 1000u;
-    if (!count)
-        count = look(p, n, &sets);
-    error = count ? 0 : wait_ready(p, SSM_WAIT_SELECT, !a[4], ns);
-    if (error || count < 0)
-        return error ? error : count;
-    if (a[4] && time_out(p, a[4], count ? ns : 0))
-        return -EFAULT;
-    timer_disarm(SSM_TIMER_SLEEP, p->pid);
-    if ((a[1] && copy_out(a[1], sets.in, bytes)) || (a[2] && copy_out(a[2], sets.out, bytes))
-        || (a[3] && copy_out(a[3], sets.except, bytes)))
-        return -EFAULT;
+    ns = (uint64_t)tv.sec * NS_PER_S + (uint64_t)tv.usec * 1000;
+    left = poll_left(p, ns);
+    count = select_files(p, a, !a[4], ns);
+    if (a[4] && count >= 0)
+        time_out(a[4], count ? left : 0);
     return count;
 }
 

@@ -42,7 +42,8 @@ static call *const calls[] = {
     [269] = sys_fstatfs64, [270] = sys_tgkill, [284] = sys_waitid, [295] = sys_openat,
     [296] = sys_mkdirat, [297] = sys_link, [300] = sys_fstatat64, [301] = sys_unlinkat,
     [302] = sys_renameat, [303] = sys_link, [304] = sys_symlinkat, [305] = sys_readlinkat,
-    [306] = sys_fchmodat, [307] = sys_faccessat, [320] = sys_utimensat, [322] = sys_timerfd_create,
+    [306] = sys_fchmodat, [307] = sys_faccessat, [308] = sys_pselect6, [309] = sys_ppoll,
+    [320] = sys_utimensat, [322] = sys_timerfd_create,
     [325] = sys_timerfd_settime, [326] = sys_timerfd_gettime, [330] = sys_dup3, [331] = sys_pipe2,
 };
 

@@ -28,6 +28,7 @@ int pipe_read(struct file *file, uint32_t to, uint32_t len);
 int pipe_write(struct file *file, uint32_t from, uint32_t len, bool together);
 void poll_wake(void);
 void select_left(struct proc *p, uint32_t nr);
+void ppoll_left(struct proc *p, uint32_t nr);
 
 /* inode.c (v1, v2): what has a name. Numbers: 1 the root, then places in the initrd; what is added
    to it; what is made in /tmp; in /proc whose and what. */

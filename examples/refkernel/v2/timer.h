@@ -1,11 +1,12 @@
-/* v2: one list of all armed timers, and nothing in their owners. */
+/* v2: a wheel of all armed timers, and nothing in their owners. */
 #ifndef TIMER_H
 #define TIMER_H
 #include <stdint.h>
 
-/* One armed timer in the list of all, the next to expire first. */
+/* One armed timer: in the list of its slot, the next to expire first, and in one of its owner's. */
 struct timer {
     struct timer *next;
+    struct timer *kin;
     uint32_t owner;
     uint16_t kind;
     uint64_t period, deadline;
