@@ -6,6 +6,7 @@ import pytest
 
 from hotswap.host.guest import Guest
 from hotswap.host.pytest_plugin import SwitchKernel
+from hotswap.switchover.coordinator import Switchover
 
 MS = 1_000_000
 
@@ -31,3 +32,18 @@ def survive(guest: Guest, switchover: SwitchKernel) -> Survive:
         return await guest.reported()
 
     return run
+
+
+@pytest.fixture
+def maps(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The map of each switchover, in order."""
+    found: list[bytes] = []
+    run = Switchover.run
+
+    async def keep(self: Switchover) -> object:
+        report = await run(self)
+        found.append(self.map)
+        return report
+
+    monkeypatch.setattr(Switchover, "run", keep)
+    return found

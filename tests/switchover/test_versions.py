@@ -1,11 +1,8 @@
 """A kernel that knows maps of 1.0 only takes over and is taken over."""
 
-import pytest
-
 from hotswap.host.board import Board
 from hotswap.host.guest import Guest
 from hotswap.host.pytest_plugin import SwitchKernel
-from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.image import load_image
 from hotswap.switchover.savemap import read
 from hotswap.switchover.schema import KINDS, MINOR
@@ -14,21 +11,6 @@ from .conftest import MS
 from .test_rolls_back import GUESTS
 
 OLD = "refkernel-v2-minor0.elf"
-
-
-@pytest.fixture
-def maps(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The map of each switchover, in order."""
-    found: list[bytes] = []
-    run = Switchover.run
-
-    async def keep(self: Switchover) -> object:
-        report = await run(self)
-        found.append(self.map)
-        return report
-
-    monkeypatch.setattr(Switchover, "run", keep)
-    return found
 
 
 async def test_from_1_1_to_1_0_and_back(
@@ -49,3 +31,16 @@ async def test_from_1_1_to_1_0_and_back(
             assert (kind.since, entry.rec_size) == (0, kind.least), kind.section.name
     verdicts = await guest.reported()
     assert len(verdicts) == 4
+
+
+async def test_a_kernel_of_1_0_is_refused_before_the_blackout_where_something_would_be_lost(
+    guest: Guest, switchover: SwitchKernel
+) -> None:
+    """Files in /tmp, which 1.0 has no words for, and locks on them."""
+    guest.boot(["locker:120"], version=1)
+    await guest.pass_time(60 * MS)
+    report = await switchover(load_image(GUESTS / OLD))
+    assert (report.outcome, report.phase) == ("rolled back", "PREPARE")
+    assert "a map of version 1.0 cannot say what is in section" in "\n".join(report.log)
+    assert (await switchover(2)).outcome == "committed"
+    assert (await guest.reported())["locker"].startswith("ok")
