@@ -43,8 +43,8 @@ FREE = "nfree"
 WARM = 200
 """Turns before measuring begins: what is made once and kept is made by then, and the buffer for
 translations has been full twice."""
-ENOUGH = 400
-"""Turns from which on the drift is judged."""
+ENOUGH = 800
+"""Turns from which on the drift is judged: over fewer, one buffer that grows is a drift."""
 
 
 class Held(msgspec.Struct, frozen=True):
