@@ -41,6 +41,13 @@ def test_each_fault_ends_as_the_table_says_and_leaves_nothing(part: int) -> None
     assert campaign.failures == []
 
 
+@pytest.mark.parametrize("phase", [Phase.PLAN, Phase.SAVE], ids=lambda phase: phase.name)
+def test_a_card_that_fails_while_the_kernel_is_asked_or_after_the_way_back_is_the_cards_own_fault(
+    phase: Phase,
+) -> None:
+    assert tried(one("card's task raises by itself", phase)).failures == []
+
+
 def test_every_phase_has_faults_and_every_fault_a_phase() -> None:
     assert {case.phase for case in CASES} == set(Phase)
     assert all(row.expected for row in ROWS)
