@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import trio
 
 from hotswap.bus import TextScreen
 from hotswap.host.board import Board
@@ -204,6 +205,23 @@ async def test_what_is_typed_while_the_kernel_is_replaced_is_not_lost(
         await Switchover(board.machine, refkernel(kernel), Options(patience=PATIENCE), tell).run()
     assert not words
     await monitor.expect(r"^\$ echo Done\nDone\n\$$")
+
+
+async def test_a_key_that_comes_while_nobody_serves_its_interrupt(
+    monitor: Monitor, switchover: SwitchKernel
+) -> None:
+    """Its bits take about a millisecond, at the end of which the old kernel is parked."""
+    clock = monitor.backplane.clock
+    for n, kernel in enumerate((2, 1) * 3):
+        async with trio.open_nursery() as nursery:
+
+            async def press(after: int = n * MS // 10) -> None:
+                await clock.sleep_until(clock.now() + after)
+                monitor.type("a")
+
+            nursery.start_soon(press)
+            await commit(switchover, kernel)
+        await monitor.expect(rf"^\$ {'a' * (n + 1)}$")
 
 
 async def test_output_stopped_by_control_s_comes_when_it_goes_on(
