@@ -33,7 +33,7 @@ from .variants import SOURCES, Variant, build, check_tools, draw
 MS = 1_000_000
 PROGRAMS = ("still:1000", "keeper:1000")
 ALL_WAIT = "^{}: [0-9]+ processes wait"
-TYPED = ("half a", " line\r")
+TYPED = ("half a\x13", " line\r")
 """What `keeper` reads: before the switchovers, and when it asks for the rest."""
 COMPILERS = 2
 """Kernels that are built at a time."""
@@ -146,7 +146,7 @@ async def tried(old: KernelImage, new: KernelImage, last: KernelImage) -> str:
             for program in PROGRAMS:
                 await guest.expect(ALL_WAIT.format(program.partition(":")[0]))
             guest.type(TYPED[0])
-            await guest.pass_time(60 * MS)
+            await guest.pass_time(160 * MS)
             before = await guest.examine()
             for image in (new, last):
                 await switch_over(board.machine, image, Options(patience=PATIENCE))
