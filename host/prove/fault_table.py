@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from hotswap.switchover.phases import BLACKOUT, Phase
+from hotswap.switchover.protocol import BootMode
 
 from . import fault_acts as act
 from . import stubs, tampering
@@ -37,6 +38,8 @@ class Row(msgspec.Struct, frozen=True):
     guarded: bool = False
     durable: bool = False
     signed: bool = False
+    mode: BootMode | None = None
+    """Without it, chance has it."""
 
 
 ANSWERED = [phase for phase in Phase if Phase.PREPARE <= phase <= Phase.COMMIT]
@@ -67,9 +70,8 @@ def harmless(phases: Iterable[Phase]) -> dict[Phase, Expected]:
     return dict.fromkeys(phases, COMMITTED)
 
 
-LATE = harmless([Phase.PLAN, *ANSWERED]) | there(
-    [Phase.SWITCH, Phase.DECODE]
-)  # these, others overtake
+LATE = harmless([Phase.PLAN, *ANSWERED]) | there([Phase.DECODE])  # that one, the next overtakes
+del LATE[Phase.SWITCH]  # it depends on how long the bootstrap takes to its next
 EARLY = [Phase.PLAN, Phase.STAGE]
 BEFORE_SAVE = [phase for phase in Phase if phase < Phase.SAVE]
 DEAF = harmless(p for p in Phase if p >= Phase.SAVE) | {
@@ -110,6 +112,8 @@ ROWS = (
     Row("wrong ACK", answer(tampering.replace), there(ANSWERED) | REFUSED),
     Row("double ACK", answer(tampering.double), next_one(ANSWERED) | harmless([Phase.PLAN])),
     Row("late ACK", act.late_answer, LATE),
+    Row("late ACK, overtaken", act.late_answer, there([Phase.SWITCH]), mode=BootMode.DMA),
+    Row("late ACK, in time", act.late_answer, harmless([Phase.SWITCH]), mode=BootMode.LZ4),
     Row("ACK out of order", answer(tampering.overtake), there(ANSWERED) | REFUSED),
     Row("ACK nobody asked for", act.unasked, there([Phase.PROBATION])),
     Row("ACK nobody asked for yet", act.unasked, {Phase.STAGE: back(Phase.PREPARE)}, "done"),

@@ -140,6 +140,8 @@ def _order(chosen: list[Case], count: int, seed: int) -> Iterator[tuple[Case, in
 
 
 def _mode(case: Case, seed: int) -> BootMode:
+    if case.row.mode is not None:
+        return case.row.mode
     return BootMode(random.Random(f"{seed} {case}").randrange(3))
 
 
