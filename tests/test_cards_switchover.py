@@ -360,3 +360,16 @@ async def test_its_state_is_carried(card: SwitchoverCard, ports: Ports) -> None:
 async def test_it_leaves_no_ports_behind(board: Board, card: SwitchoverCard, ports: Ports) -> None:
     await board.backplane.remove(card.slot.number)
     assert ports.read(BASE + Register.ID, 4) == 0xFFFFFFFF
+
+
+async def test_whoever_wants_to_hears_an_answer_before_the_out_has_ended(
+    card: SwitchoverCard, ports: Ports
+) -> None:
+    heard: list[int] = []
+    card.on_answer = lambda answer: heard.append(answer.phase)
+    await order(card, BEGIN, Issue(Command.COMMIT))
+    ports.write(BASE + Register.ACK, ack(Ack.RESUMED, 2), 4)  # the answer to another command
+    assert heard == []
+    ports.write(BASE + Register.ACK, ack(Ack.RESUMED), 4)
+    ports.write(BASE + Register.ACK, ack(Ack.RESUMED), 4)
+    assert heard == [Ack.RESUMED]
