@@ -31,7 +31,7 @@ call sys_kill, sys_tkill, sys_tgkill, sys_rt_sigqueueinfo, sys_sigpending, sys_r
 int script_expand(struct proc *p, char path[PATH_MAX], char *text, uint32_t room, uint32_t *len,
                   int *argc);
 
-/* process.c, exec.c, fds.c, sys_proc.c, sys_info.c, tls.c */
+/* process.c, exit.c, exec.c, fds.c, sys_proc.c, sys_info.c, tls.c */
 void fds_copy(struct proc *to, struct proc *from);
 void fds_close(struct proc *p, bool all);
 int tls_set(struct proc *p, uint32_t at, bool may_choose);
