@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .exits import Exit
+from .exits import Exit, leaves
 
 # command: (module, attribute, one line of help); help is here so that --help imports nothing
 COMMANDS = {
@@ -100,13 +100,6 @@ def main(argv: list[str] | None = None) -> Any:
         for cause in causes:
             click.echo(f"hotswap-host: {cause}", err=True)
         return Exit.FAILED
-
-
-def leaves(error: BaseException) -> list[BaseException]:
-    """The exceptions in a group, however deep; nurseries wrap what a task raises."""
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for each in error.exceptions for leaf in leaves(each)]
-    return [error]
 
 
 if __name__ == "__main__":

@@ -33,10 +33,10 @@ from .backends import SerialBackEnd
 from .background import in_background
 from .board_config import BoardConfig, PlugIn, usual_cards
 from .board_info import board_info
-from .board_run import Run
+from .board_run import Ended, Run
 from .cables import BackEnd, Cable
 from .discovery import make_card
-from .exits import Ended, Exit
+from .exits import Exit
 from .history.record import Recording
 from .loader import BOOT_STACK, BOOTLOADER_MAGIC, Loaded, load_kernel
 from .network import NetworkBackEnd, capture
@@ -246,6 +246,17 @@ class Board(Run):
             if isinstance(self._timebase, RealTime):
                 self._timebase.go_on()
             self.processor.resume()
+
+    @asynccontextmanager
+    async def standing(self) -> AsyncIterator[None]:
+        """Paused for the time of the block, if it was not already."""
+        was_paused = self.paused
+        await self.pause()
+        try:
+            yield
+        finally:
+            if not was_paused:
+                self.resume()
 
     async def in_background(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do `work` in the machine's nursery: it goes on when whoever asked for it is gone.

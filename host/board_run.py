@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import trio
 
 from hotswap.bus import Backplane
 
-from .exits import Ended, Exit, debug_exit_status
+from .exits import Exit, debug_exit_status
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How a run ended: the exit status and, when it was not the guest's wish, why."""
+
+    status: int
+    message: str = ""
 
 
 class Run:

@@ -1,10 +1,8 @@
-"""How a run of `hotswap-host` ends: one table of exit statuses."""
+"""How a run of `hotswap-host` ends: one table of exit statuses, and what exceptions end it."""
 
 from __future__ import annotations
 
 from enum import IntEnum
-
-import msgspec
 
 
 class Exit(IntEnum):
@@ -23,13 +21,13 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-class Ended(msgspec.Struct, frozen=True):
-    """How a run ended: the exit status and, when it was not the guest's wish, why."""
-
-    status: int
-    message: str = ""
-
-
 def debug_exit_status(value: int) -> int:
     """The exit status for `value`, a byte written to the debug-exit port."""
     return Exit.OK if value == 0 else min(Exit.DEBUG_EXIT + value, 255)
+
+
+def leaves(error: BaseException) -> list[BaseException]:
+    """The exceptions in a group, however deep; nurseries wrap what a task raises."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for each in error.exceptions for leaf in leaves(each)]
+    return [error]

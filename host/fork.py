@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import msgspec
@@ -66,7 +65,7 @@ async def fork(board: Board, stack: ExitStack, purpose: str = "a fork") -> Fork:
         for _ in range(TRIES):
             await flushed(board)
             began = time.perf_counter_ns()
-            async with _standing(board):
+            async with board.standing():
                 try:
                     late = await backplane.quiesce(each=FREEZE, total=FREEZE, cut=False)
                     if late:
@@ -98,15 +97,3 @@ def _check_installed(number: int, card: Card[Any]) -> None:
 
 def _named_elsewhere(_disk: Disk) -> SavedDisk:
     return SavedDisk()
-
-
-@asynccontextmanager
-async def _standing(board: Board) -> AsyncIterator[None]:
-    """The machine paused for the time of the block, if it was not already."""
-    was_paused = board.paused
-    await board.pause()
-    try:
-        yield
-    finally:
-        if not was_paused:
-            board.resume()

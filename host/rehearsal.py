@@ -28,6 +28,7 @@ from hotswap.switchover.staging import stage
 from hotswap.switchover.transaction import DEFAULT, Options
 
 from .board import Board
+from .exits import leaves
 from .fork import Fork, fork
 
 RUN_ON = 100.0
@@ -140,7 +141,7 @@ async def rehearse(
             rehearsal.guarded = guarded
             rehearsal.pause_ms, rehearsal.time_ns = forked.pause_ms, forked.time_ns
         except* OSError as errors:  # also from the task that starts the process
-            trouble = str(_first(errors))
+            trouble = str(leaves(errors)[0])
     if rehearsal is None:
         return Rehearsal(
             outcome="not rehearsed",
@@ -149,13 +150,6 @@ async def rehearse(
             todo="make room: it takes as much memory as this one; the machine goes on",
         )
     return rehearsal
-
-
-def _first(errors: BaseExceptionGroup[OSError]) -> BaseException:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 class Summary(msgspec.Struct, frozen=True):

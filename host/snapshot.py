@@ -85,17 +85,14 @@ async def take_snapshot(board: Board) -> Snapshot:
     backplane = board.backplane
     with backplane.locked("a snapshot"):
         await flushed(board)
-        was_paused = board.paused
-        await board.pause()
-        try:
-            late = await backplane.quiesce(each=FREEZE_CARD, total=FREEZE_ALL, cut=False)
-            if late:
-                raise SnapshotError(f"card {late[0]} does not come to rest; try again later")
-            return _take(board)
-        finally:
-            backplane.thaw()
-            if not was_paused:
-                board.resume()
+        async with board.standing():
+            try:
+                late = await backplane.quiesce(each=FREEZE_CARD, total=FREEZE_ALL, cut=False)
+                if late:
+                    raise SnapshotError(f"card {late[0]} does not come to rest; try again later")
+                return _take(board)
+            finally:
+                backplane.thaw()
 
 
 async def flushed(board: Board) -> None:

@@ -17,7 +17,7 @@ import click
 import structlog
 import trio
 
-from hotswap.host.__main__ import leaves
+from hotswap.host.exits import leaves
 from hotswap.host.guest import Guest, GuestEnded
 from hotswap.host.images import refkernel
 from hotswap.switchover.phases import Phase
