@@ -13,6 +13,7 @@ from .cables import Cable, open_cables
 from .durable_folder import open_folder
 from .durable_resume import NothingToResume
 from .exits import Exit
+from .number import Number
 from .run import announce, attend
 from .snapshot_cli import moved_option
 from .snapshot_state import SavedMachine, cables_of
@@ -25,7 +26,7 @@ from .snapshot_state import SavedMachine, cables_of
 @click.option("--serial", metavar="stdio|FILE|pty|tcp:HOST:PORT|none",
               help="Where the first serial port goes; by default where it went.")  # fmt: skip
 @moved_option
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S",
+@click.option("--timeout", type=Number(min=0, min_open=True), metavar="S",
               help="End the run after S seconds with status 3.")  # fmt: skip
 @click.option("--control", type=click.Path(path_type=Path), metavar="SOCKET",
               help="Listen here, as `run` does.")  # fmt: skip

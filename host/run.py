@@ -25,6 +25,7 @@ from .history.record import folder
 from .machine import open_machine
 from .machine_fault import MachineError
 from .machine_file import check, json_schema, read_document
+from .number import Number
 from .operator import answer_for, replied_for
 from .run_options import RunOptions, apply, as_options
 from .terminal import Terminal, open_terminal
@@ -69,7 +70,7 @@ def _print_schema(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
 @click.option("--serial", metavar="stdio|FILE|pty|tcp:HOST:PORT|none",
               help="Where the first serial port goes.  "
                    "[default: stdio; none with --display terminal]")  # fmt: skip
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S",
+@click.option("--timeout", type=Number(min=0, min_open=True), metavar="S",
               help="End the run after S seconds with status 3.")  # fmt: skip
 @click.option("--control", type=file_path, metavar="SOCKET",
               help="Listen here for switchover, stop, screen and others.")  # fmt: skip

@@ -13,6 +13,7 @@ import trio
 from .control import Request
 from .durable import write_durably
 from .exits import Exit
+from .number import Number
 from .remote import ask, control_option, json_option, print_facts, say
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))
@@ -66,7 +67,7 @@ def save(file: Path, control: Path, in_json: bool) -> int:
 @moved_option
 @click.option("--disconnect", is_flag=True,
               help="Leave the other ports and networks unconnected.")  # fmt: skip
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S",
+@click.option("--timeout", type=Number(min=0, min_open=True), metavar="S",
               help="End the run after S seconds with status 3.")  # fmt: skip
 @click.option("--control", type=click.Path(path_type=Path), metavar="SOCKET",
               help="Listen here, as `run` does.")  # fmt: skip
