@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterable
@@ -11,8 +12,13 @@ from pathlib import Path
 def write_durably(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     """Replace `path` by a file of these pieces, for its owner only; returns when it is on disk.
 
-    Raises `OSError`; then `path` is as it was.
+    Raises `OSError`; then `path` is as it was. What is there and no regular file, a device or a
+    socket, is not replaced.
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "Is there and no regular file")
     folder = path.absolute().parent
     fd, temporary = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.", suffix=".partial")
     try:
