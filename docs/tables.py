@@ -36,7 +36,7 @@ EXITS = {
     Exit.GUEST: "the guest has crashed: triple fault, or halted with interrupts off",
     Exit.NOTHING_TO_RESUME: "`resume` finds nothing: it was a power cut, or the machine has ended",
     Exit.DEBUG_EXIT: "the guest wrote n to the debug-exit port; 255 from n = 245 on",
-    Exit.INTERRUPTED: "Ctrl-C, or SIGTERM",
+    Exit.INTERRUPTED: "Ctrl-C, SIGTERM, or SIGHUP, as when the terminal is closed",
 }
 
 

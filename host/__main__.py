@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
 from importlib.metadata import version
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import click
 
 from .exits import Exit, leaves
+from .signals import ended_like_ctrl_c
 
 # command: (module, attribute, one line of help); help is here so that --help imports nothing
 COMMANDS = {
@@ -78,7 +81,8 @@ def main_group(log: str, log_json: bool) -> None:
 def main(argv: list[str] | None = None) -> Any:
     """Run a command; errors that are nobody's surprise become one line and an exit status."""
     try:
-        return main_group.main(argv, prog_name="hotswap-host", standalone_mode=False) or 0
+        with ended_like_ctrl_c():
+            return main_group.main(argv, prog_name="hotswap-host", standalone_mode=False) or 0
     except click.exceptions.Abort:
         return Exit.INTERRUPTED
     except click.ClickException as error:
@@ -86,20 +90,39 @@ def main(argv: list[str] | None = None) -> Any:
         return error.exit_code
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output is gone, and so is the point of saying so
-        return Exit.FAILED
     except (Exception, BaseExceptionGroup) as error:
         causes = leaves(error)
         if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
             return Exit.INTERRUPTED
+        if any(isinstance(cause, BrokenPipeError | SystemExit) for cause in causes):
+            _let_go_of_output()  # its reader is gone, for which rich has SystemExit
+            return Exit.FAILED
         from hotswap.bus.errors import HotswapError  # the board is not imported for --help
 
-        if not all(isinstance(cause, HotswapError) for cause in causes):
+        if not all(isinstance(cause, HotswapError) or _is_output(cause) for cause in causes):
             raise
         for cause in causes:
-            click.echo(f"hotswap-host: {cause}", err=True)
+            what = str(cause)
+            if isinstance(cause, OSError):
+                _let_go_of_output()
+                what = f"standard output: {cause.strerror}; make room there, or send it elsewhere"
+            click.echo(f"hotswap-host: {what}", err=True)
         return Exit.FAILED
+
+
+def _is_output(error: BaseException) -> bool:
+    """Whether this is a write to standard output that failed: everything else names its file."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+    return isinstance(error, OSError) and error.errno in full and error.filename is None
+
+
+def _let_go_of_output() -> None:
+    """What cannot be written is not written, so Python does not try again when it ends."""
+    null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.dup2(null, 1)
+    finally:
+        os.close(null)
 
 
 if __name__ == "__main__":

@@ -23,12 +23,18 @@ from .control import (
 )
 from .exits import Exit
 from .history.live import LiveView, why
+from .number import Number
 from .rehearsal_words import rehearsed, summed_up
 
 control_option = click.option(
     "--control", type=click.Path(path_type=Path), metavar="SOCKET", required=True,
     envvar="HOTSWAP_HOST_CONTROL", help="The machine's control socket.",
 )  # fmt: skip
+
+GOES_ON = (
+    "hotswap-host: the machine goes on with the switchover; "
+    "`hotswap-host history last` tells what became of it"
+)
 
 
 def ask(
@@ -77,7 +83,7 @@ def say(reply: dict[str, Any], *, in_json: bool) -> int:
                    "1 the guest copies it, 2 the card copies it.")  # fmt: skip
 @click.option(
     "--probation",
-    type=click.FloatRange(0, PROBATION_MAX),
+    type=Number(0, PROBATION_MAX),
     default=50,
     metavar="MS",
     show_default=True,
@@ -85,7 +91,7 @@ def say(reply: dict[str, Any], *, in_json: bool) -> int:
 )
 @click.option(
     "--blackout-max",
-    type=click.FloatRange(BLACKOUT_MIN, BLACKOUT_MAX),
+    type=Number(BLACKOUT_MIN, BLACKOUT_MAX),
     default=250,
     metavar="MS",
     show_default=True,
@@ -93,7 +99,7 @@ def say(reply: dict[str, Any], *, in_json: bool) -> int:
 )
 @click.option(
     "--patience",
-    type=click.FloatRange(1, PATIENCE_MAX),
+    type=Number(1, PATIENCE_MAX),
     default=1,
     metavar="FACTOR",
     show_default=True,
@@ -161,13 +167,18 @@ def switchover_command(
         trust=[str(Path(word).absolute()) if Path(word).is_file() else word for word in trust],
         reverse=reverse,
     )
-    if in_json:
-        reply = ask(control, request, show)
-    elif count > 1:
-        reply = ask(control, request, lambda event: console.print(rehearsed(event), soft_wrap=True))
-    else:
-        with LiveView(console) as view:
-            reply = ask(control, request, view.show, view.refresh)
+    try:
+        if in_json:
+            reply = ask(control, request, show)
+        elif count > 1:
+            reply = ask(control, request, lambda e: console.print(rehearsed(e), soft_wrap=True))
+        else:
+            with LiveView(console) as view:
+                reply = ask(control, request, view.show, view.refresh)
+    except* (KeyboardInterrupt, OSError, SystemExit):  # or nobody takes what is printed
+        if not dry_run and not plan:
+            click.echo(GOES_ON, err=True)
+        raise
     result = reply.get("result") or {}
     not_kept = result.get("map_error") or result.get("record_error")
     if in_json:

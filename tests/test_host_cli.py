@@ -152,6 +152,12 @@ def _entry_offset(elf: bytes) -> int:
         (["run", "--disk", INITRD], Exit.FAILED, "--disk: "),
         (["info", "--control", "/nowhere/socket"], Exit.FAILED, "/nowhere/socket"),
         (["switchover", V2, "--control", "/nowhere/socket"], Exit.FAILED, "no machine answers"),
+        (
+            ["switchover", V2, "--control", "/x", "--probation", "nan"],
+            Exit.USAGE,
+            "nan is no number",
+        ),
+        (["run", V1, "--timeout", "nan"], Exit.USAGE, "nan is no number"),
         (["ssm", "show", "/nowhere/map"], Exit.FAILED, "/nowhere/map"),
     ],
 )
@@ -280,10 +286,48 @@ def test_a_client_that_is_interrupted_undoes_nothing(machine: Running) -> None:
         client.send_signal(signal.SIGINT)
         _, said = client.communicate(timeout=60)
     assert client.returncode == Exit.INTERRUPTED
+    assert "hotswap-host: the machine goes on with the switchover" in said
     assert "Traceback" not in said
     while machine.info()["under_way"]:
         pass
     assert machine.info()["kernel"].startswith("2.")
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
+def test_a_client_whose_output_has_no_room_says_so_and_the_machine_goes_on(
+    machine: Running, options: list[str]
+) -> None:
+    words = [*COMMAND, "switchover", str(V2), "--control", str(machine.control), *options]
+    with Path("/dev/full").open("wb") as full:
+        client = subprocess.run(
+            [*words, "--patience", "100"],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert client.returncode == Exit.FAILED
+    goes_on, why = client.stderr.splitlines()
+    assert "the machine goes on with the switchover" in goes_on
+    assert why.startswith("hotswap-host: standard output: No space left on device")
+    while machine.info()["under_way"]:
+        pass
+    assert machine.info()["kernel"].startswith("2.")
+
+
+@pytest.mark.parametrize("words", [["info"], ["--help"]])
+def test_output_that_nobody_reads_or_that_has_no_room_is_no_traceback(words: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == Exit.FAILED
+    assert done.stderr.startswith("hotswap-host: standard output: No space left on device")
+    with subprocess.Popen(
+        [*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert process.returncode == Exit.FAILED
 
 
 def test_a_running_machine_is_switched_over_with_progress(machine: Running) -> None:
