@@ -25,7 +25,7 @@ from .structures import shuffled
 
 SOURCES = Path(__file__).resolve().parents[2] / "examples" / "refkernel"
 VERSIONS = ("v1", "v2")
-TOGETHER = {"trapframe": "entry", "pages": "aspace"}
+TOGETHER = {"trapframe": "entry", "pages": "aspace", "ranges": "aspace"}
 """Files that only go with those of the other name."""
 AS_THEY_ARE = ("trapframe", "param", "table")
 COMMON = ("task.h", "tty.h", "screen.h", "files.h")

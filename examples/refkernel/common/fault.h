@@ -21,6 +21,7 @@ static inline void fault_in_restore(uint32_t user_page)
         uart_putc("the new kernel was here "[i % 24]);
     __asm__ volatile("ud2");
 #elif defined FAULT_stray
+    paging_reach(user_page, user_page + PAGE);
     *(volatile uint32_t *)P2V(user_page) ^= 1;
 #endif
 }

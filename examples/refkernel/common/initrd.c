@@ -30,8 +30,9 @@ static uint32_t hex(const char digits[8])
 {
     typedef uint32_t __attribute__((may_alias, aligned(1))) word;
     const word *half = (const word *)digits;
+    const uint32_t zeros = 0x30303030; /* most are */
 
-    return hex4(half[0]) << 16 | hex4(half[1]);
+    return (half[0] == zeros ? 0 : hex4(half[0]) << 16) | (half[1] == zeros ? 0 : hex4(half[1]));
 }
 
 /* Files come behind their folder, and mostly behind another one of it. */

@@ -11,6 +11,7 @@
 
 struct memory memory;
 uint32_t kernel_pgdir;
+static uint32_t tables; /* of the direct map, one behind the other; physical */
 
 static void add_region(uint64_t base, uint64_t len)
 {
@@ -84,23 +85,41 @@ uint32_t early_frame(void)
     return pa;
 }
 
-/* Runs with paging off: what it writes it writes at physical addresses. */
+/* Makes [lo, hi) of RAM reachable at DIRECT_MAP, in steps of 4 MiB, what a page table maps. */
+void paging_reach(uint32_t lo, uint32_t hi)
+{
+    uint32_t base = read_cr0() & CR0_PG ? DIRECT_MAP : 0; /* where it finds the tables itself */
+
+    for (uint32_t slice = lo >> 22; slice << 22 < hi; slice++) {
+        uint32_t *pde = (uint32_t *)(base + kernel_pgdir) + (DIRECT_MAP >> 22) + slice;
+        uint32_t table = tables + slice * PAGE, pte = slice << 22 | PTE_P | PTE_W;
+        if (*pde)
+            continue;
+        *pde = table | PTE_P | PTE_W;
+        for (uint32_t *at = (uint32_t *)(base + table), *end = at + 1024; at < end; at += 8) {
+            at[0] = pte, at[1] = pte + PAGE, at[2] = pte + 2 * PAGE, at[3] = pte + 3 * PAGE;
+            at[4] = pte + 4 * PAGE, at[5] = pte + 5 * PAGE, at[6] = pte + 6 * PAGE;
+            at[7] = pte + 7 * PAGE;
+            pte += 8 * PAGE;
+        }
+    }
+}
+
+/* Runs with paging off: what it writes it writes at physical addresses. In a new kernel, that user
+   programs wait for, no more can be reached at first than the kernel and RESERVE. */
 void paging_init(void)
 {
-    uint32_t *pgdir, pa = 0;
+    uint32_t *pgdir, reserve = memory.scratch_lo;
 
     kernel_pgdir = early_frame();
     pgdir = (uint32_t *)kernel_pgdir;
     memset(pgdir, 0, PAGE);
-    for (uint32_t index = DIRECT_MAP >> 22; pa < memory.top; index++) {
-        uint32_t *table = (uint32_t *)early_frame();
-        pgdir[index] = (uint32_t)table | PTE_P | PTE_W;
-        for (uint32_t i = 0, pte = pa | PTE_P | PTE_W; i < 1024; i += 4, pte += 4 * PAGE) {
-            table[i] = pte, table[i + 1] = pte + PAGE;
-            table[i + 2] = pte + 2 * PAGE, table[i + 3] = pte + 3 * PAGE;
-        }
-        pa += 1024 * PAGE;
-    }
+    tables = early_frame();
+    for (uint32_t pa = 4 << 20; pa < memory.top; pa += 4 << 20)
+        early_frame(); /* they come one behind the other */
+    paging_reach(0, before_commit ? PAGE : memory.top);
+    if (before_commit)
+        paging_reach(reserve, memory.top);
     pgdir[0] = pgdir[DIRECT_MAP >> 22];
     write_cr3(kernel_pgdir);
     write_cr0((read_cr0() & ~CR0_EM) | CR0_PG | CR0_WP | CR0_NE | CR0_MP | CR0_TS);

@@ -77,18 +77,21 @@ static void restore_ranges(const void *map)
 }
 
 /* A run may go through several ranges; each part has its own protection. Runs come in order, so the
-   search goes on at *vma, the range of the one before. */
-static void restore_run(struct proc *p, struct run run, struct vma **vma)
+   search goes on at `vma`, the range of the one before; returns that of this one. */
+static struct vma *restore_run(struct proc *p, struct run *run, struct vma *vma)
 {
-    while (run.n) {
-        struct run part = run;
-        while (*vma && (*vma)->end <= run.vaddr)
-            *vma = vma_after(&p->as, *vma);
-        must(*vma && (*vma)->start <= run.vaddr, SC_REASON_BAD_MAP, run.vaddr);
-        part.n = MIN(run.n, ((*vma)->end - run.vaddr) / PAGE);
-        must(aspace_map_run(&p->as, *vma, &part), SC_REASON_NO_MEMORY, run.vaddr);
-        run.vaddr += part.n * PAGE, run.paddr += part.n * PAGE, run.n -= part.n;
+    uint32_t left = run->n;
+
+    while (left) {
+        while (vma && vma->end <= run->vaddr)
+            vma = vma_after(&p->as, vma);
+        must(vma && vma->start <= run->vaddr, SC_REASON_BAD_MAP, run->vaddr);
+        run->n = MIN(left, (vma->end - run->vaddr) / PAGE);
+        must(aspace_map_run(&p->as, vma, run), SC_REASON_NO_MEMORY, run->vaddr);
+        left -= run->n;
+        run->vaddr += run->n * PAGE, run->paddr += run->n * PAGE;
     }
+    return vma;
 }
 
 static void restore_frames(const void *map)
@@ -98,6 +101,7 @@ static void restore_frames(const void *map)
     struct ssm_frame room;
     struct proc *p = 0, *before = 0;
     struct vma *vma = 0;
+    struct run run;
 
     for (uint32_t n = 1; (from = ssm_see(&at, &room, sizeof room)); n++) {
         if (from->kind == SSM_FRAME_RAMDISK || from->kind == SSM_FRAME_TMP)
@@ -113,8 +117,8 @@ static void restore_frames(const void *map)
             frame_claim(from->paddr, from->n_pages);
         else
             frame_claim_shared(from->paddr, from->n_pages);
-        restore_run(p, (struct run){ from->vaddr, from->paddr, from->n_pages,
-                                     from->kind == SSM_FRAME_COW }, &vma);
+        run = (struct run){ from->vaddr, from->paddr, from->n_pages, from->kind == SSM_FRAME_COW };
+        vma = restore_run(p, &run, vma);
         if (n % 256 == 0)
             sc_worked(256);
     }

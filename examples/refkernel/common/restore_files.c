@@ -12,6 +12,7 @@ void restore_initrd(const void *map)
             memory.initrd = frame.paddr;
             memory.initrd_len = frame.n_pages * PAGE;
             frame_claim(frame.paddr, frame.n_pages);
+            paging_reach(frame.paddr, frame.paddr + frame.n_pages * PAGE);
         }
     initrd_init();
 }

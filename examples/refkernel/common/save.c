@@ -58,35 +58,33 @@ static uint32_t state_of(const struct proc *p)
 
 static void save_regs(struct ssm_regs *to, const struct trapframe *f)
 {
-    *to = (struct ssm_regs){
-        .eax = f->eax, .ebx = f->ebx, .ecx = f->ecx, .edx = f->edx, .esi = f->esi, .edi = f->edi,
-        .ebp = f->ebp, .esp = f->esp, .eip = f->eip, .eflags = f->eflags,
-        .cs = (uint16_t)f->cs, .ds = (uint16_t)f->ds, .es = (uint16_t)f->es,
-        .fs = (uint16_t)f->fs, .gs = (uint16_t)f->gs, .ss = (uint16_t)f->ss,
-    };
+    to->eax = f->eax, to->ebx = f->ebx, to->ecx = f->ecx, to->edx = f->edx;
+    to->esi = f->esi, to->edi = f->edi, to->ebp = f->ebp, to->esp = f->esp;
+    to->eip = f->eip, to->eflags = f->eflags, to->cr3 = 0;
+    to->cs = (uint16_t)f->cs, to->ds = (uint16_t)f->ds, to->es = (uint16_t)f->es;
+    to->fs = (uint16_t)f->fs, to->gs = (uint16_t)f->gs, to->ss = (uint16_t)f->ss;
 }
 
 static void save_procs(struct ssm_writer *out)
 {
     ssm_begin_section(out, SSM_PROC);
     for (struct proc *p = proc_first(); p; p = proc_after(p)) {
-        struct ssm_proc *to = ssm_append(out);
+        struct ssm_proc *to = ssm_append_raw(out, sizeof *to);
         if (!to)
             return;
         to->pid = p->pid, to->ppid = p->ppid, to->pgrp = p->pgrp, to->sid = p->sid;
-        memcpy(to->name, p->name, sizeof to->name);
         to->state = state_of(p);
-        to->wait_kind = p->wait.kind;
-        to->wait_obj = p->wait.obj;
-        to->progress = p->wait.progress;
-        to->restart_nr = p->wait.restart_nr;
-        save_regs(&to->regs, &p->frame);
-        memcpy(to->fpu, p->fpu, sizeof to->fpu);
+        to->wait_kind = p->wait.kind, to->wait_obj = p->wait.obj;
+        to->progress = p->wait.progress, to->restart_nr = p->wait.restart_nr;
         to->used_fpu = p->used_fpu;
         to->sig_pending = p->sig_pending, to->sig_mask = p->sig_mask;
         to->utime_ns = p->utime_ns, to->stime_ns = p->stime_ns;
         to->exit_code = p->exit_code;
         to->brk_start = p->as.brk_start, to->brk = p->as.brk;
+        to->rsvd = 0;
+        memcpy(to->name, p->name, sizeof to->name);
+        save_regs(&to->regs, &p->frame);
+        memcpy(to->fpu, p->fpu, sizeof to->fpu);
     }
     ssm_end_section(out);
 }
@@ -98,48 +96,51 @@ static void save_ranges(struct ssm_writer *out)
         if (p->state == P_ZOMBIE)
             continue;
         for (struct vma *vma = vma_first(&p->as); vma; vma = vma_after(&p->as, vma)) {
-            struct ssm_vma *to = ssm_append(out);
+            struct ssm_vma *to = ssm_append_raw(out, sizeof *to);
             if (!to)
                 return;
             to->pid = p->pid;
             to->start = vma->start, to->end = vma->end;
             to->prot = vma->prot, to->kind = vma->kind;
+            to->file_id = 0, to->file_off = 0;
         }
     }
     ssm_end_section(out);
 }
 
-static bool append_run(struct ssm_writer *out, uint32_t pid, const struct run *run, uint32_t kind)
-{
-    struct ssm_frame *to = ssm_append(out);
+struct frames { struct ssm_writer *out; uint32_t pid; };
 
-    if (!to)
-        return false;
-    to->pid = pid;
-    to->vaddr = run->vaddr, to->paddr = run->paddr, to->n_pages = run->n;
-    to->kind = kind;
-    return true;
+static void append_frame(const struct frames *to, const struct run *run, uint32_t kind)
+{
+    struct ssm_frame *frame = ssm_append_raw(to->out, sizeof *frame);
+
+    if (!frame)
+        return;
+    frame->pid = to->pid;
+    frame->vaddr = run->vaddr, frame->paddr = run->paddr, frame->n_pages = run->n;
+    frame->kind = kind, frame->crc = 0;
+}
+
+static void append_run(void *to, const struct vma *vma, const struct run *run)
+{
+    append_frame(to, run, vma->kind == SSM_VMA_SHARED ? SSM_FRAME_SHARED
+                          : run->cow ? SSM_FRAME_COW : SSM_FRAME_PRIVATE);
 }
 
 static void save_frames(struct ssm_writer *out)
 {
     struct run initrd = { 0, PAGE_DOWN(memory.initrd), PAGES(memory.initrd_len), false };
+    struct frames frames = { out, 0 };
     uint32_t count = 0;
 
     ssm_begin_section(out, SSM_FRAME);
-    if (initrd.n && !append_run(out, 0, &initrd, SSM_FRAME_RAMDISK))
-        return;
+    if (initrd.n)
+        append_frame(&frames, &initrd, SSM_FRAME_RAMDISK);
     save_tmp_frames(out);
     for (struct proc *p = proc_first(); p; p = proc_after(p)) {
-        if (p->state == P_ZOMBIE)
-            continue;
-        for (struct vma *vma = vma_first(&p->as); vma; vma = vma_after(&p->as, vma)) {
-            struct run run = { .vaddr = vma->start };
-            while (aspace_next_run(&p->as, &run, vma->end))
-                if (!append_run(out, p->pid, &run, vma->kind == SSM_VMA_SHARED ? SSM_FRAME_SHARED
-                                                   : run.cow ? SSM_FRAME_COW : SSM_FRAME_PRIVATE))
-                    return;
-        }
+        frames.pid = p->pid;
+        if (p->state != P_ZOMBIE)
+            aspace_each_run(&p->as, append_run, &frames);
         if (++count % 64 == 0)
             sc_worked(64);
     }

@@ -118,12 +118,11 @@ void save_fds(struct ssm_writer *out)
     ssm_begin_section(out, SSM_FD);
     for (struct proc *p = proc_first(); p; p = proc_after(p))
         for (uint32_t fd = 0, end = fd_end(p); fd < end; fd++) {
-            struct ssm_fd *to = fd_file(p, fd) ? ssm_append(out) : 0;
+            const struct file *file = fd_file(p, fd);
+            struct ssm_fd *to = file ? ssm_append_raw(out, sizeof *to) : 0;
             if (!to)
                 continue;
-            to->pid = p->pid, to->fd = fd;
-            to->file_id = fd_file(p, fd)->id;
-            to->flags = fd_cloexec(p, fd);
+            to->pid = p->pid, to->fd = fd, to->file_id = file->id, to->flags = fd_cloexec(p, fd);
         }
     ssm_end_section(out);
 }

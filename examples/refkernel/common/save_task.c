@@ -11,33 +11,36 @@ void save_tasks(struct ssm_writer *out)
     ssm_begin_section(out, SSM_TASK);
     for (struct proc *p = proc_first(); p; p = proc_after(p)) {
         const struct task *task = &p->task;
-        struct ssm_task *to = ssm_append(out);
+        struct ssm_task *to = ssm_append_raw(out, sizeof *to);
         if (!to)
             return;
-        to->tty = p->tty ? p->tty->number : 0;
         if (p->cwd != last_cwd)
             cwd = text_path(last_cwd = p->cwd);
         if (p->exe != last_exe)
             exe = (last_exe = p->exe) ? text_path(p->exe) : (struct text_place){ 0, 0 };
-        to->exe_off = exe.off, to->exe_len = exe.len;
-        to->cwd_off = cwd.off, to->cwd_len = cwd.len;
         to->pid = to->tgid = p->pid;
+        to->tty = p->tty ? p->tty->number : 0;
         to->uid = task->user.real, to->euid = task->user.effective;
         to->suid = task->user.saved, to->fsuid = task->user.fs;
         to->gid = task->group.real, to->egid = task->group.effective;
         to->sgid = task->group.saved, to->fsgid = task->group.fs;
         to->umask = task->umask;
+        to->cwd_off = cwd.off, to->cwd_len = cwd.len;
+        to->root_off = to->root_len = 0;
+        to->exe_off = exe.off, to->exe_len = exe.len;
         to->exit_signal = task->exit_signal;
         to->altstack_sp = task->altstack.sp, to->altstack_size = task->altstack.size;
-        to->vfork_parent = vfork_waiter(p) ? task->vfork_parent : 0;
+        to->altstack_flags = 0;
+        to->vfork_parent = task->vfork_parent && vfork_waiter(p) ? task->vfork_parent : 0;
         to->stop_signal = task->stop_signal;
         to->wait_flags = task->unreported;
         to->nice = (uint32_t)task->nice;
         to->cutime_ns = task->cutime_ns, to->cstime_ns = task->cstime_ns;
         to->start_ns = task->start_ns;
         to->tls0 = task->tls[0], to->tls1 = task->tls[1], to->tls2 = task->tls[2];
-        to->minflt = task->faults;
-        to->did_exec = task->did_exec;
+        to->dr0 = to->dr1 = to->dr2 = to->dr3 = to->dr6 = to->dr7 = 0;
+        to->minflt = task->faults, to->majflt = 0;
+        to->did_exec = task->did_exec, to->rsvd = 0;
     }
     ssm_end_section(out);
 }

@@ -1,9 +1,11 @@
 /* Memory and strings: what the compiler expects to find, and the 64-bit division it calls. */
 #include "kernel.h"
 
-/* Word by word, eight at a time: a 486 takes 8 clocks for them, 35 for the same with REP MOVSD
-   (i486 manual, table 10.1), and an emulator looks for interrupts after each REP step. */
-void *memcpy(void *to, const void *from, size_t len)
+/* From the first byte to the last, so that the two may overlap when `to` is the lower one (which the
+   compiler's own memcpy does not promise). Word by word, eight at a time: a 486 takes 8 clocks for
+   them, 35 for the same with REP MOVSD (i486 manual, table 10.1), and an emulator looks for
+   interrupts after each REP step. */
+static void *copy_up(void *to, const void *from, size_t len)
 {
     typedef uint32_t __attribute__((may_alias)) word;
     word *t = to;
@@ -20,6 +22,11 @@ void *memcpy(void *to, const void *from, size_t len)
     for (uint32_t i = 0; i < len; i++)
         ((char *)t)[i] = ((const char *)f)[i];
     return to;
+}
+
+void *memcpy(void *to, const void *from, size_t len)
+{
+    return copy_up(to, from, len);
 }
 
 void *memset(void *to, int byte, size_t len)
@@ -42,7 +49,7 @@ void *memmove(void *to, const void *from, size_t len)
     const char *f = from;
 
     if (t <= f || t >= f + len)
-        return memcpy(to, from, len);
+        return copy_up(to, from, len);
     while (len--)
         t[len] = f[len];
     return to;
@@ -87,7 +94,7 @@ void copy_name(char *to, size_t room, const char *from)
     size_t len = MIN(strlen(from), room - 1);
 
     memset(to, 0, room);
-    memcpy(to, from, len);
+    copy_up(to, from, len);
 }
 
 /* The compiler's names (libgcc). Two DIVs when the divisor fits 32 bits, else bit by bit. */

@@ -219,25 +219,27 @@ void switchover_point(void)
     }
 }
 
-/* The host watches a new kernel for a while: each tick says that it lives, until CMD is NONE. */
+/* The host watches a new kernel for a while: each tick says that it lives, until CMD says
+   something else. */
 void switchover_tick(void)
 {
     if (!on_probation)
         return;
-    if (sc_command() == SC_CMD_NONE)
-        on_probation = false;
-    else
+    if (sc_command() == SC_CMD_COMMIT)
         sc_worked(1);
+    else
+        on_probation = false;
 }
 
 static void commit(void)
 {
-    frame_open();
     before_commit = false;
     on_probation = true;
     sc_work(0); /* from here on a tick is one */
     clock.switches++;
     answer(SC_ACK_RESUMED, 0, frames_free());
+    paging_reach(0, memory.top); /* the host, and the other cards, need not wait for this */
+    frame_open();
     kbd_irq(); /* what has been typed meanwhile raised its interrupt while nobody looked */
     fault_after_commit();
 }
@@ -260,6 +262,7 @@ void switchover_boot(const struct ssm_boot *at)
         restore_fail(SC_REASON_UNSUPPORTED, boot.mem_top);
     memory_switch(&boot);
     paging_init();
+    paging_reach(boot.ssm_pa, boot.ssm_pa + boot.ssm_len);
     segment_init();
     trap_init();
     xmm_init();

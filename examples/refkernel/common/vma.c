@@ -98,6 +98,18 @@ static bool share_pages(struct aspace *to, uint32_t at, struct aspace *from, uin
     return true;
 }
 
+/* Of pages that were shared: those that still are, and those that are not, in runs of their own. */
+void tell_shared(run_told *tell, void *to, const struct vma *vma, struct run run)
+{
+    while (run.n) {
+        struct run part = { run.vaddr, run.paddr, 1, frame_is_shared(run.paddr) };
+        while (part.n < run.n && frame_is_shared(run.paddr + part.n * PAGE) == part.cow)
+            part.n++;
+        tell(to, vma, &part);
+        run.vaddr += part.n * PAGE, run.paddr += part.n * PAGE, run.n -= part.n;
+    }
+}
+
 /* fork: the same ranges, and the same pages until someone writes, or for ever when the range is
    shared; false when there is no memory for that. */
 bool aspace_copy(struct aspace *to, struct aspace *from)

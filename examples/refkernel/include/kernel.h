@@ -77,6 +77,7 @@ extern char kernel_cmdline[1024]; /* main.c */
 void memory_cold(uint32_t multiboot_info);
 void memory_switch(const struct ssm_boot *boot);
 void paging_init(void);
+void paging_reach(uint32_t lo, uint32_t hi);
 uint32_t early_frame(void);
 uint32_t scratch_frame(void);
 

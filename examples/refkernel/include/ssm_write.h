@@ -101,6 +101,20 @@ static inline void *ssm_append(struct ssm_writer *out)
     return record;
 }
 
+/* The same for a caller that assigns all of the record, of `size` bytes, itself: not zeroed. */
+static inline void *ssm_append_raw(struct ssm_writer *out, uint32_t size)
+{
+    uint32_t used = out->used;
+
+    if (out->full || size > out->room - used) {
+        out->full = 1;
+        return 0;
+    }
+    out->used = used + size;
+    out->sect->count++;
+    return out->map + used;
+}
+
 /* Room for the bytes that follow the record just appended (PIPE); its `len` is the caller's. */
 static inline void *ssm_append_data(struct ssm_writer *out, uint32_t len)
 {

@@ -103,34 +103,18 @@ bool aspace_next_run(struct aspace *as, struct run *run, uint32_t end)
     return true;
 }
 
-struct vma *vma_first(struct aspace *as)
+/* All runs of pages, range by range, as aspace_next_run() has them. */
+void aspace_each_run(struct aspace *as, run_told *tell, void *to)
 {
-    return as->vmas && as->vmas->count ? as->vmas->vma : 0;
-}
+    struct run *at = as->given;
 
-struct vma *vma_after(struct aspace *as, struct vma *vma)
-{
-    return ++vma < as->vmas->vma + as->vmas->count ? vma : 0;
-}
-
-/* Room for a range in its place in the order; 0 when there are too many. */
-struct vma *vma_new(struct aspace *as, uint32_t start)
-{
-    struct vma *end = as->vmas->vma + as->vmas->count, *at = as->vmas->vma;
-
-    if (as->vmas->count == NVMA)
-        return 0;
-    while (at < end && at->start < start)
-        at++;
-    memmove(at + 1, at, (size_t)((char *)end - (char *)at));
-    as->vmas->count++;
-    at->start = start;
-    return at;
-}
-
-void vma_delete(struct aspace *as, struct vma *vma)
-{
-    struct vma *end = as->vmas->vma + as->vmas->count--;
-
-    memmove(vma, vma + 1, (size_t)((char *)end - (char *)(vma + 1)));
+    for (struct vma *vma = vma_first(as); vma; vma = vma_after(as, vma)) {
+        if (as->pgdir)
+            pages_each_run(as, vma, tell, to);
+        for (; at < as->given_end && at->vaddr < vma->end; at++)
+            if (at->cow)
+                tell_shared(tell, to, vma, *at);
+            else
+                tell(to, vma, at);
+    }
 }

@@ -38,10 +38,7 @@ void file_delete(struct file *file)
 struct file *file_find(uint32_t id) { return table_find(&files, id); }
 struct file *file_first(void) { return table_at(&files, 0); }
 
-struct file *file_after(struct file *file)
-{
-    return table_at(&files, table_place(&files, file->id + 1));
-}
+struct file *file_after(struct file *file) { return table_after(&files, file); }
 
 struct pipe *pipe_new(uint32_t id)
 {
@@ -74,10 +71,7 @@ void pipe_delete(struct pipe *pipe)
 struct pipe *pipe_find(uint32_t id) { return table_find(&pipes, id); }
 struct pipe *pipe_first(void) { return table_at(&pipes, 0); }
 
-struct pipe *pipe_after(struct pipe *pipe)
-{
-    return table_at(&pipes, table_place(&pipes, pipe->id + 1));
-}
+struct pipe *pipe_after(struct pipe *pipe) { return table_after(&pipes, pipe); }
 
 uint32_t pipe_used(struct pipe *pipe) { return pipe->in - pipe->out; }
 uint32_t pipe_seq(struct pipe *pipe) { return pipe->out; }

@@ -37,10 +37,7 @@ void inode_delete(struct inode *inode)
 struct inode *inode_find(uint32_t ino) { return table_find(&inodes, ino); }
 struct inode *inode_first(void) { return table_at(&inodes, 0); }
 
-struct inode *inode_after(struct inode *inode)
-{
-    return table_at(&inodes, table_place(&inodes, inode->ino + 1));
-}
+struct inode *inode_after(struct inode *inode) { return table_after(&inodes, inode); }
 
 /* What is in a folder, by number: the first one behind `ino`. */
 struct inode *inode_child(const struct inode *folder, uint32_t ino)
@@ -49,8 +46,10 @@ struct inode *inode_child(const struct inode *folder, uint32_t ino)
         struct inode *inode = table_at(&inodes, i);
         if (inode->ino >= PROC_INO)
             return 0; /* /proc lists its own */
-        if (inode->parent == folder && inode != folder)
+        if (inode->parent == folder && inode != folder) {
+            inodes.seen = i;
             return inode;
+        }
     }
     return 0;
 }

@@ -163,7 +163,9 @@ bool pages_next_run(struct aspace *as, struct run *run, uint32_t end)
         }
         stop = pte + MIN(1024 - (vaddr >> 12 & 1023), (end - vaddr) / PAGE);
         if (!run->n) {
-            while (pte < stop && !(*pte & PTE_P))
+            while (stop - pte >= 4 && !(pte[0] | pte[1] | pte[2] | pte[3]))
+                pte += 4;
+            while (pte < stop && !*pte)
                 pte++;
             vaddr += (uint32_t)(pte - first) * PAGE;
             if (pte == stop)
@@ -181,6 +183,41 @@ bool pages_next_run(struct aspace *as, struct run *run, uint32_t end)
         vaddr = run->vaddr + run->n * PAGE;
     }
     return run->n != 0;
+}
+
+/* The same for all runs of a range, in one go. */
+void pages_each_run(struct aspace *as, const struct vma *vma, run_told *tell, void *to)
+{
+    struct run run = { .n = 0 };
+    uint32_t expected = 0, next; /* what continues the run; 0: nothing */
+
+    for (uint32_t vaddr = vma->start; vaddr < vma->end; vaddr = next) {
+        const uint32_t *pte = entry(as, vaddr, false), *first = pte, *stop;
+        next = MIN((vaddr | 0x3FFFFF) + 1, vma->end);
+        if (!pte) {
+            expected = 0;
+            continue;
+        }
+        for (stop = pte + (next - vaddr) / PAGE; pte < stop; pte++) {
+            uint32_t page = *pte & ~PTE_SEEN;
+            if (page && page == expected && (!(page & PTE_COW) || is_cow(page) == run.cow)) {
+                run.n++;
+            } else if (page) {
+                if (run.n)
+                    tell(to, vma, &run);
+                run = (struct run){ vaddr + (uint32_t)(pte - first) * PAGE, PAGE_DOWN(page), 1,
+                                    is_cow(page) };
+            } else {
+                expected = 0;
+                while (stop - pte > 4 && !(pte[1] | pte[2] | pte[3] | pte[4]))
+                    pte += 4;
+                continue;
+            }
+            expected = page + PAGE;
+        }
+    }
+    if (run.n)
+        tell(to, vma, &run);
 }
 
 /* Enters pages; false when there is no memory for page tables. */

@@ -6,4 +6,5 @@ bool pages_make(struct aspace *as);
 void pages_delete(struct aspace *as);
 bool pages_map(struct aspace *as, const struct vma *vma, const struct run *run);
 bool pages_next_run(struct aspace *as, struct run *run, uint32_t end);
+void pages_each_run(struct aspace *as, const struct vma *vma, run_told *tell, void *to);
 #endif

@@ -41,14 +41,7 @@ struct proc *proc_find(uint32_t pid) { return table_find(&procs, pid); }
 struct proc *proc_first(void) { return table_at(&procs, 0); }
 uint32_t proc_count(void) { return procs.count; }
 
-struct proc *proc_after(struct proc *p)
-{
-    static uint32_t place; /* of the one returned last, who is mostly asked for next */
-
-    if (table_at(&procs, place) != p)
-        place = table_place(&procs, p->pid);
-    return table_at(&procs, ++place);
-}
+struct proc *proc_after(struct proc *p) { return table_after(&procs, p); }
 
 uint32_t pid_last(void) { return last_pid; }
 void pid_go_on(uint32_t last) { last_pid = last; }
@@ -113,14 +106,7 @@ struct proc *sched_pick(bool yield)
 }
 
 /* One more than the highest descriptor there is. */
-uint32_t fd_end(const struct proc *p)
-{
-    uint32_t end = NOFILE;
-
-    while (end && !p->ofile[end - 1])
-        end--;
-    return end;
-}
+uint32_t fd_end(const struct proc *p) { return p->nofile; }
 
 struct file *fd_file(struct proc *p, uint32_t fd)
 {
@@ -135,5 +121,8 @@ bool fd_cloexec(struct proc *p, uint32_t fd)
 void fd_set(struct proc *p, uint32_t fd, struct file *file, bool cloexec)
 {
     p->ofile[fd] = file;
+    p->nofile = MAX(p->nofile, fd + 1);
+    while (p->nofile && !p->ofile[p->nofile - 1])
+        p->nofile--;
     p->cloexec = (p->cloexec & ~(1u << fd)) | (uint32_t)cloexec << fd;
 }

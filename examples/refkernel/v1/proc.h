@@ -41,6 +41,7 @@ struct proc {
     struct tty *tty;                /* that controls it, or none */
     struct inode *cwd, *exe;        /* where it is, what it runs */
     struct file *ofile[NOFILE];
+    uint32_t nofile;                /* none from here on */
     uint32_t cloexec;               /* bit n: descriptor n */
     TIMERS_OF_PROC
     uint64_t utime_ns, stime_ns;

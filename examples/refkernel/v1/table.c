@@ -7,6 +7,11 @@ uint32_t table_place(const struct table *table, uint32_t key)
 {
     uint32_t lo = 0, hi = table->count;
 
+    if (hi && *table->slot[hi - 1] < key) /* mostly a new one, the highest */
+        return hi;
+    if (table->seen + 1 < hi && *table->slot[table->seen] < key
+        && key <= *table->slot[table->seen + 1])
+        return table->seen + 1;
     while (lo < hi) {
         uint32_t middle = (lo + hi) / 2;
         if (*table->slot[middle] < key)
@@ -17,14 +22,13 @@ uint32_t table_place(const struct table *table, uint32_t key)
     return lo;
 }
 
-void *table_at(const struct table *table, uint32_t place)
-{
-    return place < table->count ? table->slot[place] : 0;
-}
-
 void *table_find(const struct table *table, uint32_t key)
 {
-    uint32_t *object = table_at(table, table_place(table, key));
+    uint32_t *object = table_at(table, table->seen);
+
+    if (object && *object == key)
+        return object;
+    object = table_at(table, table_place(table, key));
     return object && *object == key ? object : 0;
 }
 
@@ -35,7 +39,8 @@ bool table_add(struct table *table, void *object)
 
     if (table->count == table->room)
         return false;
-    memmove(&table->slot[at + 1], &table->slot[at], (table->count - at) * sizeof *table->slot);
+    if (at < table->count)
+        memmove(&table->slot[at + 1], &table->slot[at], (table->count - at) * sizeof *table->slot);
     table->slot[at] = object;
     table->count++;
     return true;

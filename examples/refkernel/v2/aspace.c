@@ -3,7 +3,6 @@
 #include "kernel.h"
 #include "pages.h"
 
-static struct pool vma_pool = { .size = sizeof(struct vma) };
 static struct pool extent_pool = { .size = sizeof(struct extent) };
 
 /* Extents need no other room than what they are taken from. */
@@ -202,43 +201,28 @@ bool aspace_next_run(struct aspace *as, struct run *run, uint32_t end)
     return true;
 }
 
+/* All runs of pages, range by range, as aspace_next_run() has them. */
+void aspace_each_run(struct aspace *as, run_told *tell, void *to)
+{
+    struct extent *extent = as->extents;
+
+    for (struct vma *vma = as->vmas; vma; vma = vma->next)
+        while (extent && extent->vaddr < vma->end) {
+            uint32_t from = MAX(vma->start, extent->vaddr), end = MIN(vma->end, end_of(extent));
+            struct run run = { from, extent->paddr + (from - extent->vaddr), (end - from) / PAGE,
+                               false };
+            if (extent->cow)
+                tell_shared(tell, to, vma, run);
+            else
+                tell(to, vma, &run);
+            if (end < end_of(extent))
+                break; /* the rest of it is in the next range */
+            extent = extent->next;
+        }
+}
+
 /* Pages that are there already (fork, a switchover); false when there is no memory to note them. */
 bool aspace_map_run(struct aspace *as, const struct vma *vma, const struct run *run)
 {
     return insert(as, floor_of(as, run->vaddr), run, vma->kind == SSM_VMA_SHARED);
-}
-
-struct vma *vma_first(struct aspace *as) { return as->vmas; }
-
-struct vma *vma_after(struct aspace *as, struct vma *vma)
-{
-    (void)as;
-    return vma->next;
-}
-
-/* A range in its place in the order; 0 when there are too many. */
-struct vma *vma_new(struct aspace *as, uint32_t start)
-{
-    struct vma *vma = as->vma_count < NVMA ? pool_take_raw(&vma_pool) : 0, **at = &as->vmas;
-
-    if (!vma)
-        return 0;
-    while (*at && (*at)->start < start)
-        at = &(*at)->next;
-    vma->start = start;
-    vma->next = *at;
-    *at = vma;
-    as->vma_count++;
-    return vma;
-}
-
-void vma_delete(struct aspace *as, struct vma *vma)
-{
-    struct vma **at = &as->vmas;
-
-    while (*at != vma)
-        at = &(*at)->next;
-    *at = vma->next;
-    pool_give(&vma_pool, vma);
-    as->vma_count--;
 }

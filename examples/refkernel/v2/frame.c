@@ -59,7 +59,7 @@ static void unlink(uint32_t frame)
     state[frame] = INSIDE;
 }
 
-/* Where the frames below `top` that are used, or are not, begin. Four at a time, for there are many:
+/* Where the frames below `top` that are used, or are not, begin. Sixteen at a time, for there are many:
    user programs stand still meanwhile. */
 static uint32_t start_of(bool used, uint32_t top)
 {
@@ -67,6 +67,11 @@ static uint32_t start_of(bool used, uint32_t top)
 
     while (top > first && (state[top - 1] != INSIDE) == used) {
         top--;
+        for (; top >= first + 16; top -= 16) {
+            const uint32_t *at = (const uint32_t *)(state + top - 16);
+            if (at[0] != four || at[1] != four || at[2] != four || at[3] != four)
+                break;
+        }
         while (top >= first + 4 && *(const uint32_t *)(state + top - 4) == four)
             top -= 4;
     }
@@ -139,8 +144,12 @@ void frame_claim(uint32_t pa, uint32_t n)
 
     if (lo >= hi)
         return;
-    memset(state + lo, USED, hi - lo);
     nfree -= hi - lo;
+    if (hi - lo > 16)
+        memset(state + lo, USED, hi - lo);
+    else
+        while (lo < hi)
+            state[lo++] = USED;
 }
 
 static bool is_ours(uint32_t frame)

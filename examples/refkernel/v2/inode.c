@@ -2,7 +2,7 @@
    file in /tmp are in pieces of it, as those of a process are in extents. */
 #include "kernel.h"
 
-static struct inode *inodes, *newest;
+static struct inode *inodes, *newest, *entered; /* entered: last into a folder */
 static struct pool inode_pool = { .size = sizeof(struct inode) };
 static struct pool piece_pool = { .size = sizeof(struct piece) };
 
@@ -14,6 +14,9 @@ static void enter(struct inode *inode, struct inode *parent, const char *name)
     inode->name = name;
     if (inode->ino >= PROC_INO)
         return; /* /proc lists its own */
+    if (entered && entered->parent == parent && entered->ino < inode->ino)
+        at = &entered->sibling;
+    entered = inode;
     while (*at && (*at)->ino < inode->ino)
         at = &(*at)->sibling;
     inode->sibling = *at;
@@ -24,6 +27,7 @@ static void leave(struct inode *inode)
 {
     struct inode **at = inode->parent && inode->parent != inode ? &inode->parent->child : 0;
 
+    entered = 0;
     while (at && *at && *at != inode)
         at = &(*at)->sibling;
     if (at && *at)

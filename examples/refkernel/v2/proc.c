@@ -211,14 +211,7 @@ struct proc *sched_pick(bool yield)
 }
 
 /* One more than the highest descriptor there is. */
-uint32_t fd_end(const struct proc *p)
-{
-    const struct fdslot *slot = p->files->slot + NOFILE;
-
-    while (slot > p->files->slot && !slot[-1].file)
-        slot--;
-    return (uint32_t)(slot - p->files->slot);
-}
+uint32_t fd_end(const struct proc *p) { return p->files->end; }
 
 struct file *fd_file(struct proc *p, uint32_t fd)
 {
@@ -232,5 +225,10 @@ bool fd_cloexec(struct proc *p, uint32_t fd)
 
 void fd_set(struct proc *p, uint32_t fd, struct file *file, bool cloexec)
 {
-    p->files->slot[fd] = (struct fdslot){ .file = file, .cloexec = cloexec };
+    struct fdtable *files = p->files;
+
+    files->slot[fd] = (struct fdslot){ .file = file, .cloexec = cloexec };
+    files->end = MAX(files->end, fd + 1);
+    while (files->end && !files->slot[files->end - 1].file)
+        files->end--;
 }

@@ -30,7 +30,7 @@ struct wait {
 
 struct fdslot { struct file *file; uint32_t cloexec; };
 
-struct fdtable { struct fdslot slot[NOFILE]; };
+struct fdtable { struct fdslot slot[NOFILE]; uint32_t end; }; /* end: none from here on */
 
 enum proc_state { P_ZOMBIE = 1, P_STOPPED, P_BLOCKED, P_RUNNABLE };
 
