@@ -129,7 +129,8 @@ class Slots(ABC):
         for _, slot in sorted(self.slots.items()):
             if slot.title == name:
                 return slot.card
-        raise BusError(f"no card called {name} is plugged in")
+        titles = ", ".join(slot.title for _, slot in sorted(self.slots.items()))
+        raise BusError(f"no card called {name} is plugged in; there are: {titles or 'none'}")
 
     def screen(self) -> Screen:
         """What the monitor shows: it is plugged into the first card that has a connector for it.

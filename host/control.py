@@ -258,7 +258,10 @@ class _Answering:
                 self._unsent = None
             message: dict[str, Any] = msgspec.json.decode(await anext(self._lines))
         except (StopAsyncIteration, trio.BrokenResourceError):
-            raise ControlError(f"the machine at {self._path} ended before it answered") from None
+            raise ControlError(
+                f"the machine at {self._path} ended before it answered; its last words say why, "
+                "and `hotswap-host resume DIR` goes on with it if it ran with --durable DIR"
+            ) from None
         self._over = "ok" in message
         return message
 

@@ -149,6 +149,11 @@ def open_folder(path: Path, *, make: bool = False) -> Iterator[DurableFolder]:
         os.close(lock)
 
 
+def for_owner(path: str, flags: int) -> int:
+    """An opener: what is in a machine's memory is for nobody else."""
+    return os.open(path, flags, 0o600)
+
+
 def unusable(path: Path, error: OSError) -> DurabilityError:
     """The error for a folder that cannot be had."""
     advice = {

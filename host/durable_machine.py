@@ -12,7 +12,7 @@ from hotswap.bus import Disk, HotswapError
 from hotswap.switchover.errors import DurabilityError
 
 from .board import Board
-from .durable_folder import DurableFolder, boot_id, unusable
+from .durable_folder import DurableFolder, boot_id, for_owner, unusable
 from .durable_inputs import ID, InputJournal
 from .durable_records import PointRecord, encode
 from .media_file import ImageFile
@@ -76,7 +76,8 @@ class KeptInFolder:
                     if slot.disks
                 },
             )
-            self._folder.file("r1.partial").write_bytes(encode(record))
+            with open(self._folder.file("r1.partial"), "wb", opener=for_owner) as file:
+                file.write(encode(record))
             self._journal = InputJournal(self._folder.file("inputs"), point_id)
         except OSError as error:
             self._drop()

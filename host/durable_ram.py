@@ -20,7 +20,7 @@ from pathlib import Path
 from hotswap.cpu import Ram
 from hotswap.switchover.errors import DamagedError, DurabilityError
 
-from .durable_folder import DurableFolder, unusable
+from .durable_folder import DurableFolder, for_owner, unusable
 
 PAGE = 4096
 SUM = 4
@@ -37,11 +37,12 @@ def new_ram(folder: DurableFolder, size: int) -> Iterator[Ram]:
     try:
         sums = array("I", [_NO_PAGE]) * (size // PAGE)
         for name, length in (("ram", size), ("sums", len(sums) * SUM)):
-            with folder.file(name).open("xb") as file:
+            with open(folder.file(name), "xb", opener=for_owner) as file:
                 _take_room(file.fileno(), length)
                 if name == "sums":
                     file.write(sums)
     except OSError as error:
+        folder.clear()  # no machine has run here
         raise unusable(folder.path, error) from error
     with _mapped(folder, size) as ram:
         yield ram

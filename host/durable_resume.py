@@ -109,7 +109,7 @@ def _power_cut(folder: DurableFolder, record: MachineRecord) -> str:
             f"{folder.path}: {record.name} ended at {record.ended_at}; there is nothing to resume"
         )
     return (
-        f"{folder.path}: {record.name} was cut off at no switchover, which is a power cut; "
+        f"{folder.path}: {record.name} was cut off, and in no switchover, which is a power cut; "
         f"{_offer(folder, record)}"
     )
 

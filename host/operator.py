@@ -164,6 +164,11 @@ async def requested_image(board: Board, request: Request) -> KernelImage:
         status = signature_of(content, path, trust, signature)
         if keys:  # whoever asks may ask for more than the machine, but not for less
             status = signature_of(content, path, Trust(keys, "require"), signature)
+        if signature is not None and not status:
+            raise Refused(
+                f"no key is trusted here, so nobody would look at {signature}",
+                "give --trust KEY as well, or the image alone",
+            )
         image = load_image(content, name=path.name, ram=ram)
         return msgspec.structs.replace(image, signature=status, path=str(path))
 
@@ -204,6 +209,8 @@ def _write_map(path: Path, content: bytes) -> str:
     try:
         path.write_bytes(content)
     except OSError as error:
+        if path.is_file():
+            path.unlink()  # half of a map is of no use
         structlog.get_logger().error("map not saved", file=str(path), why=error.strerror)
         return f"{path}: {error.strerror}, so the map is not kept; make room there"
     return ""

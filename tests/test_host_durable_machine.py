@@ -108,6 +108,7 @@ async def killed(tmp_path: Path, request: pytest.FixtureRequest) -> KilledWithDi
 
 async def test_a_killed_machine_s_disk_is_as_it_was_at_r1(killed: KilledWithDisk) -> None:
     nothing = bytes(SECTOR)
+    assert (killed.folder / "r1").stat().st_mode & 0o077 == 0
     assert killed.content() == filled("a") + nothing + nothing
     async with killed.resumed() as (board, disk):
         assert disk.read(0, 3) == filled("a") + filled("b") + nothing

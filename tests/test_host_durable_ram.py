@@ -86,6 +86,13 @@ def test_files_that_may_not_be_so_large_are_refused_at_power_on(folder: DurableF
             pass
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [left.name for left in folder.path.iterdir()] == ["lock"]
+
+
+def test_ram_is_for_its_owner_only(folder: DurableFolder) -> None:
+    with new_ram(folder, SIZE):
+        files = [path for path in folder.path.iterdir() if path.stat().st_mode & 0o077]
+    assert files == []
 
 
 @pytest.fixture

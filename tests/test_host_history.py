@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import resource
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -340,6 +341,18 @@ def test_the_trace_has_complete_events_on_named_threads(tmp_path: Path) -> None:
 def test_a_picture_goes_to_standard_output_too(tmp_path: Path) -> None:
     keep(made(1), tmp_path)
     assert run("--folder", tmp_path, "--svg", "-").stdout.startswith("<svg")
+
+
+def test_a_picture_there_is_no_room_for_leaves_no_file(tmp_path: Path) -> None:
+    keep(made(1), tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        done = run("--folder", tmp_path, "--svg", tmp_path / "picture")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert f"{tmp_path / 'picture'}: File too large; name another file" in str(done.exception)
+    assert not (tmp_path / "picture").exists()
 
 
 def event(phase: Phase, state: str, ms: float = 0) -> dict[str, object]:

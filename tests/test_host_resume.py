@@ -61,7 +61,9 @@ def test_a_kill_at_no_switchover_is_a_power_cut_and_the_snapshot_is_started_when
     machine.stop()
     done = hotswap("resume", machine.folder)
     assert done.returncode == Exit.NOTHING_TO_RESUME
-    assert "was cut off at no switchover, which is a power cut; lost is all since" in done.stderr
+    assert (
+        "was cut off, and in no switchover, which is a power cut; lost is all since" in done.stderr
+    )
     assert f"in {machine.saved}; `hotswap-host resume {machine.folder} --from-" in done.stderr
     done = subprocess.run(
         [*COMMAND, "resume", str(machine.folder), "--from-snapshot", "--timeout", "50"],

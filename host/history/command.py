@@ -77,6 +77,8 @@ def _write(path: Path, text: str) -> None:
         with click.open_file(str(path), "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
+        if path.is_file():
+            path.unlink()  # half of a file is of no use
         raise HistoryError(f"{path}: {error.strerror}; name another file") from error
 
 

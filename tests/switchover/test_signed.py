@@ -53,6 +53,21 @@ async def test_only_signed_images_replace_the_kernel_and_more_may_be_asked(tmp_p
         assert (await ask(OURS.public.decode()))[0]
 
 
+async def test_a_signature_that_nobody_would_look_at_is_refused(tmp_path: Path) -> None:
+    image, signature = tmp_path / "image.elf", tmp_path / "elsewhere"
+    image.write_bytes(V2)
+    signature.write_text(OURS.sign(V2))
+    async with open_board(BoardConfig(memory=16, deterministic=True)) as board:
+        Guest(board).boot(["memory:20"], stay=True)
+        request = Request("switchover", str(image), signature=str(signature), patience=PATIENCE)
+        reply = await answer_for(board)(request, lambda event: None)
+        assert (reply.ok, reply.result["fault_of"]) == (False, "operator")
+        assert f"trusted here, so nobody would look at {signature}; give" in (reply.error or "")
+        request.trust = [THEIRS.public.decode()]
+        reply = await answer_for(board)(request, lambda event: None)
+        assert f"signed with key {OURS.key()}" in (reply.error or "")
+
+
 def trusting(tmp_path: Path, **table: object) -> Trust:
     (tmp_path / "refkernel-v1.elf").write_bytes(shipped("refkernel-v1.elf"))
     return assemble(check({"boot": KERNEL, "switchover": table}, tmp_path)).config.trust
