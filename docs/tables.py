@@ -8,16 +8,18 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
+
+import click
 
 from hotswap.bus import Choice
 from hotswap.cards.mailbox import Ack, Command
 from hotswap.cards.switchover import Argument, Register
 from hotswap.host import pytest_plugin
-from hotswap.host.__main__ import COMMANDS
+from hotswap.host.__main__ import COMMANDS, main_group
 from hotswap.host.exits import Exit
 from hotswap.host.machine_file import MachineFile, Table, json_schema
 from hotswap.host.prove.command import CAMPAIGNS
@@ -27,6 +29,8 @@ from hotswap.switchover.protocol import Reason
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 SCHEMA = ROOT / "docs" / "machine.schema.json"
+HERE = ("jobs", "count")
+"""Options whose defaults depend on this computer, or on a table that grows."""
 BLOCK = re.compile(r"(<!-- table: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 EXITS = {
     Exit.OK: "all is well; also 0 to the debug-exit port, or a reset under `--no-reboot`",
@@ -72,6 +76,34 @@ def commands() -> str:
     """The commands of `hotswap-host`."""
     lines = ([f"`hotswap-host {name}`", text] for name, (_, text) in COMMANDS.items())
     return rows(["command", "what it does"], lines)
+
+
+def options() -> str:
+    """Every command with its arguments and options."""
+    return "\n".join(_options(main_group, "hotswap-host"))
+
+
+def _options(command: click.Command, path: str) -> Iterator[str]:
+    context = click.Context(command, info_name=path)
+    usage = command.collect_usage_pieces(context)
+    summary = (command.help or "").split("\n\n")[0].replace("\n", " ")
+    mine = [each for each in command.params if isinstance(each, click.Option)]
+    table = rows(["option", ""], map(partial(_option, context), mine)) if mine else ""
+    yield "\n".join([f"### `{' '.join([path, *usage])}`", "", summary, "", table]).rstrip() + "\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            member = command.get_command(context, name)
+            assert member is not None
+            yield from _options(member, f"{path} {name}")
+
+
+def _option(context: click.Context, option: click.Option) -> tuple[str, str]:
+    names, text = option.get_help_record(context) or ("", "")
+    if option.name in HERE:
+        text = re.sub(r" *\[default: \d+(?:; )?", " [", text).replace(" []", "")
+    if isinstance(option.envvar, str):
+        text += f"; or `{option.envvar}` in the environment"
+    return f"`{names}`", re.sub(" +", " ", text).replace("<", "\\<")
 
 
 def campaigns() -> str:
@@ -150,6 +182,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "reasons": lambda: choices(Reason),
     "phases": phases,
     "commands": commands,
+    "options": options,
     "campaigns": campaigns,
     "exit statuses": exits,
     "fixtures": fixtures,

@@ -13,15 +13,20 @@ from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import click
+import msgspec
 import pytest
 import trio
 
 from hotswap.host.__main__ import main_group
 from hotswap.host.board import Board
-from hotswap.host.control import serve_control
+from hotswap.host.control import Request, serve_control
+from hotswap.host.history.record import Moment, Record
 from hotswap.host.images import refkernel, shipped
 from hotswap.host.operator import answer_for, replied_for
+from hotswap.host.rehearsal import Rehearsal, Summary
 from hotswap.switchover.phases import Phase
+from hotswap.switchover.plan import Plan
+from hotswap.switchover.report import PhaseEvent, Report
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")]
@@ -85,6 +90,20 @@ def test_the_timeline_is_a_measured_switchover_with_every_phase() -> None:
 def test_every_table_is_in_some_document() -> None:
     text = "".join(document.read_text() for document in tables.DOCUMENTS)
     assert set(re.findall(r"<!-- table: (.*) -->", text)) == set(tables.TABLES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "document"),
+    [
+        (Report, "control.md"), (PhaseEvent, "control.md"), (Request, "control.md"),
+        (Rehearsal, "control.md"), (Summary, "control.md"), (Plan, "switchover.md"),
+        (Record, "history.md"), (Moment, "history.md"),
+    ],
+)  # fmt: skip
+def test_every_key_of_an_answer_in_json_is_documented(kind: type, document: str) -> None:
+    text = (ROOT / "docs" / document).read_text()
+    keys = {field.encode_name for field in msgspec.structs.fields(kind)}
+    assert {key for key in keys if not re.search(rf'`{key}`|"{key}"', text)} == set()
 
 
 def headings(document: Path) -> set[str]:

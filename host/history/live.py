@@ -78,8 +78,8 @@ class LiveView:
                 _state("now" if under_way else event["state"]),
                 phase.name,
                 f"{ms:9.2f} ms",
-                ProgressBar(total=event["limit_ms"], completed=ms, width=20),
-                f"of {event['limit_ms']:g} ms",
+                ProgressBar(total=event["limit_ms"], completed=ms, width=10),
+                f"of {event['limit_ms']:,.10g} ms",
                 f"{event['instructions']:,} instructions" if event["instructions"] else "",
                 Text(event["why"], style="red"),
             )
