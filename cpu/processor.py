@@ -39,6 +39,8 @@ TURNS = 200e-6
 """Longest the other tasks may keep a real-time guest waiting while they have work, s."""
 MORE_TURNS = 4
 """Checkpoints they get after that: enough for a message and its answer."""
+LATE_KICKS = 2
+"""Times they get so many more before a slice because of a kick that came late."""
 AGING = 1_000_000_000
 """Between two looks for pages that stopped being code, ns."""
 _STEP = 100_000
@@ -74,6 +76,8 @@ class Processor(Chip):
         self._longest = SLICE
         self._alone_since = 0
         """Host time at which every other task was last seen to wait, ns; 0: some may not."""
+        self._kicked = False
+        """A kick has come between two slices, from a task that may have woken another."""
         self._aged = time.monotonic_ns()
         self._log = structlog.get_logger().bind(cpu=model)
         backplane.cpu = self
@@ -92,6 +96,7 @@ class Processor(Chip):
             with Ticker(self.engine.core) as ticker, Wakeup() as wakeup:
                 task_status.started()
                 turns = False  # the other tasks have had theirs since the last slice
+                late = 0  # kicks heeded after that
                 while True:
                     if not turns and not (self._halted and self._counted is None):
                         await self._give_turns()
@@ -104,9 +109,12 @@ class Processor(Chip):
                         turns = False
                     elif self._halted and not self._interrupts.can_wake:
                         turns = await self._wait_for_interrupt(ticker, wakeup)
+                    elif turns and self._kicked and late < LATE_KICKS:
+                        late += 1
+                        await self._give_more_turns()
                     elif turns:
                         self._slice(ticker)
-                        turns = False
+                        turns, late = False, 0
                     else:
                         await self._give_turns()
                         turns = True
@@ -168,12 +176,14 @@ class Processor(Chip):
         """Edges, alarms, INTR: until machine time alone can bring something new."""
         clock = self._backplane.clock
         self._backplane.settle_order()
+        kicked = self._kicked
         while clock.fire():
             if _others_wait():
                 await self._give_turns()
             self._backplane.settle_order()
             if self._counted is None:
                 break
+        self._kicked = kicked  # alarms kick for INTR, which is looked at here
         self.sync_interrupts()
         if self._budget is not None and self.instructions >= self._budget[1]:
             first, _ = self._budget
@@ -205,8 +215,15 @@ class Processor(Chip):
         with trio.move_on_after(TURNS) as turns:
             await wait_all_tasks_blocked()
         if turns.cancelled_caught:  # one long turn took it all: messages sent in it still go
-            for _ in range(MORE_TURNS):
-                await trio.lowlevel.checkpoint()
+            await self._give_more_turns()
+        else:
+            self._kicked = False  # whoever was woken has had its turn
+
+    async def _give_more_turns(self) -> None:
+        """As many as a message and its answer need."""
+        self._kicked = False
+        for _ in range(MORE_TURNS):
+            await trio.lowlevel.checkpoint()
 
     # -- HLT, shutdown, pause -----------------------------------------------------------------
 
@@ -338,11 +355,16 @@ class Processor(Chip):
         self._interrupts.sync()
 
     def kick(self) -> None:
-        """End the running slice at its next block, or wake a halted processor to look around."""
+        """End the running slice at its next block, or wake a halted processor to look around.
+
+        Between two slices: let the other tasks have turns before the next one, once more.
+        """
         if self._ring is not None:
             self._ring()
-        else:
+        elif self._backplane.in_slice:
             self._counter.stop()
+        elif self._counted is None:  # else all have had their turns before any slice
+            self._kicked = True
 
     def nmi(self) -> None:
         """Raise NMI. Also brings the processor out of HLT and shutdown."""

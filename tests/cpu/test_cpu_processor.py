@@ -13,7 +13,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from hotswap.bus import CardFault, CpuReset, CpuShutdown
 from hotswap.cpu import CpuStateError, MemoryBoundsError
-from hotswap.cpu.processor import QUIET_SLICE
+from hotswap.cpu.processor import QUIET_SLICE, TURNS
 from hotswap.cpu.ticker import Ticker
 
 from .conftest import HALTED, BarePc, OpenPc
@@ -82,6 +82,44 @@ async def test_a_kick_gives_a_posted_command_its_turn_at_once(pc: BarePc) -> Non
         nursery.cancel_scope.cancel()
     assert len(polls) == 51
     assert sorted(polls)[45] <= 10
+
+
+async def test_a_kick_between_two_slices_gives_a_posted_command_its_turn_before_the_next(
+    pc: BarePc,
+) -> None:
+    """Also when others have taken all the time there is for them and the guest is to go on."""
+    send, receive = trio.open_memory_channel[int](10)
+    done, asked, polls = 0, 0, 0
+
+    def status(_port: int, _width: int) -> int:
+        nonlocal polls
+        polls += done != asked
+        return 0
+
+    async def work() -> None:
+        nonlocal done
+        async for value in receive:
+            done = value
+
+    pc.put(0x2000, "e4e1 ebfc")  # P: in al,0E1h ; jmp P
+    pc.probe.on_in = status
+    pc.start(0x2000)
+    async with trio.open_nursery() as nursery, pc.running():
+        nursery.start_soon(work)
+        for ticks in range(60):
+            with pc.processor.standing():
+                began = trio.current_time()
+                while trio.current_time() - began < 2 * TURNS:
+                    await trio.lowlevel.checkpoint()
+                for _ in range(ticks % 8):
+                    await trio.lowlevel.checkpoint()
+            asked += 1
+            send.send_nowait(asked)
+            pc.processor.kick()
+            while done != asked:
+                await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    assert polls == 0
 
 
 async def test_a_slice_is_no_longer_than_to_the_next_deadline(
