@@ -85,7 +85,7 @@ def options() -> str:
 
 def _options(command: click.Command, path: str) -> Iterator[str]:
     context = click.Context(command, info_name=path)
-    usage = command.collect_usage_pieces(context)
+    usage = [] if isinstance(command, click.Group) else command.collect_usage_pieces(context)[1:]
     summary = (command.help or "").split("\n\n")[0].replace("\n", " ")
     mine = [each for each in command.params if isinstance(each, click.Option)]
     table = rows(["option", ""], map(partial(_option, context), mine)) if mine else ""
