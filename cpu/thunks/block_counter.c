@@ -47,6 +47,15 @@ static int begin(struct block *block)
     return 1;
 }
 
+/* A prologue being made for `code`: it is put in place by as few stores as can be, each of which
+   costs the processor its pipeline, for the code runs. */
+struct prologue {
+    u8 bytes[128];
+    u8 *code;
+};
+
+typedef u64 wide __attribute__((vector_size(16), aligned(1)));
+
 static u8 *put(u8 *at, u64 bytes, int size)
 {
     for (; size; size--, bytes >>= 8)
@@ -54,10 +63,17 @@ static u8 *put(u8 *at, u64 bytes, int size)
     return at;
 }
 
-static u8 *put_relative(u8 *at, u64 opcode, int size, const void *target)
+/* An instruction that ends with the distance from its end to `target`. */
+static u8 *put_relative(struct prologue *made, u8 *at, u64 opcode, int size, const void *target)
 {
     at = put(at, opcode, size);
-    return put(at, (u64)target - (u64)at - 4, 4);
+    return put(at, (u64)target - (u64)(made->code + (at - made->bytes)) - 4, 4);
+}
+
+static void put_in_place(const struct prologue *made, u64 size)
+{
+    for (u64 at = 0; at < size; at += sizeof(wide))
+        *(wide *)(made->code + at) = *(const wide *)(made->bytes + at);
 }
 
 void ENTRY(slow)(void);
@@ -79,9 +95,10 @@ void ENTRY(slow)(void);
 static void rewrite(struct block *block, u8 *after)
 {
     enum { CALL = 5, PROLOGUE = 38, MOST = 100, ROOM = 1 << 16 };
-    u8 *code = (u8 *)block->code, *at = code, *ask = after - CALL, *test = after + 12, *body;
+    u8 *code = (u8 *)block->code, *at, *ask, *test = after + 12, *body;
     s64 distance = (s64)((u64)&P - (u64)code);
     u64 target = 0;
+    struct prologue made;
 
     if (test[0] == 0xE8) {        /* call near */
         body = test + 5;
@@ -91,26 +108,34 @@ static void rewrite(struct block *block, u8 *after)
         if (test[0] == 0xFF && test[1] == 0x15)
             target = *(u64 *)(body + *(int *)(test + 2));
     }
-    if (after - code < PROLOGUE || after - code > MOST || *ask != 0xE8 || after[0] != 0x48 || after[1] != 0xBF ||
-        *(u64 *)(after + 2) != (u64)P.uc || after[10] != 0x33 || after[11] != 0xF6 ||
-        target != (u64)P.check_exit || distance - ROOM != (int)(distance - ROOM) ||
-        distance + ROOM != (int)(distance + ROOM))
+    if (after - code < PROLOGUE || after - code > MOST || after[-CALL] != 0xE8 ||
+        after[0] != 0x48 || after[1] != 0xBF || *(u64 *)(after + 2) != (u64)P.uc ||
+        after[10] != 0x33 || after[11] != 0xF6 || target != (u64)P.check_exit ||
+        distance - ROOM != (int)(distance - ROOM) || distance + ROOM != (int)(distance + ROOM))
         return;                   /* another prologue, or too far away: it works as it is */
+    made.code = code;
+    for (u64 i = 0; i < sizeof made.bytes; i += sizeof(wide))
+        *(wide *)(made.bytes + i) = *(const wide *)(code + i);
+    at = made.bytes;
+    body = at + (body - code);
+    after = at + (after - code);
+    ask = after - CALL;
     at = put(at, 0x007D83 | (P.icount_offset & 0xFF) << 16, 4); /* cmpl $0,disp(%rbp) */
     at = put(at, 0x7C | (u64)(u8)(ask - at - 2) << 8, 2);
-    at = put_relative(at, 0x3D8D48, 3, &P.count);
+    at = put_relative(&made, at, 0x3D8D48, 3, &P.count);
     at = put(at, 0x078B48, 3);
     at = put(at, 0x08473B48, 4);
     at = put(at, 0x73 | (u64)(u8)(ask - at - 2) << 8, 2);
     at = put(put(at, 0x0548, 2), block->icount, 4);
     at = put(at, 0x078948, 3);
     at = put(at, 0xEB | (u64)(u8)(after - at) << 8, 2);
-    at = put_relative(ask, 0xE8, 1, slow);
+    at = put_relative(&made, ask, 0xE8, 1, slow);
     at = put(at, 0xEB | (u64)(u8)(body - at - 2) << 8, 2);
-    at = put_relative(at, 0x058D48, 3, block);
+    at = put_relative(&made, at, 0x058D48, 3, block);
     at = put(at, 0x10478948, 4);
     while (at < body)
         *at++ = 0x90;             /* nop */
+    put_in_place(&made, (u64)(body - made.bytes));
     P.rewritten++;
 }
 
