@@ -6,7 +6,7 @@ from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.schema import PAGE
 
 from .bench_result import Row
-from .bench_switch import MS, WORK, switch_measured
+from .bench_switch import BUSY, MS, WORK, switch_measured
 from .board import BoardConfig, open_board
 from .guest import Guest
 from .images import refkernel
@@ -31,7 +31,7 @@ async def _blackout(processes: int) -> float:
     async with open_board(BoardConfig(memory=MEMORY)) as board:
         guest = Guest(board)
         guest.boot([f"sleeper*{processes}:1000000"], stay=True)
-        await guest.pass_time(2500 * MS)
+        await guest.pass_time(BUSY * MS)
         with board.processor.translations() as meter:
             return min(
                 [
@@ -46,7 +46,7 @@ async def _copies() -> Row:
     async with open_board() as board:
         guest = Guest(board)
         guest.boot(WORK, stay=True)
-        await guest.pass_time(500 * MS)
+        await guest.pass_time(BUSY * MS)
         processor, image, copied = board.processor, refkernel(2), 0
         store = processor.write_memory
 

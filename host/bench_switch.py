@@ -34,6 +34,8 @@ WORK = (f"busy*{PROCESSES - 1}:16", "dirty:500")
 ROUNDS = 24
 SAMPLES = 200
 """Switchovers in mode 2, for a 99th percentile."""
+BUSY = 2500
+"""ms until all of them have begun to work."""
 JUMP_SELF = b"\xeb\xfe"
 
 
@@ -56,7 +58,7 @@ async def bench_switch() -> list[Row]:
     async with open_board() as board:
         guest = Guest(board)
         guest.boot(WORK, stay=True)
-        await guest.pass_time(500 * MS)
+        await guest.pass_time(BUSY * MS)
         processor, plan = board.processor, board.machine.plan
         for page in range(KERNEL_HI, plan.reserve.lo, PAGE):  # touched, as after a day of work
             processor.write_memory(page, processor.read_memory(page, 8))
