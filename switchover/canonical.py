@@ -8,6 +8,7 @@ what does not move (a timer by when it expires), to one tick of each kernel.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -126,12 +127,15 @@ def _named(found: SaveStateMap, record: Any, names: Sequence[str]) -> Iterator[b
 
 
 def _keyed(pairs: Iterable[tuple[Values, Values]]) -> dict[Values, Values]:
-    """By key; a second record of a key is not lost, its key goes on with "again"."""
+    """By key; a further record of a key is not lost, its key goes on with "again"."""
     section: dict[Values, Values] = {}
+    again: Counter[Values] = Counter()
     for key, values in pairs:
         free = key
-        while free in section:
-            free = (*free, "again")
+        if key in section:  # an echo may have any number of them
+            again[key] += 1
+            times = f" {again[key]}" if again[key] > 1 else ""
+            free = (*key, f"again{times}")
         section[free] = values
     return section
 

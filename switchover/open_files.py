@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from operator import attrgetter
 
 from .container import record_fault
 from .errors import MapError
@@ -113,14 +113,31 @@ def lock_faults(found: SaveStateMap) -> Iterator[MapError]:
 
 
 def _conflicts(locks: Sequence[Lock]) -> Iterator[MapError]:
-    """Two locks of one file on the same bytes: by one holder, or not both to read."""
-    for one, other in combinations(locks, 2):
-        if one.end <= other.start or other.end <= one.start:
-            continue
-        same = _holder(one) == _holder(other)
-        if same or LockType.WRITE in (one.type, other.type):
-            against = f"against that of file_id {one.file_id} pid {one.pid} from {one.start:#x} on"
-            yield record_fault(Fault.LOCK, _LOCK, other, against)
+    """Two locks of one file on the same bytes: by one holder, or not both to read.
+
+    In order of their starts, each is held against the one that reaches furthest: a map may have
+    any number of them.
+    """
+    of_holder: dict[int, Lock] = {}
+    of_any: Lock | None = None
+    of_writers: Lock | None = None
+    for lock in sorted(locks, key=attrgetter("start")):
+        writes, holder = lock.type == LockType.WRITE, _holder(lock)
+        for other in (of_holder.get(holder), of_any if writes else of_writers):
+            if other is not None and other.end > lock.start:
+                yield record_fault(Fault.LOCK, _LOCK, lock, _against(other))
+                break
+        of_holder[holder] = _further(lock, of_holder.get(holder))
+        of_any = _further(lock, of_any)
+        of_writers = _further(lock, of_writers) if writes else of_writers
+
+
+def _against(lock: Lock) -> str:
+    return f"against that of file_id {lock.file_id} pid {lock.pid} from {lock.start:#x} on"
+
+
+def _further(lock: Lock, other: Lock | None) -> Lock:
+    return lock if other is None or lock.end > other.end else other
 
 
 def _holder(lock: Lock) -> int:

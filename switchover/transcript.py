@@ -58,6 +58,11 @@ def read_map(
         raise PhaseFailed(f"the kernel says its map is at {lo:#x}-{hi:#x}, which cannot be")
     if echo_of and not plan.echo.holds(lo, hi):
         raise PhaseFailed(f"the echo is at {lo:#x}-{hi:#x}, not in {plan.echo}")
+    if ack.ssm_len > plan.echo.size:  # else a kernel decides how long the host decodes
+        raise PhaseFailed(
+            f"the kernel says its map has {ack.ssm_len} bytes; with {plan.ram >> 20} MiB of RAM"
+            f" there is room for an echo of {plan.echo.size}"
+        )
     content = processor.read_memory(lo, ack.ssm_len)
     if echo_of:
         saved = read(content, (echo_of.map, echo_of.content))
