@@ -19,9 +19,9 @@ class RollbackPoint:
     """
 
     def __init__(self, processor: Processor, backplane: Backplane, *, still: bool = False) -> None:
-        self.pages = processor.ram.commit()
         self._cpu: Checkpoint = processor.checkpoint()
-        self._cards: BackplaneState = backplane.snapshot()
+        self._cards: BackplaneState = backplane.snapshot()  # a card may raise: so before RAM
+        self.pages = processor.ram.commit()
         backplane.hold_streams(still=still)
 
     def restore(self, processor: Processor, backplane: Backplane) -> None:
