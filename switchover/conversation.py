@@ -6,12 +6,21 @@ CPU that stopped, an instruction budget that is spent.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, suppress
 
 import trio
 
-from hotswap.bus import BudgetSpent, CardFault, CpuReset, CpuShutdown, MachineClock, StrayWrite
+from hotswap.bus import (
+    BoardEvent,
+    BudgetSpent,
+    CardFault,
+    CpuReset,
+    CpuShutdown,
+    MachineClock,
+    StrayWrite,
+)
 from hotswap.cards.mailbox import Ack, Command, Verdict
 from hotswap.cards.switchover import (
     Acknowledged,
@@ -22,12 +31,16 @@ from hotswap.cards.switchover import (
     LogLine,
     Mark,
     Marked,
+    Signal,
     Standstill,
     SwitchoverCard,
 )
 
 from . import blame
 from .protocol import Reason
+
+LOG_KEPT = 1000
+"""Lines of LOG that are kept, the last ones: a guest can write without end."""
 
 
 class PhaseFailed(Exception):
@@ -46,7 +59,7 @@ class Conversation:
 
     def __init__(self, card: SwitchoverCard, renew: Callable[[], None] = lambda: None) -> None:
         self.card = card
-        self.log: list[str] = []
+        self.log: deque[str] = deque(maxlen=LOG_KEPT)
         self.progress = 0
         """How far the guest is with its next answer, by its own account."""
         self.explain: Callable[[StrayWrite], str] = str
@@ -68,6 +81,14 @@ class Conversation:
         with suppress(trio.WouldBlock):
             while True:
                 self.card.signals.receive_nowait()
+
+    def unheard(self) -> Iterator[BoardEvent]:
+        """What has happened on the board and nobody has waited for; all signals are dropped."""
+        with suppress(trio.WouldBlock):
+            while True:
+                signal = self.card.signals.receive_nowait()
+                if isinstance(signal, BoardEvent):
+                    yield signal
 
     def issue(self, command: Command, *, interrupt: bool = False) -> None:
         """Put `command` into CMD; a kernel that is not polling needs the interrupt."""
@@ -110,10 +131,7 @@ class Conversation:
     async def trouble(self) -> PhaseFailed:
         """Wait for something that ends a switchover, when no answer is due."""
         try:
-            ack = await self._next()
-            if ack.verdict is Verdict.ERROR:
-                return PhaseFailed(f"the new kernel reports {_reason(ack.code)}")
-            return PhaseFailed(f"{ack} {ack.verdict.doc}: none was due")
+            return _not_due(await self._next())
         except PhaseFailed as failure:
             return failure
 
@@ -132,24 +150,40 @@ class Conversation:
             nursery.cancel_scope.cancel()
         if failure is not None:
             raise failure
+        with suppress(trio.WouldBlock):  # what came after `watch` was cancelled
+            while True:
+                if (ack := self._hear(self.card.signals.receive_nowait())) is not None:
+                    raise _not_due(ack)
 
     async def _next(self) -> Acknowledged:
         async for signal in self.card.signals:
-            match signal:
-                case Acknowledged():
-                    return signal
-                case Heartbeat(progress=progress):
-                    self.progress = progress
-                    self._renew()
-                case LogLine(text=text):
-                    self.log.append(text)
-                case CardFault(card=name):
-                    raise PhaseFailed(str(signal), blame.card(name))
-                case StrayWrite():
-                    raise PhaseFailed(self.explain(signal))
-                case CpuShutdown() | CpuReset() | BudgetSpent() | Standstill():
-                    raise PhaseFailed(str(signal))
+            if (ack := self._hear(signal)) is not None:
+                return ack
         raise PhaseFailed("the switchover card was removed", blame.OPERATOR)
+
+    def _hear(self, signal: Signal) -> Acknowledged | None:
+        """Take note of a signal; the answer, if it is one. Raises PhaseFailed for trouble."""
+        match signal:
+            case Acknowledged():
+                return signal
+            case Heartbeat(progress=progress):
+                self.progress = progress
+                self._renew()
+            case LogLine(text=text):
+                self.log.append(text)
+            case CardFault(card=name):
+                raise PhaseFailed(str(signal), blame.card(name))
+            case StrayWrite():
+                raise PhaseFailed(self.explain(signal))
+            case CpuShutdown() | CpuReset() | BudgetSpent() | Standstill():
+                raise PhaseFailed(str(signal))
+        return None
+
+
+def _not_due(ack: Acknowledged) -> PhaseFailed:
+    if ack.verdict is Verdict.ERROR:
+        return PhaseFailed(f"the new kernel reports {_reason(ack.code)}")
+    return PhaseFailed(f"{ack} {ack.verdict.doc}: none was due")
 
 
 def _reason(code: int) -> str:

@@ -135,7 +135,9 @@ class Transaction:
                 await self._undo(*_cause(error))
                 raise
             finally:
-                self.report.log = self._talk.log
+                self.report.log = list(self._talk.log)
+                for event in self._talk.unheard():  # now that is the board's business
+                    outer(event)
 
     async def _settle_ahead(self) -> None:
         """Leave little to do for R0 where R1 is kept in a folder."""
