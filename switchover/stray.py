@@ -9,7 +9,9 @@ same; of the low memory, the real mode vectors and the BIOS's variables are not 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
 
 from hotswap.bus import StrayWrite
 from hotswap.cpu import Processor
@@ -66,7 +68,7 @@ class StrayWatch:
         """Nothing is guarded any more. Raises PhaseFailed when there was a stray write."""
         self._processor.guard.disarm()
         if stray := stray_writes(self._processor.ram.dirty_runs(), self._allowed):
-            self.user_pages = sum(map(self._user_pages, stray))
+            self.user_pages = user_pages(stray, self._frames)
             spans = ", ".join(
                 f"{span.lo:#x}-{span.hi:#x}, {self._whose(span.lo)}" for span in stray[:4]
             )
@@ -81,10 +83,6 @@ class StrayWatch:
         if now != self._vectors:
             at = next(i for i in range(VECTORS.size) if now[i] != self._vectors[i])
             raise PhaseFailed(f"the new kernel wrote to the {VECTORS.name}, first at {at:#x}")
-
-    def _user_pages(self, span: Span) -> int:
-        ends = ((frame.paddr, frame.paddr + frame.n_pages * PAGE) for frame in self._frames)
-        return sum(max(0, min(hi, span.hi) - max(lo, span.lo)) for lo, hi in ends) // PAGE
 
     def _checksum(self, frame: Frame) -> int:
         return zlib.crc32(self._processor.read_memory(frame.paddr, frame.n_pages * PAGE))
@@ -124,6 +122,23 @@ class StrayWatch:
         spans = (VECTORS, self._plan.stage, Span("adapter area", 0xA0000, 0x100000))
         name = next((span.name for span in spans if span.holds(physical, physical + 1)), "")
         return name or "memory of no process"
+
+
+def user_pages(stray: Iterable[Span], frames: Iterable[Frame]) -> int:
+    """Pages of `stray`, spans in rising order, that are in `frames`; each once.
+
+    Both may have tens of thousands, so each is gone through once.
+    """
+    pages = end = 0
+    left = deque(stray)
+    for frame in sorted(frames, key=attrgetter("paddr")):
+        start, end = max(frame.paddr, end), max(frame.paddr + frame.n_pages * PAGE, end)
+        while left and left[0].lo < end:
+            pages += max(0, min(end, left[0].hi) - max(start, left[0].lo)) // PAGE
+            if left[0].hi > end:
+                break
+            left.popleft()
+    return pages
 
 
 def _function(eip: int, phase: Phase, old: KernelImage, new: KernelImage) -> str:
