@@ -100,6 +100,8 @@ static void restore_console_1_0(const void *map, const struct ssm_file *from, st
 
     file->tty = console;
     file->inode = inode_hold(path_lookup("dev/console"));
+    must(ttybuf_len(&console->in) + from->path_len <= TTY_INPUT, SC_REASON_UNSUPPORTED,
+         from->file_id);
     for (uint32_t i = 0; input && i < from->path_len; i++)
         ttybuf_put(&console->in, input[i] == 4 ? 0 : (char)input[i],
                    input[i] == '\n' || input[i] == 4);

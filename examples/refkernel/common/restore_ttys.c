@@ -79,6 +79,7 @@ void restore_ttys(const void *map)
         memcpy(tty->out, out, from.out_len);
         tty->out_len = from.out_len;
         restore_input(&tty->in, in, from.in_len);
+        must(ttybuf_len(&tty->in) + from.edit_len <= TTY_INPUT, SC_REASON_UNSUPPORTED, from.tty);
         for (uint32_t i = 0; i < from.edit_len; i++)
             ttybuf_put(&tty->in, (char)edit[i], false);
         if (from.tty == TTY_VGA)
