@@ -14,7 +14,7 @@ from .errors import MapError
 from .faults import Fault
 from .records import FileKind, Lock, LockKind, LockType, PipeFlag
 from .savemap import SaveStateMap
-from .schema import SectionType
+from .schema import PAGE, SectionType
 
 _FILE, _FD, _LOCK = SectionType.FILE, SectionType.FD, SectionType.LOCK
 _ENDS = (FileKind.PIPE_READ, FileKind.PIPE_WRITE)
@@ -58,9 +58,28 @@ def inode_faults(found: SaveStateMap) -> Iterator[MapError]:
             yield record_fault(Fault.VALUE, SectionType.INODE, inode, "0 is no ino")
         if inode.parent and inode.parent not in numbers:
             yield record_fault(Fault.NO_FILE, SectionType.INODE, inode, f"directory {inode.parent}")
+        if inode.vaddr % PAGE:
+            place = f"vaddr {inode.vaddr:#x} is in the middle of a page"
+            yield record_fault(Fault.VALUE, SectionType.INODE, inode, place)
+    yield from _loops(found)
     for file in found.file:
         if file.kind == FileKind.TMP and file.dev_ino not in numbers:
             yield record_fault(Fault.NO_FILE, SectionType.FILE, file, f"ino {file.dev_ino}")
+
+
+def _loops(found: SaveStateMap) -> Iterator[MapError]:
+    """Directories that are in themselves: who goes up from there goes for ever."""
+    above = {inode.ino: inode.parent for inode in found.inode if inode.parent != inode.ino}
+    known: set[int] = set()  # the way up from there has been gone
+    for inode in found.inode:
+        way: set[int] = set()
+        at = inode.ino
+        while at in above and at not in known and at not in way:
+            way.add(at)
+            at = above[at]
+        if at in way:
+            yield record_fault(Fault.VALUE, SectionType.INODE, inode, "a directory inside itself")
+        known |= way
 
 
 def pipe_faults(found: SaveStateMap) -> Iterator[MapError]:
