@@ -59,7 +59,7 @@ def test_readers_agree_on_what_is_new_each_time(judge: Path) -> None:
     first = list(fuzz(judge, 0, 750, 1))
     assert [batch.wrong for batch in first] == [[]] * 3
     assert sum(batch.cases for batch in first) == 750
-    assert sum(batch.ways for batch in first) > 100
+    assert sum(batch.ways for batch in first) > 50
     assert list(fuzz(judge, 0, 750, 1)) == first  # the same seed, the same run
     assert list(fuzz(judge, 0, 500, 2)) != first[:2]
 
