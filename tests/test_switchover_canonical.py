@@ -129,7 +129,7 @@ def test_a_record_that_is_there_twice_counts(fit_map: SaveStateMap) -> None:
 
 def test_an_echo_of_one_record_many_times_is_compared_in_no_time(fit_map: SaveStateMap) -> None:
     other = copy.deepcopy(fit_map)
-    other.fd += [fit_map.fd[0]] * 20_000  # took hours when it grew with their third power
+    other.fd += [fit_map.fd[0]] * 20_000  # 2,000 took 32 s, and it grew with their third power
     changed = difference(fit_map, other)
     assert len(changed) == 20_000
     assert "FD pid 1 fd 0 again 20000: was not there before" in changed
