@@ -247,6 +247,16 @@ def test_a_damaged_record_is_named_and_the_others_are_listed(
     assert words in listed.stderr
 
 
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    none = tmp_path / "a file"
+    none.write_bytes(b"")
+    listed = CliRunner().invoke(history_command, ["--folder", str(none)])
+    assert listed.exit_code != 0
+    assert not isinstance(listed.exception, OSError)
+    with pytest.raises(HistoryError, match="a file: Not a directory; name another one by --folder"):
+        list(history.records(none, pytest.fail))
+
+
 def test_a_record_of_another_format_is_refused(tmp_path: Path) -> None:
     path = keep(msgspec.structs.replace(made(1), format=2), tmp_path)
     with pytest.raises(HistoryError, match="has format 2, here it is 1"):

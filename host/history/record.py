@@ -179,8 +179,14 @@ def find(at: Path, name: str) -> Record:
 
 
 def _files(at: Path) -> list[Path]:
-    """All records, in the order of their switchovers."""
-    return sorted((path for path in at.glob(f"*{_SUFFIX}") if path.stem.isdecimal()), key=_number)
+    """All records, in the order of their switchovers. Raises HistoryError."""
+    try:
+        found = [path for path in at.iterdir() if path.suffix == _SUFFIX]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise HistoryError(f"{at}: {error.strerror}; name another one by --folder") from error
+    return sorted((path for path in found if path.stem.isdecimal()), key=_number)
 
 
 def _number(path: Path) -> int:

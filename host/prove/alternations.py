@@ -8,7 +8,6 @@ this process does.
 from __future__ import annotations
 
 import gc
-import os
 import random
 from pathlib import Path
 from statistics import linear_regression
@@ -29,7 +28,7 @@ from hotswap.switchover.symbols import address_of
 from hotswap.switchover.transaction import Options
 
 from .campaign import Campaign, ProveError, carry_out, options
-from .leftovers import Holdings
+from .leftovers import RAM, Holdings
 
 MS = 1_000_000
 PROGRAMS = ("memory:1000000:24", "registers:1000000", "x87:1000000:64", "sorter:1000000:4000",
@@ -56,7 +55,7 @@ class Held(msgspec.Struct, frozen=True):
     free_frames: int
     """Of the guest."""
     host_kib: int
-    """Resident memory of this process."""
+    """Resident memory of this process, its guest's RAM left out."""
     mappings: int
     files: int
 
@@ -148,15 +147,26 @@ def _held(turn: int, machine: Machine) -> Held:
     at = address_of(machine.kernel, FREE)
     if at is None:
         raise ProveError(f"{machine.kernel.name} has no symbol {FREE}; build it with symbols")
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
     return Held(
         turn=turn,
         version=_version(machine.kernel),
         free_frames=int.from_bytes(machine.processor.read_memory(at, 4), "little"),
-        host_kib=pages * os.sysconf("SC_PAGESIZE") // 1024,
+        host_kib=_resident(),
         mappings=Path("/proc/self/maps").read_text().count("\n"),
         files=sum(1 for _ in Path("/proc/self/fd").iterdir()),
     )
+
+
+def _resident() -> int:
+    """KiB this process has in memory, but for the guest's RAM, which it fills little by little."""
+    total, counts = 0, True
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        name, _, value = line.partition(" ")
+        if not name.endswith(":"):  # a mapping begins
+            counts = RAM not in value
+        elif name == "Rss:" and counts:
+            total += int(value.split()[0])
+    return total
 
 
 def drifts(measured: list[Held]) -> dict[str, float]:

@@ -7,6 +7,7 @@ on exactly as the control run does (controls.py).
 from __future__ import annotations
 
 import random
+import shlex
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,7 +111,7 @@ def _fits(case: Case, seed: int, other: Case, other_seed: int) -> bool:
 
 def _tell(campaign: Campaign, case: Case, seed: int, why: list[str]) -> None:
     if why:
-        repeat = f"--case '{case}' --count 1 --seed {seed}"
+        repeat = f"--case {shlex.quote(str(case))} --count 1 --seed {seed}"
         campaign.failed(str(case), "; ".join(why), seed=seed, repeat=repeat)
     else:
         campaign.held(str(case))
