@@ -35,6 +35,7 @@ from .mailbox import Ack, Command, Verdict, due, judge, standstill
 CARD_ID = 0x31554B4C  # 'LKU1'
 CARD_BASE, CARD_IRQ = 0x180, 10
 LOG_LINE = 256  # bytes after which a line is handed on without waiting for its end
+CRC_MAX = 16 << 20  # nobody has a turn while the engine works: some 10 ms
 UNHEARD_MAX, KEPT = 1024, 64
 """Signals the coordinator may be behind, and how many of these places are not for the guest's lines
 and heartbeats."""
@@ -55,7 +56,7 @@ class Register(Choice):
     ARG = 0x24, "r: the argument"
     LOG = 0x28, "w: up to four bytes for the host's log, the low one first, until one is 0"
     CRC_PA = 0x2C, "w: CRC engine, first byte"
-    CRC_LEN = 0x30, "w: CRC engine, bytes"
+    CRC_LEN = 0x30, "w: CRC engine, bytes, at most 16 MiB"
     CRC = 0x34, "r: CRC-32 of these bytes"
     DMA_DST = 0x38, "w: where the card copies the image"
     DMA_GO = 0x3C, "w: txn; copies before the OUT ends, and only between ACK BOOT and DECODED"
@@ -379,7 +380,7 @@ class SwitchoverCard(Card[SwitchoverState]):
     def _crc(self) -> int:
         memory = self.slot.backplane.memory
         state = self.state
-        if memory is None or not memory.holds(state.crc_pa, state.crc_len):
+        if state.crc_len > CRC_MAX or memory is None or not memory.holds(state.crc_pa, state.crc_len):
             return 0
         return zlib.crc32(memory.read_memory(state.crc_pa, state.crc_len))
 

@@ -20,6 +20,7 @@ _FILE, _FD, _LOCK = SectionType.FILE, SectionType.FD, SectionType.LOCK
 _ENDS = (FileKind.PIPE_READ, FileKind.PIPE_WRITE)
 _HUNG_UP = 0xFFFFFFFF
 _ALL = (1 << 64) - 1
+_LAST_PAGE = (1 << 32) - PAGE
 
 
 def file_faults(found: SaveStateMap) -> Iterator[MapError]:
@@ -60,6 +61,9 @@ def inode_faults(found: SaveStateMap) -> Iterator[MapError]:
             yield record_fault(Fault.NO_FILE, SectionType.INODE, inode, f"directory {inode.parent}")
         if inode.vaddr % PAGE:
             place = f"vaddr {inode.vaddr:#x} is in the middle of a page"
+            yield record_fault(Fault.VALUE, SectionType.INODE, inode, place)
+        if inode.vaddr + inode.size > _LAST_PAGE:
+            place = f"{inode.size} bytes from vaddr {inode.vaddr:#x} are more than 4 GiB hold"
             yield record_fault(Fault.VALUE, SectionType.INODE, inode, place)
     yield from _loops(found)
     for file in found.file:

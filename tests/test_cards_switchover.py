@@ -12,6 +12,7 @@ from hotswap.bus import Backplane, CpuShutdown, HostWrite, Policy
 from hotswap.cards.mailbox import BEATS_MAX, Ack, Command, Verdict
 from hotswap.cards.switchover import (
     CARD_ID,
+    CRC_MAX,
     KEPT,
     UNHEARD_MAX,
     Acknowledged,
@@ -282,6 +283,15 @@ async def test_the_crc_engine_reads_ram_and_nothing_else(
     assert ports.read(BASE + Register.CRC, 4) == zlib.crc32(IMAGE)
     ports.write(BASE + Register.CRC_LEN, 0xFFFFFFFF, 4)
     assert ports.read(BASE + Register.CRC, 4) == 0
+
+
+async def test_the_crc_engine_does_not_take_all_the_time_there_is(
+    card: SwitchoverCard, ports: Ports
+) -> None:
+    ports.write(BASE + Register.CRC_PA, 0x200000, 4)
+    for length, there in ((CRC_MAX, True), (CRC_MAX + 1, False)):
+        ports.write(BASE + Register.CRC_LEN, length, 4)
+        assert bool(ports.read(BASE + Register.CRC, 4)) == there
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import resource
+import threading
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -189,6 +190,18 @@ async def test_a_folder_that_cannot_be_written_costs_the_record_and_nothing_else
     assert reply.ok
     assert not reply.result["record"]
     assert "so the switchover leaves no record" in reply.result["record_error"]
+
+
+async def test_a_disk_that_hangs_does_not_keep_the_machine_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs = threading.Event()
+    monkeypatch.setattr(history, "keep", lambda *_: hangs.wait())
+    monkeypatch.setattr(history, "PATIENCE", 0.01)
+    report = Report(1, "old", "new", 2)
+    await history.Recording(tmp_path, "kernel").close(report)
+    hangs.set()
+    assert report.record_error == f"{tmp_path}: it takes longer than 0.01 s to write there"
 
 
 def test_the_oldest_records_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

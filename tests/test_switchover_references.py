@@ -248,6 +248,8 @@ BROKEN: list[tuple[str, Fault, str, Change]] = [
      lambda m: setattr(m.inode[0], "parent", m.inode[1].ino)),
     ("a file in the middle of a page", Fault.VALUE, "INODE ino 65538",
      lambda m: setattr(m.inode[1], "vaddr", m.inode[1].vaddr + 8)),
+    ("a file beyond 4 GiB", Fault.VALUE, "INODE ino 65538",
+     lambda m: setattr(m.inode[1], "size", 1 << 32)),
     ("in no directory", Fault.NO_FILE, "INODE ino 65538",
      lambda m: setattr(m.inode[1], "parent", 9)),
     ("nothing in /tmp", Fault.NO_FILE, "FILE file_id 20",

@@ -24,6 +24,8 @@ from hotswap.switchover.report import PhaseEvent, Report
 KEPT = 1000
 """Records; the oldest make room for new ones."""
 FORMAT = 1
+PATIENCE = 5.0
+"""Seconds a record may take; the machine is locked meanwhile."""
 _SUFFIX = ".json"
 
 
@@ -79,7 +81,10 @@ class Recording:
         """Keep the record: `report.record` is its number, or `record_error` what is wrong."""
         record = self.record(report)
         try:
-            await trio.to_thread.run_sync(keep, record, self._at)
+            with trio.fail_after(PATIENCE):
+                await trio.to_thread.run_sync(keep, record, self._at, abandon_on_cancel=True)
+        except trio.TooSlowError:
+            report.record_error = f"{self._at}: it takes longer than {PATIENCE:g} s to write there"
         except HistoryError as error:
             structlog.get_logger().error("no record", why=str(error))
             report.record_error = str(error)

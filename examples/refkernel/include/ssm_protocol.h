@@ -47,7 +47,7 @@
 #define SC_ARG                   36      /* r: the argument */
 #define SC_LOG                   40      /* w: up to four bytes for the host's log, the low one first, until one is 0 */
 #define SC_CRC_PA                44      /* w: CRC engine, first byte */
-#define SC_CRC_LEN               48      /* w: CRC engine, bytes */
+#define SC_CRC_LEN               48      /* w: CRC engine, bytes, at most 16 MiB */
 #define SC_CRC                   52      /* r: CRC-32 of these bytes */
 #define SC_DMA_DST               56      /* w: where the card copies the image */
 #define SC_DMA_GO                60      /* w: txn; copies before the OUT ends, and only between ACK BOOT and DECODED */
