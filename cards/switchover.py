@@ -380,7 +380,11 @@ class SwitchoverCard(Card[SwitchoverState]):
     def _crc(self) -> int:
         memory = self.slot.backplane.memory
         state = self.state
-        if state.crc_len > CRC_MAX or memory is None or not memory.holds(state.crc_pa, state.crc_len):
+        if (
+            state.crc_len > CRC_MAX
+            or memory is None
+            or not memory.holds(state.crc_pa, state.crc_len)
+        ):
             return 0
         return zlib.crc32(memory.read_memory(state.crc_pa, state.crc_len))
 

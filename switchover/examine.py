@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import TypeVar
 
 import msgspec
 
@@ -14,14 +17,18 @@ from .canonical import CanonicalMap, canonical
 from .conversation import PhaseFailed
 from .coordinator import Switchover
 from .errors import RolledBack
+from .layout import Record
 from .machine import Machine
 from .phases import Phase
+from .processes import OF_FILES
 from .protocol import BootMode, Note
-from .records import FrameKind
+from .records import FrameKind, TimerKind
 from .savemap import SaveStateMap
 from .schema import PAGE, SectionType
 from .staging import Staged
 from .transaction import Options
+
+R = TypeVar("R", bound=Record)
 
 
 class Examined(msgspec.Struct):
@@ -34,14 +41,46 @@ class Examined(msgspec.Struct):
         """What two runs must have in common: the processes and what they hold, and memory.
 
         Without clocks and times, and without what is the kernel's own business: the frames' places,
-        and how often it had to enter a page into its page tables.
+        how often it had to enter a page into its page tables, and how it numbers open files.
         """
         tasks = [copy.copy(task) for task in self.map.task]
         for task in tasks:
             task.minflt = task.cutime_ns = task.cstime_ns = 0
-        records = canonical(msgspec.structs.replace(self.map, task=tasks))
+        records = canonical(msgspec.structs.replace(_numbered_by_holder(self.map), task=tasks))
         del records[SectionType.TIME], records[SectionType.FRAME]
         return records, self.pages
+
+
+def _numbered_by_holder(saved: SaveStateMap) -> SaveStateMap:
+    """Open files numbered by who holds them, the first by pid and descriptor.
+
+    The kernel's numbers tell who has opened something first, which hangs on where time slices end.
+    """
+    numbers: dict[int, int] = {0: 0}
+    for fd in sorted(saved.fd, key=attrgetter("pid", "fd")):
+        numbers.setdefault(fd.file_id, len(numbers))
+    for file in saved.file:
+        numbers.setdefault(file.file_id, len(numbers))
+
+    def numbered(
+        records: Sequence[R], name: str = "file_id", has: Callable[[R], bool] = lambda record: True
+    ) -> list[R]:
+        return [
+            msgspec.structs.replace(record, **{name: numbers[getattr(record, name)]})
+            if has(record)
+            else record
+            for record in records
+        ]
+
+    return msgspec.structs.replace(
+        saved,
+        file=numbered(saved.file),
+        fd=numbered(saved.fd),
+        vma=numbered(saved.vma),
+        lock=numbered(saved.lock),
+        timer=numbered(saved.timer, "cookie", lambda timer: timer.kind == TimerKind.TIMERFD),
+        proc=numbered(saved.proc, "wait_obj", lambda proc: proc.wait_kind in OF_FILES),
+    )
 
 
 async def examine(machine: Machine, *, patience: float = 1.0) -> Examined:

@@ -19,7 +19,7 @@ _IN_A_CALL = (ProcState.BLOCKED, ProcState.STOPPED)
 _SIGNALS = 64
 _TOP = 1 << 32  # of linear addresses
 _OF_PIPES = (WaitKind.PIPE_READ, WaitKind.PIPE_WRITE)
-_OF_FILES = (WaitKind.TIMER_READ, WaitKind.FLOCK, WaitKind.POSIX_LOCK)
+OF_FILES = (WaitKind.TIMER_READ, WaitKind.FLOCK, WaitKind.POSIX_LOCK)
 _OF_TTYS = (WaitKind.TTY_READ, WaitKind.TTY_WRITE, WaitKind.TTY_DRAIN, WaitKind.TTY_STOP)
 
 
@@ -50,7 +50,7 @@ def _waits(found: SaveStateMap, pids: set[int]) -> Iterator[MapError]:
         kind, waits = proc.wait_kind, f"waits for {proc.wait_obj}"
         if kind in _OF_PIPES and proc.wait_obj not in pipes:
             yield record_fault(Fault.NO_PIPE, _PROC, proc, waits)
-        elif kind in _OF_FILES and proc.wait_obj not in files:
+        elif kind in OF_FILES and proc.wait_obj not in files:
             yield record_fault(Fault.NO_FILE, _PROC, proc, waits)
         elif kind in _OF_TTYS and proc.wait_obj not in ttys:
             yield record_fault(Fault.NO_TTY, _PROC, proc, waits)
