@@ -35,11 +35,8 @@ def test_the_order_in_which_files_were_opened_makes_no_difference() -> None:
 
 def test_a_descriptor_of_another_file_makes_a_difference() -> None:
     changed = sample_map()
-    one, another = (
-        [fd for fd in changed.fd if fd.file_id != changed.fd[0].file_id][0],
-        changed.fd[0],
-    )
-    one.file_id = another.file_id
+    first = changed.fd[0].file_id
+    next(fd for fd in changed.fd if fd.file_id != first).file_id = first
     assert Examined(changed, {}).digest() != Examined(sample_map(), {}).digest()
 
 
