@@ -45,7 +45,7 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
     image: FileName = ""
     plan: bool = False
     mode: Annotated[int, msgspec.Meta(ge=0, le=2)] = 2
-    probation_ms: Annotated[float, msgspec.Meta(ge=0, le=PROBATION_MAX)] = 50
+    probation_ms: Annotated[float, msgspec.Meta(ge=0, le=PROBATION_MAX)] = 40
     save_map: FileName = ""
     text: str = ""
     file: FileName = ""

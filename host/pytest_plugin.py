@@ -91,7 +91,7 @@ class SwitchKernel(Protocol):
     """Replaces the kernel of `board`; options as in `Options`."""
 
     async def __call__(
-        self, image: KernelImage | int, *, mode: int = 2, probation_ms: float = 50
+        self, image: KernelImage | int, *, mode: int = 2, probation_ms: float = 40
     ) -> Report:
         """The report, also of one that was rolled back; Refused and Lost are raised."""
         ...
@@ -102,7 +102,7 @@ def switchover(board: Board) -> SwitchKernel:
     """Switch over to an image, or to the reference kernel of that version."""
 
     async def switch(
-        image: KernelImage | int, *, mode: int = 2, probation_ms: float = 50
+        image: KernelImage | int, *, mode: int = 2, probation_ms: float = 40
     ) -> Report:
         new = refkernel(image) if isinstance(image, int) else image
         options = Options(mode=BootMode(mode), probation_ms=probation_ms, patience=PATIENCE)

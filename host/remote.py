@@ -84,7 +84,7 @@ def say(reply: dict[str, Any], *, in_json: bool) -> int:
 @click.option(
     "--probation",
     type=Number(0, PROBATION_MAX),
-    default=50,
+    default=40,
     metavar="MS",
     show_default=True,
     help="How long outputs stay held and the way back open.",

@@ -34,7 +34,8 @@ class Options(msgspec.Struct, frozen=True):
     """How to switch. `patience` stretches every limit of host time (slow or busy hosts, tests)."""
 
     mode: BootMode = BootMode.DMA
-    probation_ms: float = 50
+    probation_ms: float = 40
+    """Nothing leaves for so long and the blackout: together no more than 100 ms, as a rule."""
     blackout_max_ms: float = 250
     patience: float = 1.0
     reverse: bool = False

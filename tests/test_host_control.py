@@ -33,6 +33,7 @@ from hotswap.host.operator import answer_for
 from hotswap.host.remote import switchover_command
 from hotswap.switchover.errors import Refused
 from hotswap.switchover.phases import LIMITS, Phase
+from hotswap.switchover.transaction import DEFAULT
 
 SECONDS = 20  # of patience
 
@@ -397,3 +398,10 @@ def test_a_blackout_may_be_given_no_more_than_its_phases_may_take() -> None:
     refused = CliRunner().invoke(switchover_command, longer)
     assert refused.exit_code == Exit.USAGE
     assert "is not in the range 1<=x<=700" in refused.stderr
+
+
+def test_a_switchover_has_the_same_limits_whoever_asks_for_it() -> None:
+    asked = Request("switchover")
+    typed = {option.name: option.default for option in switchover_command.params}
+    for name, option in (("probation_ms", "probation"), ("blackout_max_ms", "blackout_max")):
+        assert getattr(asked, name) == typed[option] == getattr(DEFAULT, name)
