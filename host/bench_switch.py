@@ -14,11 +14,11 @@ from hotswap.cpu import TranslationMeter
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
 from hotswap.switchover.image import KernelImage
+from hotswap.switchover.options import DEFAULT, Options
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.protocol import KERNEL_HI, BootMode
 from hotswap.switchover.report import PhaseEvent, Report
 from hotswap.switchover.schema import PAGE
-from hotswap.switchover.transaction import DEFAULT, Options
 
 from .bench_result import Row
 from .board import open_board

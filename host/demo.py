@@ -15,8 +15,8 @@ from hotswap.bus import Inbox, Outbox
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
 from hotswap.switchover.image import KernelImage
+from hotswap.switchover.options import Options
 from hotswap.switchover.report import Report
-from hotswap.switchover.transaction import Options
 
 from .backends import SerialBackEnd
 from .board import Board, Ended, open_board

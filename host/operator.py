@@ -14,9 +14,9 @@ from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import Lost, Refused, RolledBack
 from hotswap.switchover.image import KernelImage, load_image, read_file
 from hotswap.switchover.machine import kernel_name
+from hotswap.switchover.options import Options
 from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.report import Report
-from hotswap.switchover.transaction import Options
 from hotswap.switchover.trust import Trust, signature_of, trusted_key
 
 from . import keys

@@ -12,9 +12,9 @@ from hotswap.bus import Backplane, MachineClock, open_backplane
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
 from hotswap.switchover.image import KernelImage
+from hotswap.switchover.options import Options
 from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.report import Report
-from hotswap.switchover.transaction import Options
 
 from .board import Board, BoardConfig, open_board
 from .guest import PATIENCE, Guest

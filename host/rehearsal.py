@@ -21,11 +21,11 @@ import trio
 from hotswap.switchover import blame
 from hotswap.switchover.errors import Refused
 from hotswap.switchover.image import KernelImage
+from hotswap.switchover.options import DEFAULT, Options
 from hotswap.switchover.phases import LIMITS, Phase
 from hotswap.switchover.planning import check, check_free
 from hotswap.switchover.report import PhaseEvent, Report
 from hotswap.switchover.staging import stage
-from hotswap.switchover.transaction import DEFAULT, Options
 
 from .board import Board
 from .exits import leaves

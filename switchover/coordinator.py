@@ -30,6 +30,7 @@ from .image import KernelImage
 from .layout import layout_of
 from .machine import Machine
 from .memory import KERNEL, Span
+from .options import DEFAULT, Options
 from .phases import QUIESCE_ALL, QUIESCE_CARD, Phase
 from .planning import ask, check, check_cards, check_free
 from .prediction import predict
@@ -48,7 +49,7 @@ from .rollback import DIRTY_ENOUGH, ROUNDS
 from .schema import MINOR, PAGE
 from .staging import Staged, boot_record, bootstrap, stage
 from .stray import StrayWatch
-from .transaction import DEFAULT, Options, Transaction
+from .transaction import Transaction
 from .transcript import Transcript, complete, map_read, read_map
 
 

@@ -19,6 +19,7 @@ from .coordinator import Switchover
 from .errors import RolledBack
 from .layout import Record
 from .machine import Machine
+from .options import Options
 from .phases import Phase
 from .processes import OF_FILES
 from .protocol import BootMode, Note
@@ -26,7 +27,6 @@ from .records import FrameKind, TimerKind
 from .savemap import SaveStateMap
 from .schema import PAGE, SectionType
 from .staging import Staged
-from .transaction import Options
 
 R = TypeVar("R", bound=Record)
 

@@ -11,8 +11,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import msgspec
-import structlog
 import trio
 
 from hotswap.bus import BoardEvent, CardFault
@@ -20,42 +18,29 @@ from hotswap.cpu import CommitError
 
 from . import blame
 from .conversation import Conversation, PhaseFailed
+from .course import CALLED_OFF, Course
 from .errors import DurabilityError, Lost, Refused, RolledBack
 from .image import KernelImage
-from .machine import Machine, kernel_name
+from .machine import Machine
 from .old_kernel import resume_old
-from .phases import LIMITS, QUIESCE_ALL, QUIESCE_CARD, WAITS_FOR, Phase
-from .protocol import BootMode
-from .report import PhaseEvent, PhaseTime, Report
+from .options import DEFAULT, Options
+from .phases import QUIESCE_ALL, QUIESCE_CARD
+from .report import PhaseEvent
 from .rollback import RollbackPoint
 
-
-class Options(msgspec.Struct, frozen=True):
-    """How to switch. `patience` stretches every limit of host time (slow or busy hosts, tests)."""
-
-    mode: BootMode = BootMode.DMA
-    probation_ms: float = 40
-    """Nothing leaves for so long and the blackout: together no more than 100 ms, as a rule."""
-    blackout_max_ms: float = 250
-    patience: float = 1.0
-    reverse: bool = False
-    """Whether the image is the kernel that ran before, which is told so (`ssm_boot.func`)."""
-    guard: bool = False
-    """Whether the first stray write before COMMIT is to be named at once."""
-    frame_crcs: bool = False
-    """Whether the checksums the map gives of frames are held against memory; takes its time."""
-
-
-DEFAULT = Options()
 SETTLE = 1.0
 """Seconds a back end may take for what it is sending."""
-CALLED_OFF = "it was called off"
 NOTHING_TOUCHED = "nothing was touched"
-BUSY = " (a host that is slow or busy needs more patience)"
 
 
-class Transaction:
+class Transaction(Course):
     """What every use of the coordinator shares; `run` it once."""
+
+    _point: RollbackPoint | None = None
+    _is_r1 = False
+    _sealed = False
+    """R1 is in the durable folder."""
+    _undone = False
 
     def __init__(
         self,
@@ -64,18 +49,8 @@ class Transaction:
         options: Options = DEFAULT,
         tell: Callable[[PhaseEvent], None] = lambda event: None,
     ) -> None:
-        self.machine, self.image, self.options, self.tell = machine, image, options, tell
-        self.report = Report(0, kernel_name(machine.kernel), kernel_name(image), int(options.mode))
-        self._processor, self._backplane = machine.processor, machine.backplane
-        self._point: RollbackPoint | None = None
-        self._is_r1 = False
-        self._sealed = False  # R1 is in the durable folder
-        self._blackout: trio.CancelScope | None = None
-        self._blackout_over: Callable[[], PhaseFailed]
-        self._undone = False
+        super().__init__(machine, image, options, tell)
         self._early: list[BoardEvent] = []  # before R0
-        self._phase_now = Phase.PLAN
-        self._log = structlog.get_logger()
 
     @asynccontextmanager
     async def _witnessed(self) -> AsyncIterator[None]:
@@ -206,75 +181,6 @@ class Transaction:
 
     def _put(self, address: int, content: bytes) -> None:
         self._processor.write_memory(address, content, by="coordinator")
-
-    @asynccontextmanager
-    async def _phase(self, phase: Phase) -> AsyncIterator[None]:
-        """One phase under its limits, told and timed."""
-        self._phase_now = phase
-        limit, began = LIMITS[phase], time.perf_counter_ns()
-        count = self._processor.instructions
-        name, txn = phase.name, self.report.txn
-        self.tell(
-            PhaseEvent(
-                txn,
-                name,
-                "begun",
-                limit_ms=limit.seconds * self.options.patience * 1000,
-                limit_instructions=limit.instructions or 0,
-                waits_for=WAITS_FOR[phase],
-            )
-        )
-
-        def took() -> PhaseTime:
-            spent = self._processor.instructions - count
-            return PhaseTime((time.perf_counter_ns() - began) / 1e6, spent)
-
-        try:
-            with trio.fail_after(limit.seconds * self.options.patience):
-                with self._processor.budget(limit.instructions, limit.stall):
-                    yield
-        except BaseException as error:
-            spent = took()
-            failure: BaseException = error
-            if isinstance(error, trio.TooSlowError):
-                failure = self._too_slow(limit.seconds * self.options.patience, spent.instructions)
-            why = str(failure) if isinstance(failure, Exception) else self._why_cancelled()
-            self.tell(PhaseEvent(txn, name, "failed", spent.ms, spent.instructions, why))
-            if failure is not error:
-                raise failure from None
-            raise
-        spent = self.report.phases[name] = took()
-        self._log.debug("phase", phase=name, ms=spent.ms, instructions=spent.instructions)
-        self.tell(PhaseEvent(txn, name, "done", spent.ms, spent.instructions))
-
-    @asynccontextmanager
-    async def _blackout_limit(self) -> AsyncIterator[None]:
-        """All phases of the block together end within `blackout_max_ms`, or have failed."""
-        before = self._processor.instructions
-        seconds = self.options.blackout_max_ms * self.options.patience / 1000
-
-        def over() -> PhaseFailed:
-            return self._too_slow(seconds, self._processor.instructions - before, "blackout: ")
-
-        try:
-            with trio.fail_after(seconds) as self._blackout:
-                self._blackout_over = over
-                yield
-        except trio.TooSlowError:
-            raise over() from None
-
-    def _why_cancelled(self) -> str:
-        """Why the phase is cancelled: by the limit of the whole blackout, or from outside."""
-        if self._blackout is not None and self._blackout.cancel_called:
-            return str(self._blackout_over())
-        return CALLED_OFF
-
-    def _too_slow(self, seconds: float, instructions: int, what: str = "") -> PhaseFailed:
-        """The failure of what has taken longer than `seconds`, by default the phase."""
-        phase, halted = self._phase_now, self._processor.halted
-        fault_of = blame.of_silence(phase, seconds, instructions, halted=halted)
-        busy = BUSY if fault_of == blame.SLOW else ""
-        return PhaseFailed(f"{what}no end within {seconds:g} s{busy}", fault_of)
 
     # -- the way back ---------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from hotswap.host.images import crashing, refkernel
 from hotswap.host.pytest_plugin import SwitchKernel
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.image import KernelImage, load_image, switchable
-from hotswap.switchover.transaction import Options
+from hotswap.switchover.options import Options
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SOURCES = EXAMPLES / "minikernel"

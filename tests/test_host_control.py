@@ -32,8 +32,8 @@ from hotswap.host.guest import Guest
 from hotswap.host.operator import answer_for
 from hotswap.host.remote import switchover_command
 from hotswap.switchover.errors import Refused
+from hotswap.switchover.options import DEFAULT
 from hotswap.switchover.phases import LIMITS, Phase
-from hotswap.switchover.transaction import DEFAULT
 
 SECONDS = 20  # of patience
 

@@ -11,7 +11,7 @@ from hotswap.host.board import Board, BoardConfig, open_board
 from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel
 from hotswap.switchover.coordinator import switch_over
-from hotswap.switchover.transaction import Options
+from hotswap.switchover.options import Options
 
 MS = 1_000_000
 RUNS = 20

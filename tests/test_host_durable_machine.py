@@ -24,9 +24,9 @@ from hotswap.host.rerun import Recorder
 from hotswap.host.snapshot_elf import SnapshotError
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
+from hotswap.switchover.options import Options
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.report import PhaseEvent
-from hotswap.switchover.transaction import Options
 
 MS = 1_000_000
 CONFIG = BoardConfig(deterministic=True, memory=16)

@@ -26,9 +26,9 @@ from hotswap.host.rerun import Recorder, Verdict, judge, run_to
 from hotswap.host.snapshot import save_snapshot
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import DurabilityError, Lost, RolledBack
+from hotswap.switchover.options import Options
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.report import PhaseEvent
-from hotswap.switchover.transaction import Options
 
 from .switchover.faults import triple_fault
 from .switchover.test_rolls_back import Exact, exact_state

@@ -31,9 +31,9 @@ from hotswap.host.history.timeline import timeline
 from hotswap.host.images import refkernel
 from hotswap.host.operator import answer_for
 from hotswap.switchover.coordinator import switch_over
+from hotswap.switchover.options import Options
 from hotswap.switchover.phases import LIMITS, WAITS_FOR, Phase
 from hotswap.switchover.report import Outcome, PhaseEvent, Report
-from hotswap.switchover.transaction import Options
 
 TESTS = Path(__file__).parent
 V2 = TESTS.parent / "switchover" / "guest" / "refkernel-v2.elf"

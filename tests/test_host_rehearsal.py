@@ -30,8 +30,8 @@ from hotswap.host.rerun import Recorder, judge, run_to
 from hotswap.host.snapshot_elf import SnapshotError
 from hotswap.switchover.errors import Refused
 from hotswap.switchover.image import load_image
+from hotswap.switchover.options import Options
 from hotswap.switchover.report import PhaseEvent
-from hotswap.switchover.transaction import Options
 
 MS = 1_000_000
 GUESTS = Path(__file__).parent / "guests"

@@ -23,7 +23,7 @@ from hotswap.host.snapshot import (
 )
 from hotswap.host.snapshot_elf import SnapshotError
 from hotswap.switchover.coordinator import switch_over
-from hotswap.switchover.transaction import Options
+from hotswap.switchover.options import Options
 
 MS = 1_000_000
 PROGRAMS = ["registers:100", "pipes:30", "sorter:2"]

@@ -12,8 +12,8 @@ from hotswap.host.board import BoardConfig, open_board
 from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel
 from hotswap.switchover.coordinator import Switchover
+from hotswap.switchover.options import Options
 from hotswap.switchover.report import PhaseEvent
-from hotswap.switchover.transaction import Options
 
 MS = 1_000_000
 YEAR = 365 * 86_400 * 1_000_000_000

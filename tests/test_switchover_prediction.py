@@ -8,10 +8,10 @@ import pytest
 from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel
 from hotswap.switchover.coordinator import Switchover
+from hotswap.switchover.options import Options
 from hotswap.switchover.prediction import REMEMBERED, correction, modelled_ms
 from hotswap.switchover.protocol import BootMode, Caps
 from hotswap.switchover.report import PhaseEvent
-from hotswap.switchover.transaction import Options
 
 IMAGE = 96 << 10
 STEPS = [0, 1, 2, 10, 100, 1000, 10_000]

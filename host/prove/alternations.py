@@ -23,9 +23,9 @@ from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
 from hotswap.switchover.image import KernelImage
 from hotswap.switchover.machine import Machine
+from hotswap.switchover.options import Options
 from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.symbols import address_of
-from hotswap.switchover.transaction import Options
 
 from .campaign import Campaign, ProveError, carry_out, options
 from .leftovers import RAM, Holdings

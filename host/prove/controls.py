@@ -26,10 +26,10 @@ from hotswap.host.rerun import run_to
 from hotswap.switchover.conversation import PhaseFailed
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import ImageError, Lost, Refused, RolledBack
+from hotswap.switchover.options import Options
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.report import PhaseEvent
-from hotswap.switchover.transaction import Options
 
 from .campaign import ProveError
 from .ending import Exact, Seen

@@ -24,10 +24,10 @@ from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
 from hotswap.switchover.memory import Span
 from hotswap.switchover.old_kernel import resume_old
+from hotswap.switchover.options import Options
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.stray import StrayWatch
-from hotswap.switchover.transaction import Options
 from hotswap.switchover.transcript import Transcript
 
 from .campaign import Campaign, carry_out, options

@@ -25,7 +25,7 @@ from hotswap.switchover.coordinator import switch_over
 from hotswap.switchover.errors import RolledBack
 from hotswap.switchover.examine import Examined
 from hotswap.switchover.image import KernelImage
-from hotswap.switchover.transaction import Options
+from hotswap.switchover.options import Options
 
 from .campaign import SEEDS, Campaign, carry_out, options
 from .variants import SOURCES, Variant, build, check_tools, draw

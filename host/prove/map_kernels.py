@@ -15,7 +15,7 @@ from hotswap.host.images import refkernel
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
 from hotswap.switchover.memory import Span
-from hotswap.switchover.transaction import Options
+from hotswap.switchover.options import Options
 from hotswap.switchover.transcript import Transcript
 from hotswap.switchover.validate import faults
 

@@ -20,6 +20,7 @@ from hotswap.switchover.conversation import PhaseFailed
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
 from hotswap.switchover.memory import Span
+from hotswap.switchover.options import Options
 from hotswap.switchover.records import (
     Fd,
     File,
@@ -42,7 +43,6 @@ from hotswap.switchover.records import (
 )
 from hotswap.switchover.savemap import SaveStateMap, write
 from hotswap.switchover.schema import PAGE
-from hotswap.switchover.transaction import Options
 from hotswap.switchover.transcript import Transcript, complete
 from hotswap.switchover.validate import validate
 

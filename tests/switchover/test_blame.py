@@ -13,9 +13,9 @@ from hotswap.host.images import refkernel
 from hotswap.switchover import blame
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
+from hotswap.switchover.options import Options
 from hotswap.switchover.phases import LIMITS, Phase
 from hotswap.switchover.report import PhaseEvent
-from hotswap.switchover.transaction import Options
 
 from . import faults
 from .conftest import MS

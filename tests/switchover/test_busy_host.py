@@ -4,9 +4,9 @@ from hotswap.cpu import InstructionTime
 from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel
 from hotswap.switchover.coordinator import Switchover
+from hotswap.switchover.options import Options
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.report import PhaseEvent
-from hotswap.switchover.transaction import Options
 
 from .conftest import MS
 

@@ -9,10 +9,10 @@ from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel
 from hotswap.switchover.coordinator import switch_over
 from hotswap.switchover.errors import RolledBack
+from hotswap.switchover.options import Options
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.report import PhaseEvent
-from hotswap.switchover.transaction import Options
 
 from .conftest import MS
 from .faults import triple_fault

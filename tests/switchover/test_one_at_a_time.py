@@ -13,9 +13,9 @@ from hotswap.host.images import refkernel
 from hotswap.host.snapshot import save_snapshot
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import Refused
+from hotswap.switchover.options import Options
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.report import PhaseEvent
-from hotswap.switchover.transaction import Options
 
 from .conftest import MS
 

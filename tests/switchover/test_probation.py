@@ -12,9 +12,9 @@ from hotswap.host.pytest_plugin import SwitchKernel
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
 from hotswap.switchover.image import load_image
+from hotswap.switchover.options import Options
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.report import PhaseEvent, Report
-from hotswap.switchover.transaction import Options
 
 from .conftest import MS
 from .faults import triple_fault

@@ -12,8 +12,8 @@ from hotswap.host.pytest_plugin import SwitchKernel
 from hotswap.switchover.coordinator import switch_back
 from hotswap.switchover.errors import Refused
 from hotswap.switchover.layout import layout_of
+from hotswap.switchover.options import Options
 from hotswap.switchover.protocol import BOOT_PA, Boot, BootFunc
-from hotswap.switchover.transaction import Options
 
 from .conftest import MS
 

@@ -18,10 +18,10 @@ from hotswap.host.pytest_plugin import SwitchKernel
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import Lost, RolledBack
 from hotswap.switchover.image import KernelImage, load_image
+from hotswap.switchover.options import Options
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.report import PhaseEvent, Report
-from hotswap.switchover.transaction import Options
 
 from . import faults
 from .conftest import MS

@@ -15,13 +15,13 @@ from hotswap.switchover import stray as module
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import Refused, RolledBack
 from hotswap.switchover.image import KernelImage, load_image
+from hotswap.switchover.options import Options
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.records import FrameKind
 from hotswap.switchover.report import PhaseEvent, Report
 from hotswap.switchover.savemap import read
 from hotswap.switchover.symbols import function_at
-from hotswap.switchover.transaction import Options
 
 from .conftest import MS
 from .faults import STUB

@@ -4,7 +4,7 @@ from hotswap.host.board import BoardConfig, open_board
 from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel
 from hotswap.switchover.coordinator import Switchover
-from hotswap.switchover.transaction import Options
+from hotswap.switchover.options import Options
 
 from .conftest import MS
 

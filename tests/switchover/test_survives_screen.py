@@ -15,8 +15,8 @@ from hotswap.host.pytest_plugin import SwitchKernel
 from hotswap.host.screen import description
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.image import load_image
+from hotswap.switchover.options import Options
 from hotswap.switchover.report import PhaseEvent
-from hotswap.switchover.transaction import Options
 
 from .conftest import MS
 

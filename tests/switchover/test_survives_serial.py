@@ -11,7 +11,7 @@ from hotswap.host.images import refkernel, shipped
 from hotswap.host.pytest_plugin import SwitchKernel
 from hotswap.switchover.coordinator import switch_over
 from hotswap.switchover.image import load_image
-from hotswap.switchover.transaction import Options
+from hotswap.switchover.options import Options
 
 from .conftest import MS, Survive
 from .test_rolls_back import GUESTS

@@ -17,10 +17,10 @@ from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel
 from hotswap.host.pytest_plugin import Ports
 from hotswap.switchover.coordinator import Switchover
+from hotswap.switchover.options import Options
 from hotswap.switchover.phases import Phase
 from hotswap.switchover.records_machine import Time
 from hotswap.switchover.report import PhaseEvent
-from hotswap.switchover.transaction import Options
 
 from .conftest import MS
 from .test_probation import fail_late

@@ -9,7 +9,7 @@ from hotswap.host.board import BoardConfig, open_board
 from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel, shipped
 from hotswap.switchover.coordinator import switch_over
-from hotswap.switchover.transaction import Options
+from hotswap.switchover.options import Options
 
 from .conftest import Workload
 
