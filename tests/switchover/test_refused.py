@@ -47,6 +47,11 @@ def noted(**values: Any) -> bytes:
     return V2[:NOTE_AT] + NOTE.pack(note) + V2[NOTE_AT + NOTE.size :]
 
 
+def damaged(data: bytes) -> bytes:
+    """With another last byte."""
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
 def frame(data: bytes) -> bytes:
     packed: bytes = lz4.frame.compress(data, content_checksum=True)
     return packed
@@ -67,7 +72,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: patched(HEADERS + 12, "<I", 0x4000000),
         "lies outside the RAM a kernel may use",
     ),
-    "bad checksum": (lambda: frame(V2)[:-1] + b"?", "the LZ4 frame is damaged"),
+    "bad checksum": (lambda: damaged(frame(V2)), "the LZ4 frame is damaged"),
     "decompression bomb": (lambda: frame(bytes(IMAGE_MAX + 2)), "decodes to more than 64 MiB"),
     "other map version": (lambda: noted(ssm_major=2), "LKUS note: reads maps of version 2.x"),
     "more RAM than there is": (
