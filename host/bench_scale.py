@@ -13,7 +13,7 @@ from .images import refkernel
 
 FEW, MORE, MANY = 64, 500, 1000
 MEMORY = 256
-SWITCHES = 10
+SWITCHES = 20
 
 
 async def bench_scale() -> list[Row]:
