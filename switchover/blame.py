@@ -25,7 +25,7 @@ ANSWERS: dict[Phase, str] = {
 """Who is being waited for in a phase. In DECODE that is the bootstrap, which ships with the host:
 what goes wrong there was overwritten by the old kernel."""
 
-TODO: dict[str, str] = {
+ADVICE: dict[str, str] = {
     OLD: "it runs on; see the report's log for what it said, and correct it, or start the machine "
     "again with the new one",
     NEW: "correct the new kernel; the report's log and the flight recorder have what it said",
@@ -47,7 +47,7 @@ def card(name: str) -> str:
 
 def todo(fault_of: str) -> str:
     """What to do next about a fault of `fault_of`."""
-    return TODO.get(fault_of, f"remove the {fault_of} or insert it again, then try again")
+    return ADVICE.get(fault_of, f"remove the {fault_of} or insert it again, then try again")
 
 
 def of_silence(phase: Phase, seconds: float, instructions: int, *, halted: bool) -> str:

@@ -22,7 +22,8 @@ from hotswap.bus import (
     StrayWrite,
 )
 from hotswap.cards.mailbox import Ack, Command, Verdict
-from hotswap.cards.switchover import (
+from hotswap.cards.switchover import SwitchoverCard
+from hotswap.cards.switchover_messages import (
     Acknowledged,
     Begin,
     End,
@@ -33,7 +34,6 @@ from hotswap.cards.switchover import (
     Marked,
     Signal,
     Standstill,
-    SwitchoverCard,
 )
 
 from . import blame

@@ -16,7 +16,7 @@ import trio
 
 from hotswap.bus import Policy, StrayWrite
 from hotswap.cards.mailbox import Ack, Command
-from hotswap.cards.switchover import Acknowledged, Begin
+from hotswap.cards.switchover_messages import Acknowledged, Begin
 from hotswap.cpu import CommitError
 
 from . import blame

@@ -7,7 +7,7 @@ import trio
 
 from hotswap.bus import MachineClock, Policy
 from hotswap.cards.mailbox import Ack, Command
-from hotswap.cards.switchover import Acknowledged, Begin
+from hotswap.cards.switchover_messages import Acknowledged, Begin
 
 from . import blame
 from .capabilities import CAPS_MAX, Capabilities, read_capabilities

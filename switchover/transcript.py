@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from hotswap.bus import Backplane
-from hotswap.cards.switchover import Acknowledged
+from hotswap.cards.switchover_messages import Acknowledged
 from hotswap.cpu import Processor
 
 from .conversation import PhaseFailed

@@ -15,8 +15,12 @@ from hotswap.cards.switchover import (
     CRC_MAX,
     KEPT,
     UNHEARD_MAX,
-    Acknowledged,
     Argument,
+    Register,
+    SwitchoverCard,
+)
+from hotswap.cards.switchover_messages import (
+    Acknowledged,
     Begin,
     End,
     Heartbeat,
@@ -24,9 +28,7 @@ from hotswap.cards.switchover import (
     LogLine,
     Mark,
     Marked,
-    Register,
     Standstill,
-    SwitchoverCard,
 )
 from hotswap.host.board import Board
 from hotswap.host.pytest_plugin import Ports

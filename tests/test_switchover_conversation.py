@@ -6,7 +6,8 @@ import pytest
 import trio
 
 from hotswap.bus import CpuShutdown, MachineClock
-from hotswap.cards.switchover import LogLine, SwitchoverCard
+from hotswap.cards.switchover import SwitchoverCard
+from hotswap.cards.switchover_messages import LogLine
 from hotswap.host.board import Board
 from hotswap.switchover.conversation import LOG_KEPT, Conversation, PhaseFailed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hotswap.cards.mailbox import Ack
-from hotswap.cards.switchover import Acknowledged
+from hotswap.cards.switchover_messages import Acknowledged
 from hotswap.host.board import Board
 from hotswap.switchover.conversation import PhaseFailed
 from hotswap.switchover.memory import MIB, plan_memory
