@@ -11,6 +11,14 @@
 
 #include <stdint.h>
 
+#if !defined(__i386__)
+#error "a card is code for an i386: compile with -m32, or with hotswap-host sdk build"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HOTSWAP_MAGIC 0x44435348u /* "HSCD" */
 #define HOTSWAP_ABI_MAJOR 1
 #define HOTSWAP_ABI_MINOR 0
@@ -65,14 +73,15 @@ enum hotswap_field_kind {
 	HOTSWAP_SIGNED = 1,
 	HOTSWAP_BOOL = 2,
 	HOTSWAP_BYTES = 3, /* `size` is the room; *length bytes count */
-	HOTSWAP_LIST = 4   /* of unsigned numbers of `item` bytes; *length count; `size` is the room */
+	HOTSWAP_LIST = 4,  /* of unsigned numbers of `item` bytes; *length count; `size` is the room */
+	HOTSWAP_OPTIONAL = 5 /* as UNSIGNED, or None while *length is 0; it is 1 otherwise */
 };
 
 struct hotswap_field {
 	const char *name;
 	void *at;
 	uint32_t kind, size, item;
-	uint32_t *length; /* BYTES and LIST; 0: always all of it */
+	uint32_t *length; /* BYTES, LIST: 0: always all of it; OPTIONAL has to have one */
 };
 
 /* The card. Functions it has not are 0. All are called one at a time, never inside another. */
@@ -81,7 +90,7 @@ struct hotswap_card {
 	uint16_t abi_major, abi_minor;
 	char name[32], version[16];
 	uint32_t state_version;
-	uint8_t cycle_width; /* bytes: 1 and 2 ISA, 4 VLB */
+	uint8_t cycle_width; /* bytes: 1 and 2 ISA, 4 VLB; 0 is 1 */
 	uint8_t policy;
 	uint8_t timers; /* how many it uses */
 	uint8_t reserved;
@@ -108,6 +117,9 @@ struct hotswap_card {
 	/* State of an older `state_version`, or with another layout: 0 when taken over. `old` is what
 	 * the older build's fields, or data sections, held. */
 	int32_t (*migrate)(uint32_t version, const void *old, uint32_t size);
+	void (*output)(void);   /* hotswap_put has room again, after hotswap_room() was 0 */
+	void (*restored)(void); /* a saved state is in place (also another implementation's, which
+	                           says nothing of timers): set timers anew; lines are as they were */
 };
 
 /* HOTSWAP_CARD(name, version, .read = ..., ...): the descriptor. */
@@ -120,7 +132,6 @@ struct hotswap_card {
 			.abi_minor = HOTSWAP_ABI_MINOR,                                            \
 			.name = card_name,                                                         \
 			.version = card_version,                                                   \
-			.cycle_width = 1,                                                          \
 			__VA_ARGS__}
 
 #define HOTSWAP_COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -142,6 +153,9 @@ void hotswap_post(uint32_t what, uint32_t argument);
 /* The back end: bytes out, and as many as there are in. hotswap_get returns how many. */
 void hotswap_put(const void *bytes, uint32_t size);
 uint32_t hotswap_get(void *to, uint32_t size);
+/* How many bytes may be put before the back end is behind. After a 0, output() is called when
+ * there is room; what is put meanwhile is not lost, it takes memory of the host. */
+uint32_t hotswap_room(void);
 
 /* A line for the host's log; `level` as in syslog (3 error, 4 warning, 6 info, 7 debug). */
 void hotswap_log(uint32_t level, const char *text);
@@ -164,5 +178,9 @@ void hotswap_screen(const void *pixels, uint32_t width, uint32_t height, uint32_
 /* Bus master: the machine's memory. Returns how many bytes there were. */
 uint32_t hotswap_memory_get(uint32_t address, void *to, uint32_t size);
 uint32_t hotswap_memory_put(uint32_t address, const void *from, uint32_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
