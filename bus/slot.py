@@ -224,11 +224,11 @@ class Slot:
         self._mapped.clear()
 
     def thaw(self) -> None:
-        """Open the run scope."""
+        """Open the run scope; a card without a `run` of its own has none, and a freeze no work."""
         for alarm in self._alarms:
             alarm.mute(False)
         self._flush_deadline = math.inf
-        if self.fault is None:
+        if self.fault is None and type(self.card).run is not Card.run:
             self._thawed.set()
 
     def freeze(self, deadline: float) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import trio
 
-from hotswap.bus import Card, MachineClock, State, open_backplane
+from hotswap.bus import Card, MachineClock, Slot, State, open_backplane
 from hotswap.cpu import TranslationMeter
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
@@ -131,6 +131,10 @@ class Idle(Card[IdleState]):
 
     name = "bench-idle"
     state_type = IdleState
+
+    async def run(self, slot: Slot) -> None:
+        """As most cards do, most of the time."""
+        await trio.sleep_forever()
 
 
 async def bench_quiesce() -> Row:

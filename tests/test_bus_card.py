@@ -59,11 +59,15 @@ def test_it_floats_and_ignores_what_is_written(width: int, value: int) -> None:
     assert card.read(0x201, width) == card.memory_read(0xD0000, width) == value
 
 
-async def test_it_has_nothing_to_do_and_does_it_until_it_is_removed(backplane: Backplane) -> None:
+async def test_it_has_nothing_to_do_and_costs_a_freeze_nothing(backplane: Backplane) -> None:
     slot = await backplane.insert(Plain())
     await wait_all_tasks_blocked()
-    assert slot.running
-    await backplane.remove(slot.number)
+    assert not slot.running
+    before = trio.lowlevel.current_statistics().tasks_runnable
+    assert await backplane.quiesce(each=1, total=1) == []
+    assert trio.lowlevel.current_statistics().tasks_runnable == before
+    backplane.thaw()
+    await wait_all_tasks_blocked()
     assert not slot.running
 
 
