@@ -38,8 +38,9 @@ class Resources(msgspec.Struct, frozen=True):
     """What a card leases from the backplane.
 
     `cycle_width` is its data path in bytes, `disks` the number of its drives. `latches` are ports
-    whose 8-bit register is a field of the state that an OUT only stores and an IN only reads: the
-    processor does both without the card, and the state has the byte when the card next looks.
+    whose register is a field of the state that an OUT only stores and an IN only reads: the
+    processor does both without the card, and the state has the number when the card next looks.
+    They are 8 bits wide, those of a VLB card (`cycle_width` 4) 32.
     """
 
     ports: Sequence[PortRange] = ()

@@ -4,7 +4,8 @@ native code finds them, so that such a cycle calls no card.
 `cells[port]` is the port's byte with the bits below; behind the ports stand an era and the ports
 stored to. A byte is good while it is younger than any other cycle: cards and the board change their
 state in many ways, but never within an era. What was stored goes into the card's state before
-anything else there may look at it.
+anything else there may look at it. A wide latch takes cycles of 32 bits: its number stands where
+the era of a byte does, and it is read from its cell only while one is stored there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .card import Card
-from .cycle import PORTS
+from .cycle import PORTS, Width
 from .errors import BusError
 
 LATCH = 0x100
@@ -21,7 +22,9 @@ LATCH = 0x100
 STORED = 0x200
 """One was, and the card's state does not have it yet."""
 ERA_SHIFT = 16
-"""Above: the era in which the byte was read from the card."""
+"""Above: the era in which the byte was read from the card, or the number of a wide latch."""
+WIDE = 1 << 63
+"""The latch is 32 bits wide."""
 ERA = PORTS
 """The cell with the era."""
 STORES = PORTS + 1
@@ -39,11 +42,13 @@ class Latches:
     def __init__(self) -> None:
         self.cells = memoryview(bytearray(8 * CELLS)).cast("Q")
         self.cells[ERA] = 1
-        self._fields: dict[int, tuple[Card[Any], str]] = {}
+        self._fields: dict[int, tuple[Card[Any], str, int]] = {}  # and the cell with nothing stored
         self._on = True
 
-    def add(self, fields: Mapping[int, str], card: Card[Any]) -> None:
+    def add(self, fields: Mapping[int, str], card: Card[Any], width: Width) -> None:
         """Let each port of `fields` be the latch of that field of `card.state`.
+
+        `width` is that of the card's data path: latches of a VLB card have 32 bits, all others 8.
 
         Raises `BusError` when there is no such field.
         """
@@ -54,13 +59,14 @@ class Latches:
                     f"of its state, which {type(card.state).__name__} has not"
                 )
         for port, field in fields.items():
-            self._fields[port] = card, field
-            self.cells[port] = LATCH if self._on else 0
+            cell = LATCH | WIDE if width == 4 else LATCH
+            self._fields[port] = card, field, cell
+            self.cells[port] = cell if self._on else 0
 
     def remove(self, card: Card[Any]) -> None:
         """Forget the latches of `card`, what they hold first."""
         self.settle()
-        for port in [port for port, (holder, _) in self._fields.items() if holder is card]:
+        for port in [port for port, (holder, *_) in self._fields.items() if holder is card]:
             del self._fields[port]
             self.cells[port] = 0
 
@@ -68,8 +74,8 @@ class Latches:
         """While off, every cycle reaches its card."""
         self.settle()
         self._on = on
-        for port in self._fields:
-            self.cells[port] = LATCH if on else 0
+        for port, (_, _, cell) in self._fields.items():
+            self.cells[port] = cell if on else 0
 
     def settle(self) -> None:
         """Put what was stored into the states, and begin an era."""
@@ -77,7 +83,8 @@ class Latches:
         cells[ERA] += 1
         for at in range(STORES + 1, STORES + 1 + cells[STORES]):
             port = cells[at]
-            card, field = self._fields[port]
-            setattr(card.state, field, cells[port] & 0xFF)
-            cells[port] = LATCH
+            card, field, empty = self._fields[port]
+            stored = cells[port] >> ERA_SHIFT & 0xFFFFFFFF if empty & WIDE else cells[port] & 0xFF
+            setattr(card.state, field, stored)
+            cells[port] = empty
         cells[STORES] = 0

@@ -178,7 +178,7 @@ class Slots(ABC):
         width = resources.cycle_width
         self.io.lease(resources.ports, slot, card.read, card.write, width)
         self.windows.lease(resources.windows, slot, card.memory_read, card.memory_write, width)
-        self.io.latches.add(resources.latches, card)
+        self.io.latches.add(resources.latches, card, width)
 
     def cycle_failed(self, cycle: Cycle, error: BaseException) -> None:
         """A bus handler raised in the CPU's turn: fault its card.

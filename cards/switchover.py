@@ -64,15 +64,26 @@ class Register(Choice):
     HEARTBEAT = 0x14, "w: progress, 0 to 65535; kicks the watchdog"
     TIME_LO = 0x18, "r: monotonic ns, low half; latches the high half"
     TIME_HI = 0x1C, "r: the latched high half"
-    ARG_SEL = 0x20, "w: which argument ARG reads"
+    ARG_SEL = 0x20, "rw: which argument ARG reads"
     ARG = 0x24, "r: the argument"
     LOG = 0x28, "w: up to four bytes for the host's log, the low one first, until one is 0"
-    CRC_PA = 0x2C, "w: CRC engine, first byte"
-    CRC_LEN = 0x30, "w: CRC engine, bytes, at most 16 MiB"
+    CRC_PA = 0x2C, "rw: CRC engine, first byte"
+    CRC_LEN = 0x30, "rw: CRC engine, bytes, at most 16 MiB"
     CRC = 0x34, "r: CRC-32 of these bytes"
-    DMA_DST = 0x38, "w: where the card copies the image"
+    DMA_DST = 0x38, "rw: where the card copies the image"
     DMA_GO = 0x3C, "w: txn; copies before the OUT ends, and only between ACK BOOT and DECODED"
     IRQ_ACK = 0x40, "w: takes the interrupt request back"
+
+
+HELD: dict[int, str] = {
+    Register.SSM_PA: "ssm_pa",
+    Register.SSM_LEN: "ssm_len",
+    Register.ARG_SEL: "arg_sel",
+    Register.CRC_PA: "crc_pa",
+    Register.CRC_LEN: "crc_len",
+    Register.DMA_DST: "dma_dst",
+}
+"""Registers that only hold a number: these fields of the state."""
 
 
 class Argument(Choice):
@@ -143,8 +154,12 @@ class SwitchoverCard(Card[SwitchoverState]):
         self._lost = 0
 
     def resources(self) -> Resources:
+        base = self.settings.base
         return Resources(
-            ports=(PortRange(self.settings.base, 0x44),), irqs=(self.settings.irq,), cycle_width=4
+            ports=(PortRange(base, 0x44),),
+            irqs=(self.settings.irq,),
+            cycle_width=4,
+            latches={base + register: field for register, field in HELD.items()},
         )
 
     def relay(self, event: BoardEvent) -> None:
@@ -160,10 +175,6 @@ class SwitchoverCard(Card[SwitchoverState]):
                 return CARD_ID
             case Register.CMD:
                 return state.cmd
-            case Register.SSM_PA:
-                return state.ssm_pa
-            case Register.SSM_LEN:
-                return state.ssm_len
             case Register.TIME_LO:
                 now = self.slot.clock.now()
                 state.time_hi = now >> 32 & 0xFFFFFFFF
@@ -174,6 +185,9 @@ class SwitchoverCard(Card[SwitchoverState]):
                 return self._argument(state.arg_sel)
             case Register.CRC:
                 return self._crc()
+            case register if register in HELD:
+                held: int = getattr(state, HELD[register])
+                return held
         return 0xFFFFFFFF
 
     def write(self, port: int, width: int, value: int) -> None:
@@ -183,27 +197,17 @@ class SwitchoverCard(Card[SwitchoverState]):
         match port - self.settings.base:
             case Register.ACK:
                 self._acknowledge(value)
-            case Register.SSM_PA:
-                state.ssm_pa = value
-            case Register.SSM_LEN:
-                state.ssm_len = value
             case Register.HEARTBEAT:
                 self._beat(value & 0xFFFF)
-            case Register.ARG_SEL:
-                state.arg_sel = value
             case Register.LOG:
                 for byte in value.to_bytes(4, "little").partition(b"\0")[0]:
                     self._log(chr(byte))
-            case Register.CRC_PA:
-                state.crc_pa = value
-            case Register.CRC_LEN:
-                state.crc_len = value
-            case Register.DMA_DST:
-                state.dma_dst = value
             case Register.DMA_GO:
                 self._copy_image(value)
             case Register.IRQ_ACK:
                 self.slot.irq.set(False)
+            case register if register in HELD:  # the processor's own, but for the bus trace
+                setattr(state, HELD[register], value)
 
     async def run(self, slot: Slot) -> None:
         """Carry out what the coordinator asks; nothing here awaits, so nothing is half done."""

@@ -19,6 +19,24 @@ enum {
     WIDTH_SHIFT = 16, WRITE = 1 << 20,
 };
 
+#define WIDE (1ull << 63)
+
+/* A cell with nothing in it but what kind of latch it is. */
+static u64 empty(u64 cell)
+{
+    return cell & (WIDE | LATCH);
+}
+
+static int fits(u64 cell, int width)
+{
+    return width == (cell & WIDE ? 4 : 1);
+}
+
+static u64 stored(u64 cell, u32 value)
+{
+    return empty(cell) | STORED | (cell & WIDE ? (u64)value << ERA_SHIFT : value & 0xff);
+}
+
 static void check(u32 port, int width)
 {
     u32 hflags = *P.hflags;
@@ -55,8 +73,10 @@ u32 ENTRY(port_in)(void *uc, u32 port, int width, void *user)
     u8 *word;
 
     check(port, width);
-    if (width == 1 && ((*cell & STORED) || *cell >> ERA_SHIFT == cells[ERA]))
+    if (width == 1 && *cell >> ERA_SHIFT == cells[ERA])
         return *cell & 0xff;
+    if ((*cell & STORED) && fits(*cell, width))
+        return *cell & WIDE ? *cell >> ERA_SHIFT : *cell & 0xff;
     if ((word = next_word(cells, cycle, width))) {
         for (int byte = 0; byte < width; byte++)
             value |= (u32)word[byte] << 8 * byte;
@@ -66,7 +86,7 @@ u32 ENTRY(port_in)(void *uc, u32 port, int width, void *user)
     cells[OFFER] = 0;
     value = P.read_port(cells[PENDING], port, width);
     begin_burst(cells, cycle);
-    if (width == 1 && (*cell & LATCH))
+    if (width == 1 && empty(*cell) == LATCH)
         *cell = cells[ERA] << ERA_SHIFT | LATCH | (value & 0xff);
     return value;
 }
@@ -84,10 +104,11 @@ void ENTRY(port_out)(void *uc, u32 port, int width, u32 value, void *user)
         return;
     }
     cells[ERA]++;
-    if (width == 1 && (*cell & STORED)) {
-        *cell = LATCH | STORED | (value & 0xff);
-    } else if (width == 1 && !cells[BURST] && (*cell & LATCH) && cells[STORES] < MOST_STORES) {
-        *cell = LATCH | STORED | (value & 0xff);
+    if ((*cell & STORED) && fits(*cell, width)) {
+        *cell = stored(*cell, value);
+    } else if ((*cell & LATCH) && fits(*cell, width) && !cells[BURST] &&
+               cells[STORES] < MOST_STORES) {
+        *cell = stored(*cell, value);
         cells[STORES + 1 + cells[STORES]++] = port;
         cells[PENDING] = 1;
     } else {

@@ -93,3 +93,35 @@ async def test_a_byte_that_was_read_is_forgotten_at_any_other_cycle(
     # in al,dx ; mov eax,0AAh ; ... ; in al,dx ; movzx ebx,al
     await run(pc, f"ec b8aa000000 {change} ec 0fb6d8")
     assert pc.register("ebx") == 0xAA
+
+
+class Wide(Two):
+    """A VLB card whose first register is a latch of 32 bits and the second gives it backwards."""
+
+    cycle_width = 4
+
+    def resources(self) -> Resources:
+        return Resources(ports=(PortRange(PORT, 8),), cycle_width=4, latches={PORT: "value"})
+
+    def read(self, port: int, width: int) -> int:
+        self.calls.append(("read", port - PORT))
+        return self.state.value ^ (0xFFFFFFFF if port > PORT else 0)
+
+    def write(self, port: int, width: int, value: int) -> None:
+        self.calls.append(("write", width))
+
+
+async def test_a_latch_of_a_vlb_card_holds_32_bits(pc: BarePc) -> None:
+    card = Wide()
+    await pc.backplane.insert(card)
+    # mov edx,0F0h ; mov eax,80000001h ; out dx,eax ; mov eax,89ABCDEFh ; out dx,eax ; xor eax,eax ;
+    # in eax,dx ; mov ebx,eax ; add edx,4 ; in eax,dx ; mov ecx,eax ; sub edx,4 ; out dx,al ;
+    # in al,dx
+    stores = "baf0000000 b801000080 ef b8efcdab89 ef"
+    loads = "31c0 ed 89c3 83c204 ed 89c1 83ea04 ee ec"
+    pc.put(CODE, f"{stores} {loads} fa f4")
+    pc.start(CODE)
+    await pc.run_to_halt()
+    assert (pc.register("ebx"), pc.register("ecx")) == (0x89ABCDEF, 0x76543210)
+    assert card.state.value == 0x89ABCDEF
+    assert card.calls == [("read", 4), ("write", 1), ("read", 0)]  # bytes are the card's business
