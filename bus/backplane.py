@@ -19,6 +19,7 @@ from .clock import MachineClock
 from .dma import DmaAcknowledge
 from .line import LinesState
 from .pins import BoardEvent, CpuPins, Memory
+from .replacement import replace
 from .slot import Slot, SlotState
 from .slots import Slots
 
@@ -76,11 +77,38 @@ class Backplane(Slots):
             self.kick()
 
     def settle_order(self) -> None:
-        """Put the edges raised between two slices into their fixed order; then DMA has its turn."""
+        """Put the edges raised between two slices into their fixed order; then DMA has its turn.
+
+        Where no controller is plugged in nobody sees an edge: one that comes takes the levels.
+        """
         self.irq.sort()
         self.drq.sort()
+        if self.controller is None and self.cpu is not None:
+            self.irq.take()
         if self.dma is not None:
             self.dma.serve()
+        elif self.cpu is not None:
+            self.drq.take()
+
+    def vacate(self, card: Card[Any]) -> None:
+        """Empty the sockets `card` is in: interrupt controller, DMA controller, FERR#."""
+        chip: object = card
+        if self.controller is chip:
+            self.notice_interrupts(card)
+            self.controller = None
+            if self.cpu is not None:
+                self.cpu.sync_interrupts()  # nobody pulls INTR any more
+        if self.numeric_errors is chip:
+            self.numeric_errors = None
+        if self.dma is chip:
+            self.dma = None
+
+    def notice_interrupts(self, card: Card[Any]) -> None:
+        """If `card` is the interrupt controller, the CPU tells it what it has taken."""
+        chip: object = card
+        if self.controller is chip and self.cpu is not None:
+            self.irq.sort()
+            self.cpu.sync_interrupts()
 
     def acknowledge_dma(self, line: int) -> DmaAcknowledge:
         """DACK of DRQ `line`, as it is plugged now."""
@@ -112,6 +140,18 @@ class Backplane(Slots):
 
     def _unheard(self, event: BoardEvent) -> None:
         self._log.error("nobody listens", happened=str(event))
+
+    # -- replacement --------------------------------------------------------------------------
+
+    async def replace(self, number: int, card: Card[Any], *, seconds: float = 2.0) -> Slot:
+        """Put another implementation of the card in slot `number` in its place, see `replacement`.
+
+        It may take so many `seconds` of host time, in which the card in the slot works on. Raises
+        `BusError` when the slot is empty, the new card's resources are others, work is under way
+        that only the old one can end, or a transaction is; `CardError` when the new card does not
+        take the state. Then the old card goes on, and the new one is the caller's.
+        """
+        return await replace(self, number, card, seconds)
 
     # -- freeze, thaw, snapshot ---------------------------------------------------------------
 

@@ -154,6 +154,13 @@ class Card(Generic[S]):
         """The card's own task, from thaw to freeze. Returning early is fine."""
         await trio.sleep_forever()
 
+    def close(self) -> None:
+        """The card is not used any more: give back what is not Python's, an engine or a process.
+
+        Comes once, after its removal or replacement, when its task has ended; a card that was never
+        plugged in is closed by whoever made it.
+        """
+
     def save(self) -> SavedState:
         """The state as bytes."""
         return save_state(self.name, self.state)
@@ -163,3 +170,11 @@ class Card(Generic[S]):
         if saved.card != self.name:
             raise StateError(f"card {self.name}: this is the state of a {saved.card}")
         self.state = load_state(self.state_type, saved)  # type: ignore[assignment]
+
+    def adopt(self, saved: SavedState) -> None:
+        """Take over from another implementation of this card, in its slot, under a running guest.
+
+        The other one is frozen, its leases, lines and streams are this card's. Raises `StateError`;
+        then the other one goes on.
+        """
+        self.load(saved)

@@ -102,6 +102,11 @@ class Alarm:
         self._muted = False
         self._rung = trio.Event()
 
+    @property
+    def has_rung(self) -> bool:
+        """True when it has rung and nobody has waited for it yet."""
+        return self._rung.is_set()
+
     def set(self, deadline: int | None) -> None:
         """Ring at `deadline` (ns of machine time), or never."""
         self.deadline = deadline

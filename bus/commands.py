@@ -29,6 +29,7 @@ class Commands(Generic[C]):
         self._working = False
         """The body has the first one, which goes when it comes back."""
         self._posted = trio.Event()
+        self._done: trio.Event | None = None  # somebody waits for the last one
         self._outside: list[C] | None = None  # fed since the mark
 
     def feed(self, command: C) -> None:
@@ -63,12 +64,22 @@ class Commands(Generic[C]):
         if self._working:
             self._queue.popleft()
             self._working = False
+            if not self._queue and self._done is not None:
+                self._done.set()
+                self._done = None
         await trio.lowlevel.checkpoint()
         while not self._queue:
             self._posted = trio.Event()
             await self._posted.wait()
         self._working = True
         return self._queue[0]
+
+    async def done(self) -> None:
+        """Until the last one has been carried out."""
+        while self._queue:
+            self._done = self._done or trio.Event()
+            await self._done.wait()
+        await trio.lowlevel.checkpoint()
 
     def hold(self) -> None:
         """Keep a copy of everything that is fed from here on."""

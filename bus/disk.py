@@ -48,7 +48,7 @@ class Medium(Protocol):
         """Return when everything written will survive a power failure. Raises `MediaError`."""
 
 
-def _nobody() -> None:
+def nobody() -> None:
     """No card wants to know."""
 
 
@@ -56,9 +56,9 @@ class Disk:
     """A drive's place for a medium; empty at first. `slot.disks` has those of a card."""
 
     def __init__(self) -> None:
-        self.on_change: Callable[[], None] = _nobody
+        self.on_change: Callable[[], None] = nobody
         """Called after each `change`; set by the card."""
-        self.on_room: Callable[[], None] = _nobody
+        self.on_room: Callable[[], None] = nobody
         """Called when it is not `full` any more; set by a card that waits for it."""
         self.held_max = HELD_MAX
         self._medium: Medium | None = None

@@ -59,8 +59,15 @@ class Slot:
         self.needs_reset = False
         self.alarm: Alarm = backplane.clock.alarm(number)
         self.backplane = backplane
-        self._alarms = [self.alarm]
-        self._mapped: list[int] = []  # starts of the card's own memory
+        self.alarms = [self.alarm]
+        """That one and the further ones."""
+        self.mapped: dict[int, memoryview | bytes] = {}
+        """The card's own memory by its start: RAM as it is, or the content of ROM."""
+        self.left_over: dict[int, memoryview | bytes] = {}
+        """During a replacement: what the card before has mapped and this one has not."""
+        self.raised: list[Wire] = []
+        """The lines that were high when the card was taken off the bus."""
+        self._connections: set[trio.CancelScope] = set()
         self._run_scope = trio.CancelScope()
         self._flushes: set[trio.CancelScope] = set()
         self._flush_deadline = math.inf
@@ -89,7 +96,7 @@ class Slot:
     def new_alarm(self) -> Alarm:
         """A further alarm, for cards with more than one timer."""
         alarm = self.clock.alarm(self.number)
-        self._alarms.append(alarm)
+        self.alarms.append(alarm)
         return alarm
 
     @contextmanager
@@ -143,14 +150,23 @@ class Slot:
         For `plugged`. The guest sees it until the card is removed; its content belongs into the
         card's saved state. Raises `BusError` on a board without a processor, `HotswapError`.
         """
-        view = self._memory(start).map_ram(start, size)
-        self._mapped.append(start)
+        kept = self.left_over.get(start)
+        if isinstance(kept, memoryview) and len(kept) == size:
+            del self.left_over[start]
+            view = kept
+        else:
+            view = self._memory(start).map_ram(start, size)
+        self.mapped[start] = view
         return view
 
     def map_rom(self, start: int, content: bytes) -> None:
         """As `map_ram`, but stores are discarded."""
-        self._memory(start).map_rom(start, content)
-        self._mapped.append(start)
+        kept = self.left_over.pop(start, None)
+        if kept != content:
+            if kept is not None:
+                self._memory(start).unmap(start)
+            self._memory(start).map_rom(start, content)
+        self.mapped[start] = content
 
     def _memory(self, start: int) -> Memory:
         memory = self.backplane.memory
@@ -218,14 +234,42 @@ class Slot:
 
     def unmap(self) -> None:
         """Take the card's own memory from the guest."""
-        for start in self._mapped:
-            assert self.backplane.memory is not None
-            self.backplane.memory.unmap(start)
-        self._mapped.clear()
+        for start in self.mapped:
+            self._memory(start).unmap(start)
+        self.mapped.clear()
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """For back ends: the block is cancelled when the card is removed."""
+        with trio.CancelScope() as scope:
+            self._connections.add(scope)
+            try:
+                yield
+            finally:
+                self._connections.remove(scope)
+
+    def take(self, card: Card[Any]) -> None:
+        """`card` is in this slot now, instead of the one before; it must be frozen."""
+        self.card, card.slot = card, self
+        self.log = structlog.get_logger().bind(card=card.name, slot=self.number)
+        for wire in (*self.irqs, *self.drqs):
+            wire.card = card.name
+
+    def close(self) -> None:
+        """The card is out for good."""
+        try:
+            self.card.close()
+        except Exception as error:  # it is nobody's any more
+            self.log.error("card does not close", exc_info=error)
+
+    def disconnect(self) -> None:
+        """Pull the plugs out of the card's connectors."""
+        for connection in self._connections:
+            connection.cancel()
 
     def thaw(self) -> None:
         """Open the run scope; a card without a `run` of its own has none, and a freeze no work."""
-        for alarm in self._alarms:
+        for alarm in self.alarms:
             alarm.mute(False)
         self._flush_deadline = math.inf
         if self.fault is None and type(self.card).run is not Card.run:
@@ -233,7 +277,7 @@ class Slot:
 
     def freeze(self, deadline: float) -> None:
         """Ask the run scope to end; a flush may take until `deadline` (trio's clock)."""
-        for alarm in self._alarms:
+        for alarm in self.alarms:
             alarm.mute(True)
         self._flush_deadline = deadline
         for flush in self._flushes:
@@ -278,6 +322,7 @@ class Slot:
         self.fault = CardFault(self.number, self.card.name, f"{type(error).__name__}: {error}")
         self.log.error("card fault", what=self.fault.what, exc_info=error)
         self.backplane.unplug_ports(self)
+        self.raised = [wire for wire in (*self.irqs, *self.drqs) if wire.level]
         self._drop_lines()
         self._end_run()
         self.backplane.report(self.fault)

@@ -109,13 +109,16 @@ class Slots(ABC):
         return slot
 
     async def remove(self, number: int) -> None:
-        """Pull the card: its ports float and its lines drop at once, then its task ends."""
+        """Pull the card: its ports float and its lines drop at once, then its task ends.
+
+        So do the back ends at its connectors; what they have not taken by then is lost.
+        """
         self._check_unlocked(f"remove slot {number}")
         slot = self.find(number)
         self._unplug(slot)
         self._scopes.pop(number).cancel()
-        await slot.frozen()
         self._log.info("card removed", card=slot.title, slot=number)
+        await slot.frozen()
 
     def find(self, number: int) -> Slot:
         """The slot; raises `BusError` when it is empty."""
@@ -148,8 +151,11 @@ class Slots(ABC):
         raise BusError("no card with a screen is plugged in; insert card `vga`")
 
     async def _serve(self, slot: Slot, scope: trio.CancelScope) -> None:
-        with scope:
-            await slot.serve()
+        try:
+            with scope:
+                await slot.serve()
+        finally:
+            slot.close()
 
     def _unplug(self, slot: Slot) -> None:
         self.unplug_ports(slot)
@@ -157,20 +163,26 @@ class Slots(ABC):
         self._release_lines(slot)
         del self.slots[slot.number], self._leases[slot.number]
         self._order = None
-        card: object = slot.card
-        if self.controller is card:
-            self.controller = None
-        if self.numeric_errors is card:
-            self.numeric_errors = None
-        if self.dma is card:
-            self.dma = None
+        self.vacate(slot.card)
+        slot.disconnect()
         slot.freeze(trio.current_time())
+
+    @abstractmethod
+    def vacate(self, card: Card[Any]) -> None:
+        """Empty the sockets `card` is in: interrupt controller, DMA controller, FERR#."""
 
     def _release_lines(self, slot: Slot) -> None:
         for wire in slot.irqs:
             self.irq.release(wire)
         for wire in slot.drqs:
             self.drq.release(wire)
+
+    def hand_over(self, slot: Slot, card: Card[Any], resources: Resources) -> None:
+        """`card` has the slot now, whose ports are unplugged. Raises `BusError`."""
+        slot.take(card)
+        self._leases[slot.number] = resources
+        self._order = None
+        self.replug_ports(slot)
 
     def replug_ports(self, slot: Slot) -> None:
         """Connect the card's ports and windows to it."""
@@ -220,22 +232,22 @@ class Slots(ABC):
         """The waves in which the cards are frozen, see `dependence`."""
         if self._order is None:
             freezing = {n: slot for n, slot in self.slots.items() if slot.card.freezes}
-            order = waves({number: self._needs(slot) for number, slot in freezing.items()})
+            titles: dict[str, list[int]] = {}
+            for number, slot in self.slots.items():
+                titles.setdefault(slot.title, []).append(number)
+            order = waves({n: self._needs(slot, titles) for n, slot in freezing.items()})
             self._order = [[freezing[number] for number in wave] for wave in order]
         return self._order
 
-    def _needs(self, slot: Slot) -> set[int]:
-        """The numbers of the slots this one cannot do without."""
+    def _needs(self, slot: Slot, titles: Mapping[str, list[int]]) -> set[int]:
+        """The numbers of the slots this one cannot do without; `titles` has all by their names."""
         chips: list[object] = []
         if slot.irqs:
             chips.append(self.controller)
         if slot.drqs:
             chips.append(self.dma)
-        return {
-            number
-            for number, other in self.slots.items()
-            if other.title in slot.card.needs or any(other.card is chip for chip in chips)
-        }
+        numbers = {chip.slot.number for chip in chips if isinstance(chip, Card)}
+        return numbers.union(*(titles.get(name, ()) for name in slot.card.needs))
 
 
 def _resources(card: Card[Any]) -> Resources:

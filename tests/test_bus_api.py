@@ -89,8 +89,10 @@ def test_what_a_card_overrides_is_what_is_promised() -> None:
         "dma_write": "(self, line: 'int', content: 'bytes', terminal: 'bool') -> 'int'",
         "dma_end": "(self, line: 'int') -> 'None'",
         "run": "(self, slot: 'Slot') -> 'None'",
+        "close": "(self) -> 'None'",
         "save": "(self) -> 'SavedState'",
         "load": "(self, saved: 'SavedState') -> 'None'",
+        "adopt": "(self, saved: 'SavedState') -> 'None'",
     }
     attributes = {name for name in Card.__annotations__ if not name.startswith("_")}
     assert attributes == {
