@@ -4,6 +4,7 @@ A card is a subclass of `Card` with a `State`; it is offered by a module that ha
 hook (`hookimpl`) and is named by an entry point in group `hotswap.cards`.
 """
 
+from .api import API_VERSION
 from .backplane import Backplane, BackplaneState, open_backplane
 from .card import Card, Policy, Resources, Settings
 from .choice import Choice
@@ -36,6 +37,7 @@ from .stream import Inbox, Outbox, StreamState
 from .trace import BusTrace, CycleRecord, EdgeRecord, HostWrite
 
 __all__ = [
+    "API_VERSION",
     "ENTRY_POINTS",
     "FLOATING",
     "FRAME_MAX",

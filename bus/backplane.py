@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import trio
 
-from .card import Card
+from .card import Card, Resources
 from .clock import MachineClock
 from .dma import DmaAcknowledge
 from .line import LinesState
@@ -49,8 +49,8 @@ class Backplane(Slots):
         self.irq.on_edge = self._irq_edge
         self.drq.on_edge = self._drq_edge
 
-    def _slot_for(self, number: int, card: Card[Any]) -> Slot:
-        return Slot(number, card, self)
+    def _slot_for(self, number: int, card: Card[Any], resources: Resources) -> Slot:
+        return Slot(number, card, self, resources)
 
     @property
     def listeners(self) -> int:

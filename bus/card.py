@@ -67,6 +67,8 @@ class Card(Generic[S]):
 
     name: ClassVar[str]
     """The name it is inserted by: what is printed on the chip, or what users call it."""
+    api: ClassVar[tuple[int, int]] = (1, 0)
+    """The `API_VERSION` it is written for; the backplane refuses one it does not have."""
     ports: ClassVar[PortRange | Sequence[PortRange]] = ()
     irq: ClassVar[int | None] = None
     drq: ClassVar[int | None] = None
@@ -80,6 +82,8 @@ class Card(Generic[S]):
     """False only for the card a switchover is conducted through."""
     state_type: ClassVar[type[State]]
     settings_type: ClassVar[type[Settings]] = Settings
+    settable: ClassVar[frozenset[str]] = frozenset()
+    """Names of the settings that may be changed while it is plugged in, see `change`."""
 
     settings: Any
     """An instance of `settings_type`; subclasses annotate it so."""
@@ -99,6 +103,22 @@ class Card(Generic[S]):
             drqs=() if self.drq is None else (self.drq,),
             cycle_width=self.cycle_width,
         )
+
+    def alternatives(self) -> Sequence[Resources]:
+        """What it could lease instead, as jumpers offer it: the first that is free is taken.
+
+        `slot.resources` tells from `plugged` on which. By default there is `resources()` only; a
+        card that overrides this need not override that.
+        """
+        return (self.resources(),)
+
+    def change(self, settings: Any) -> None:
+        """Some `settable` settings have new values, which fit: go on with `settings`.
+
+        In the operator's turn, as quick as a bus cycle. A `ValueError` refuses them all; raise it
+        before anything is touched. What the card has leased stays.
+        """
+        self.settings = settings
 
     def power_on(self) -> None:
         """Set `state` to what it is after power-on or RESET."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from .errors import CardError
+from .errors import CARD_RAISES, CardError
 
 if TYPE_CHECKING:
     from .slot import Slot
@@ -41,7 +41,7 @@ class DmaAcknowledge:
         try:
             content = self._slot.card.dma_read(self.line, size)
             _check(self._slot, self.line, len(content), size)
-        except Exception as error:  # the card's fault, not the board's
+        except CARD_RAISES as error:  # the card's fault, not the board's
             self._slot.set_fault(error)
             return b""
         return content
@@ -53,7 +53,7 @@ class DmaAcknowledge:
         try:
             taken = self._slot.card.dma_write(self.line, content, terminal)
             _check(self._slot, self.line, taken, len(content))
-        except Exception as error:
+        except CARD_RAISES as error:
             self._slot.set_fault(error)
             return 0
         return taken
@@ -64,7 +64,7 @@ class DmaAcknowledge:
             return
         try:
             self._slot.card.dma_end(self.line)
-        except Exception as error:
+        except CARD_RAISES as error:
             self._slot.set_fault(error)
 
 

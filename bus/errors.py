@@ -37,3 +37,7 @@ class MediaError(HotswapError):
 
 class GuestError(HotswapError):
     """The guest ended in a way a real PC would not survive: triple fault, HLT with IF=0."""
+
+
+CARD_RAISES = (Exception, SystemExit)
+"""What a card may raise without harm to anybody but itself; nothing of it ends the host."""

@@ -15,7 +15,6 @@ from typing import Any
 
 from .card import Card
 from .cycle import PORTS, Width
-from .errors import BusError
 
 LATCH = 0x100
 """An OUT may be stored here."""
@@ -46,18 +45,10 @@ class Latches:
         self._on = True
 
     def add(self, fields: Mapping[int, str], card: Card[Any], width: Width) -> None:
-        """Let each port of `fields` be the latch of that field of `card.state`.
+        """Let each port of `fields` be the latch of that field, a number, of `card.state`.
 
         `width` is that of the card's data path: latches of a VLB card have 32 bits, all others 8.
-
-        Raises `BusError` when there is no such field.
         """
-        for port, field in fields.items():
-            if not isinstance(getattr(card.state, field, None), int):
-                raise BusError(
-                    f"card {card.name}: the latch at port {port:#06x} is to be the number {field} "
-                    f"of its state, which {type(card.state).__name__} has not"
-                )
         for port, field in fields.items():
             cell = LATCH | WIDE if width == 4 else LATCH
             self._fields[port] = card, field, cell

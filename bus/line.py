@@ -7,7 +7,7 @@ so neither an EOI nor a register read can overtake the edge that came before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -75,16 +75,21 @@ class Lines:
         self._sequence = 0
         self._now = now
 
+    def check(self, lines: Sequence[int], card: str) -> None:
+        """Raise `BusError` when one of `lines` is driven by a slot; nothing is changed."""
+        last = len(self.levels) - 1
+        for line in lines:
+            if not 0 <= line <= last:
+                raise BusError(f"card {card}: there is no {self.name} {line}; use 0 to {last}")
+            if (taken := self._wires.get(line)) is not None:
+                raise BusError(
+                    f"card {card}: {self.name} {line} is driven by card {taken.card} in slot "
+                    f"{taken.slot}; set another line or remove that card"
+                )
+
     def lease(self, line: int, slot: int, card: str) -> Wire:
         """The wire of `line` for `slot`. Raises `BusError` when another slot drives it."""
-        last = len(self.levels) - 1
-        if not 0 <= line <= last:
-            raise BusError(f"card {card}: there is no {self.name} {line}; use 0 to {last}")
-        if (taken := self._wires.get(line)) is not None:
-            raise BusError(
-                f"card {card}: {self.name} {line} is driven by card {taken.card} in slot "
-                f"{taken.slot}; set another line or remove that card"
-            )
+        self.check((line,), card)
         wire = self._wires[line] = Wire(self, line, slot, card)
         return wire
 

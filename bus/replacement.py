@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from .api import check_api
 from .card import Card, Resources
 from .cycle import MemoryRange, PortRange
 from .disk import nobody
 from .errors import BusError, CardError
+from .leases import alternatives
 
 if TYPE_CHECKING:
     from .backplane import Backplane
@@ -56,16 +58,16 @@ async def replace(backplane: Backplane, number: int, card: Card[Any], seconds: f
 
 def _fitting(card: Card[Any], leased: Resources, slot: Slot) -> Resources:
     """What the new card leases, which must be what the old one has. Raises `BusError`."""
-    try:
-        resources = card.resources()
-    except ValueError as error:
-        raise BusError(f"card {card.name}: {error}; change its settings") from error
-    for kind, mine, theirs in _differences(resources, leased):
-        raise BusError(
-            f"card {card.name} has {kind} {mine}, card {slot.title} in slot {slot.number} has "
-            f"{theirs}; set it to the same, or remove that card and insert this one"
-        )
-    return resources
+    check_api(type(card))
+    offered = alternatives(card)
+    for resources in offered:
+        if not any(_differences(resources, leased)):
+            return resources
+    kind, mine, theirs = next(_differences(offered[0], leased))
+    raise BusError(
+        f"card {card.name} has {kind} {mine}, card {slot.title} in slot {slot.number} has "
+        f"{theirs}; set it to the same, or remove that card and insert this one"
+    )
 
 
 def _differences(one: Resources, other: Resources) -> Iterator[tuple[str, str, str]]:

@@ -16,11 +16,11 @@ import msgspec
 import structlog
 import trio
 
-from .card import Card, Policy
+from .card import Card, Policy, Resources, Settings
 from .clock import Alarm, MachineClock
 from .commands import Commands
 from .disk import Disk
-from .errors import BusError
+from .errors import CARD_RAISES, BusError, CardError
 from .frames import FrameInbox, FrameOutbox
 from .line import Wire
 from .pins import CardFault, Memory
@@ -43,9 +43,13 @@ class SlotState(msgspec.Struct):
 class Slot:
     """One card's place on the backplane; what the card sees of the board."""
 
-    def __init__(self, number: int, card: Card[Any], backplane: Backplane) -> None:
+    def __init__(
+        self, number: int, card: Card[Any], backplane: Backplane, resources: Resources
+    ) -> None:
         self.number = number
         self.card = card
+        self.resources = resources
+        """What the card has leased: the one of its alternatives that was taken."""
         self.log = structlog.get_logger().bind(card=card.name, slot=number)
         self.commands: Commands[Any] = Commands()
         self.output = Outbox()
@@ -110,7 +114,7 @@ class Slot:
         def call() -> None:
             try:
                 due()
-            except Exception as error:  # as in _run_card
+            except CARD_RAISES as error:  # as in _run_card
                 self.set_fault(error)
 
         self.alarm.call = call
@@ -199,6 +203,38 @@ class Slot:
             self._flush_ended = trio.Event()
             await self._flush_ended.wait()
 
+    # -- settings ---------------------------------------------------------------------------------
+
+    def change(self, settings: Settings) -> None:
+        """See `Slots.change`, which is what to call."""
+        card, before = self.card, self.card.settings
+        if self.fault is not None:
+            raise BusError(f"card {card.name} has a fault: {self.fault.what}; remove it")
+        differing = {
+            name for name in before.__struct_fields__
+            if getattr(before, name) != getattr(settings, name)
+        }  # fmt: skip
+        if fixed := sorted(differing - card.settable):
+            free = ", ".join(sorted(card.settable)) or "no setting"
+            raise BusError(
+                f"card {card.name}: {', '.join(fixed)} cannot be changed while it is plugged in, "
+                f"{free} can; remove it and insert it with other settings"
+            )
+        if not differing:
+            return
+        try:
+            card.change(settings)
+        except ValueError as error:
+            card.settings = before
+            raise BusError(f"card {card.name}: {error}; its settings are as before") from error
+        except CARD_RAISES as error:
+            card.settings = before
+            self.set_fault(error)
+            what = f"it could not change its settings: {type(error).__name__}: {error}"
+            raise CardError(card.name, what) from error
+        card.settings = settings
+        self.log.info("settings changed", settings=sorted(differing))
+
     # -- the scopes, driven by the backplane --------------------------------------------------
 
     @property
@@ -227,7 +263,7 @@ class Slot:
     async def _run_card(self) -> None:
         try:
             await self.card.run(self)
-        except* Exception as error:  # whatever a card raises is the card's fault, not the board's
+        except* CARD_RAISES as error:  # whatever a card raises is the card's fault, not the board's
             self.set_fault(error)
         else:
             await trio.sleep_forever()
@@ -306,18 +342,18 @@ class Slot:
         self._drop_lines()
         try:
             self.card.reinitialise()
-        except Exception as error:  # the card's fault, not the board's
+        except CARD_RAISES as error:  # the card's fault, not the board's
             self.set_fault(error)
 
     def _drop_lines(self) -> None:
         for wire in (*self.irqs, *self.drqs):
             wire.set(False)
 
-    def set_fault(self, error: Exception) -> None:
+    def set_fault(self, error: BaseException) -> None:
         """Take a card that raised off the bus; it stays in its slot until removed or restored."""
         if self.fault is not None:
             return
-        while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
             error = error.exceptions[0]  # as raised, before the card's nurseries wrapped it
         self.fault = CardFault(self.number, self.card.name, f"{type(error).__name__}: {error}")
         self.log.error("card fault", what=self.fault.what, exc_info=error)
@@ -331,14 +367,14 @@ class Slot:
         """The end of a burst; the card's fault when it raises."""
         try:
             self.card.burst_read(port, size)
-        except Exception as error:  # this may be another card's cycle
+        except CARD_RAISES as error:  # this may be another card's cycle
             self.set_fault(error)
 
     def burst_written(self, port: int, content: bytes) -> None:
         """As `burst_read`."""
         try:
             self.card.burst_written(port, content)
-        except Exception as error:
+        except CARD_RAISES as error:
             self.set_fault(error)
 
     # -- snapshot -----------------------------------------------------------------------------

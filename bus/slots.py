@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import structlog
 import trio
 
-from .card import Card, Resources
+from .api import check_api
+from .card import Card, Resources, Settings
 from .clock import MachineClock
 from .cycle import Cycle, Space
 from .dependence import waves
 from .disk import Disk
 from .dma import DmaController
-from .errors import BusError, CardError
+from .errors import CARD_RAISES, BusError, CardError
+from .leases import choose
 from .line import Lines
 from .pins import InterruptController, NumericErrors
 from .ports import IoSpace
@@ -47,58 +49,42 @@ class Slots(ABC):
         self._nursery = nursery
         self._order: list[list[Slot]] | None = None
         self._scopes: dict[int, trio.CancelScope] = {}
-        self._leases: dict[int, Resources] = {}
         self._log = structlog.get_logger()
 
     @abstractmethod
-    def _slot_for(self, number: int, card: Card[Any]) -> Slot:
+    def _slot_for(self, number: int, card: Card[Any], resources: Resources) -> Slot:
         """A new slot on this backplane."""
 
     @property
     def leases(self) -> Mapping[int, Resources]:
         """What each card has leased, by slot."""
-        return self._leases
+        return {number: slot.resources for number, slot in self.slots.items()}
 
-    async def insert(self, card: Card[Any], number: int | None = None, *, run: bool = True) -> Slot:
+    async def insert(
+        self,
+        card: Card[Any],
+        number: int | None = None,
+        *,
+        run: bool = True,
+        resources: Resources | None = None,
+    ) -> Slot:
         """Plug `card` in (next free slot by default) and start its task.
 
-        Raises `BusError` when the slot or one of the card's resources is taken or a transaction
-        is under way, `CardError` when the card itself raised; then nothing is leased.
+        It leases the first of its alternatives that is free, or the one like `resources`. Raises
+        `BusError` when the slot or what it needs is taken, the card is for another API or a
+        transaction is under way, `CardError` when the card itself raised; then nothing is leased.
         """
         self._check_unlocked(f"insert {card.name}")
-        if number is None:
-            number = next(n for n in range(len(self.slots) + 1) if n not in self.slots)
-        elif number in self.slots:
-            raise BusError(
-                f"slot {number} holds card {self.slots[number].title}; "
-                "remove it or use another slot"
-            )
-        slot = self._slot_for(number, card)
-        resources = _resources(card)
-        self.io.check(resources.ports, card.name)
-        self.windows.check(resources.windows, card.name)
-        try:
-            for line in resources.irqs:
-                slot.irqs.append(self.irq.lease(line, number, card.name))
-            for line in resources.drqs:
-                slot.drqs.append(self.drq.lease(line, number, card.name))
-        except BusError:
-            self._release_lines(slot)
-            raise
-        slot.disks = [Disk() for _ in range(resources.disks)]
-        card.slot = slot
-        self._leases[number] = resources
-        self.slots[number] = slot
-        self._order = None
-        try:
-            self.replug_ports(slot)
-        except BusError:
-            self._unplug(slot)
-            raise
+        check_api(type(card))
+        number = self._socket(card, number)
+        slot = self._slot_for(number, card, choose(card, self._free(card), resources))
+        self._lease(slot)
         try:
             card.plugged(slot)
-        except Exception as error:
+        except BaseException as error:
             self._unplug(slot)
+            if not isinstance(error, CARD_RAISES):
+                raise
             raise CardError(card.name, f"it could not be plugged in: {error}") from error
         scope = self._scopes[number] = trio.CancelScope()
         self._nursery.start_soon(self._serve, slot, scope, name=f"card {card.name} (slot {number})")
@@ -107,6 +93,42 @@ class Slots(ABC):
         self._log.info("card inserted", card=card.name, slot=number)
         await trio.lowlevel.checkpoint()
         return slot
+
+    def _socket(self, card: Card[Any], number: int | None) -> int:
+        """The number of an empty slot for `card`."""
+        for slot in self.slots.values():
+            if slot.card is card:
+                raise BusError(
+                    f"this card {card.name} is in slot {slot.number} already; make another one"
+                )
+        if number is None:
+            return next(n for n in range(len(self.slots) + 1) if n not in self.slots)
+        if number in self.slots:
+            raise BusError(
+                f"slot {number} holds card {self.slots[number].title}; "
+                "remove it or use another slot"
+            )
+        return number
+
+    def _free(self, card: Card[Any]) -> Callable[[Resources], None]:
+        def check(resources: Resources) -> None:
+            self.io.check(resources.ports, card.name)
+            self.windows.check(resources.windows, card.name)
+            self.irq.check(resources.irqs, card.name)
+            self.drq.check(resources.drqs, card.name)
+
+        return check
+
+    def _lease(self, slot: Slot) -> None:
+        """Lease what was found free: nothing in here fails."""
+        card, resources = slot.card, slot.resources
+        slot.irqs = [self.irq.lease(line, slot.number, card.name) for line in resources.irqs]
+        slot.drqs = [self.drq.lease(line, slot.number, card.name) for line in resources.drqs]
+        slot.disks = [Disk() for _ in range(resources.disks)]
+        card.slot = slot
+        self.slots[slot.number] = slot
+        self._order = None
+        self.replug_ports(slot)
 
     async def remove(self, number: int) -> None:
         """Pull the card: its ports float and its lines drop at once, then its task ends.
@@ -119,6 +141,17 @@ class Slots(ABC):
         self._scopes.pop(number).cancel()
         self._log.info("card removed", card=slot.title, slot=number)
         await slot.frozen()
+
+    def change(self, number: int, settings: Settings) -> None:
+        """Give the card in a slot new settings, of which only `settable` ones may differ.
+
+        Raises `BusError` when another differs, the card refuses them, it has a fault or a
+        transaction is under way: everything is then as before. `CardError` when it raised, which
+        takes it off the bus.
+        """
+        slot = self.find(number)
+        self._check_unlocked(f"change card {slot.title}")
+        slot.change(settings)
 
     def find(self, number: int) -> Slot:
         """The slot; raises `BusError` when it is empty."""
@@ -161,7 +194,7 @@ class Slots(ABC):
         self.unplug_ports(slot)
         slot.unmap()
         self._release_lines(slot)
-        del self.slots[slot.number], self._leases[slot.number]
+        del self.slots[slot.number]
         self._order = None
         self.vacate(slot.card)
         slot.disconnect()
@@ -180,13 +213,13 @@ class Slots(ABC):
     def hand_over(self, slot: Slot, card: Card[Any], resources: Resources) -> None:
         """`card` has the slot now, whose ports are unplugged. Raises `BusError`."""
         slot.take(card)
-        self._leases[slot.number] = resources
+        slot.resources = resources
         self._order = None
         self.replug_ports(slot)
 
     def replug_ports(self, slot: Slot) -> None:
         """Connect the card's ports and windows to it."""
-        resources, card = self._leases[slot.number], slot.card
+        resources, card = slot.resources, slot.card
         width = resources.cycle_width
         self.io.lease(resources.ports, slot, card.read, card.write, width)
         self.windows.lease(resources.windows, slot, card.memory_read, card.memory_write, width)
@@ -201,7 +234,7 @@ class Slots(ABC):
         leases = self.io if cycle.space is Space.PORT else self.windows
         holders = (leases.holder(cycle.address + byte) for byte in range(cycle.width))
         slots = [self.slots[holder.number] for holder in holders if holder is not None]
-        if not slots or not isinstance(error, Exception):
+        if not slots or not isinstance(error, CARD_RAISES):
             raise error
         raising = (slot for slot in slots if _came_through(slot.card, error))
         next(raising, slots[0]).set_fault(error)
@@ -250,13 +283,6 @@ class Slots(ABC):
         return numbers.union(*(titles.get(name, ()) for name in slot.card.needs))
 
 
-def _resources(card: Card[Any]) -> Resources:
-    try:
-        return card.resources()
-    except ValueError as error:
-        raise BusError(f"card {card.name}: {error}; change its settings") from error
-
-
-def _came_through(card: Card[Any], error: Exception) -> bool:
+def _came_through(card: Card[Any], error: BaseException) -> bool:
     frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
     return any(frame.f_locals.get("self") is card for frame in frames)

@@ -297,7 +297,8 @@ async def open_board(
                     if cards is not None and frozen:
                         await backplane.quiesce(each=0, total=0)
                     for plug in usual_cards(config, board.plan) if cards is None else cards:
-                        await backplane.insert(make_card(plug.card, plug.settings), plug.slot)
+                        card = make_card(plug.card, plug.settings)
+                        await backplane.insert(card, plug.slot, resources=plug.resources)
                     titles = {slot.title for slot in backplane.slots.values()}
                     if "debugexit" in titles:
                         nursery.start_soon(board.obey_debug_exit)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from hotswap.bus import Resources
 from hotswap.cpu import Model
 from hotswap.switchover.memory import MemoryPlan
 from hotswap.switchover.trust import Trust
@@ -36,12 +37,16 @@ class BoardConfig(msgspec.Struct, frozen=True):
 
 
 class PlugIn(msgspec.Struct, frozen=True):
-    """A card, the slot it goes into, its settings, and what goes into its connector."""
+    """A card, the slot it goes into, its settings, and what goes into its connector.
+
+    `resources` chooses among its alternatives; by default the first that is free is taken.
+    """
 
     slot: int
     card: str
     settings: dict[str, Any]
     cable: Cable | None = None
+    resources: Resources | None = None
 
 
 def usual_cards(config: BoardConfig, plan: MemoryPlan | None) -> list[PlugIn]:

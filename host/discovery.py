@@ -31,6 +31,8 @@ class Offer(msgspec.Struct, frozen=True):
     name: str
     module: str
     distribution: str
+    version: str
+    """That of the distribution."""
 
 
 def _entry_points() -> dict[str, EntryPoint]:
@@ -53,9 +55,14 @@ def _changed(folder: str) -> int:
 def offers() -> list[Offer]:
     """Every card that could be inserted, by name; nothing is imported."""
     return [
-        Offer(name, point.value, point.dist.name if point.dist else "?")
+        Offer(name, point.value, *(_from(point) or ("?", "?")))
         for name, point in sorted(_entry_points().items())
     ]
+
+
+def _from(point: EntryPoint) -> tuple[str, str] | None:
+    """Name and version of the distribution that has the entry point."""
+    return None if point.dist is None else (point.dist.name, point.dist.version)
 
 
 def card_type(name: str) -> type[Card[Any]]:

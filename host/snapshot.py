@@ -156,6 +156,7 @@ def _saved(
     return SavedCard(
         slot=state.slot,
         settings=msgspec.to_builtins(slot.card.settings, builtin_types=(bytes,)),
+        resources=slot.resources,
         state=state.saved,
         commands=[save_command(slot.card, command) for command in state.commands],
         fault=state.fault,
@@ -283,7 +284,10 @@ async def open_restored(
     of it cannot be had here.
     """
     machine = snapshot.machine
-    plugs = [PlugIn(card.slot, card.name, card.settings) for card in machine.cards]
+    plugs = [
+        PlugIn(card.slot, card.name, card.settings, resources=card.resources)
+        for card in machine.cards
+    ]
     with ExitStack() as open_media:
         disks = media or open_disks(machine, moved, open_media, identify)
         async with open_board(machine.config, serial, plugs, ram=ram) as board:

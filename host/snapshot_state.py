@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from hotswap.bus import Card, CardFault, FramesState, SavedState, StreamState
+from hotswap.bus import Card, CardFault, FramesState, Resources, SavedState, StreamState
 from hotswap.bus.line import LinesState
 from hotswap.cpu import CpuState
 from hotswap.switchover.image import KernelImage
@@ -61,6 +61,8 @@ class SavedCard(msgspec.Struct, frozen=True, kw_only=True):
     frames_in: FramesState
     disks: list[SavedDisk]
     cable: Cable | None = None
+    resources: Resources | None = None
+    """What it had leased; None in snapshots of older programs."""
 
     @property
     def name(self) -> str:

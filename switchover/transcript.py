@@ -82,7 +82,7 @@ def complete(script: Transcript, backplane: Backplane) -> bytes:
     """
     saved = script.map
     for number, slot in sorted(backplane.slots.items()):
-        resources, state = slot.card.resources(), slot.card.save()
+        resources, state = slot.resources, slot.card.save()
         irq = resources.irqs[0] if resources.irqs else 0
         port = resources.ports[0].start if resources.ports else 0
         saved.put_device(

@@ -76,6 +76,8 @@ def test_what_a_card_overrides_is_what_is_promised() -> None:
     }
     assert signatures == {
         "resources": "(self) -> 'Resources'",
+        "alternatives": "(self) -> 'Sequence[Resources]'",
+        "change": "(self, settings: 'Any') -> 'None'",
         "power_on": "(self) -> 'None'",
         "reinitialise": "(self) -> 'None'",
         "plugged": "(self, slot: 'Slot') -> 'None'",
@@ -97,6 +99,7 @@ def test_what_a_card_overrides_is_what_is_promised() -> None:
     attributes = {name for name in Card.__annotations__ if not name.startswith("_")}
     assert attributes == {
         "name",
+        "api",
         "ports",
         "irq",
         "drq",
@@ -106,6 +109,7 @@ def test_what_a_card_overrides_is_what_is_promised() -> None:
         "freezes",
         "state_type",
         "settings_type",
+        "settable",
         "settings",
         "state",
         "slot",

@@ -27,14 +27,14 @@ def answer(change: tampering.Change) -> Act:
     """The next ACK is replaced."""
 
     def act(scene: Scene) -> None:
-        scene.mailbox.change = change
+        scene.mailbox.tamper = change
 
     return act
 
 
 def no_answer(scene: Scene) -> None:
     """The next ACK does not come; in PREPARE, where processes run on, host time ends it."""
-    scene.mailbox.change = tampering.withhold
+    scene.mailbox.tamper = tampering.withhold
     if scene.phase is Phase.PREPARE:
         scene.later(lambda: scene.clock.jump(HOUR))
 
@@ -44,7 +44,7 @@ def late_answer(scene: Scene) -> None:
     if scene.phase is Phase.COMMIT:
         stubs.dawdle(scene.board)
     else:
-        scene.mailbox.change = tampering.delay
+        scene.mailbox.tamper = tampering.delay
 
 
 def stub(run: Callable[..., None]) -> Act:

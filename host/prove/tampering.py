@@ -29,16 +29,16 @@ Change = Callable[[Answer], Sequence[Answer]]
 
 
 class TamperedCard(SwitchoverCard):
-    """Once `change` is set, the next ACK of the guest, no other, is replaced by what it says."""
+    """Once `tamper` is set, the next ACK of the guest, no other, is replaced by what it says."""
 
-    change: Change | None = None
+    tamper: Change | None = None
     pending: tuple[Answer, int] | None = None
     """An answer that is on its way, and its transaction."""
 
     def write(self, port: int, width: int, value: int) -> None:
         """OUT."""
-        if width == 4 and port - self.settings.base == Register.ACK and self.change is not None:
-            change, self.change = self.change, None
+        if width == 4 and port - self.settings.base == Register.ACK and self.tamper is not None:
+            change, self.tamper = self.tamper, None
             txn = value & 0xFFFF
             for answer in change(Answer(value >> 24, value >> 16 & 0xFF)):
                 if answer.after:
@@ -60,7 +60,7 @@ class TamperedCard(SwitchoverCard):
 
     def be_honest(self) -> None:
         """Tamper with nothing any more."""
-        self.change = self.pending = None
+        self.tamper = self.pending = None
         self.slot.alarm.set(None)
 
     async def run(self, slot: Slot) -> None:
