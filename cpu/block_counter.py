@@ -21,6 +21,7 @@ class BlockCounter:
         parameters.uc = core.handle
         parameters.check_exit = core.symbols.address_of("helper_check_exit_request")
         parameters.icount_offset = (core.common.icount_decr_ptr - core.env_address) & 0xFF
+        parameters.translated = core.thunks.entry("translated")
         core.hook(UC_HOOK_BLOCK, core.thunks.entry("block"))
         core.symbols.tb_flush(core.cs)
 

@@ -45,6 +45,7 @@ _FIELDS = [
     "check_exit",
     "uc",
     "icount_offset",
+    "translated",
     "rewritten",
     "exact",
     "header",
@@ -158,6 +159,7 @@ class Parameters(ctypes.Structure):
     check_exit: int
     uc: int
     icount_offset: int
+    translated: int
     rewritten: int
     exact: int
     header: int

@@ -13,7 +13,7 @@
  */
 #include "thunks.h"
 
-/* Stands in for tb_gen_code: notes that a block is being translated. */
+/* Stands in for tb_gen_code: notes that a block is being translated, and that it has been. */
 void *ENTRY(translating)(void *cs, u64 pc, u64 cs_base, u32 flags, int cflags)
 {
     struct params *engine = P.running;
@@ -24,6 +24,8 @@ void *ENTRY(translating)(void *cs, u64 pc, u64 cs_base, u32 flags, int cflags)
     engine->translating = cflags & CF_COUNT_MASK ? cflags & CF_COUNT_MASK : CF_COUNT_MASK;
     block = P.translate(cs, pc, cs_base, flags, cflags);
     engine->translating = 0;
+    if (engine->translated)
+        engine->translated(block);
     return block;
 }
 

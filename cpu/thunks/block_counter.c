@@ -5,9 +5,10 @@
  * the block's own test for a pending exit. It adds the block's length beforehand; should the block
  * not run to its end (a fault, a store into its own code), uncount() takes the rest off again.
  *
- * A block that has begun once counts for itself from then on: its two calls, of block() and of the
- * engine's test, are overwritten by a dozen instructions that do the same while nothing is to be
- * done, which is nearly always, and else call slow().
+ * A block counts for itself: its two calls, of block() and of the engine's test, are overwritten by
+ * a dozen instructions that do the same while nothing is to be done, which is nearly always, and else
+ * call slow(). That is done when the block has been translated: stores into code that runs cost the
+ * processor its pipeline.
  */
 #include "thunks.h"
 
@@ -47,15 +48,6 @@ static int begin(struct block *block)
     return 1;
 }
 
-/* A prologue being made for `code`: it is put in place by as few stores as can be, each of which
-   costs the processor its pipeline, for the code runs. */
-struct prologue {
-    u8 bytes[128];
-    u8 *code;
-};
-
-typedef u64 wide __attribute__((vector_size(16), aligned(1)));
-
 static u8 *put(u8 *at, u64 bytes, int size)
 {
     for (; size; size--, bytes >>= 8)
@@ -64,16 +56,10 @@ static u8 *put(u8 *at, u64 bytes, int size)
 }
 
 /* An instruction that ends with the distance from its end to `target`. */
-static u8 *put_relative(struct prologue *made, u8 *at, u64 opcode, int size, const void *target)
+static u8 *put_relative(u8 *at, u64 opcode, int size, const void *target)
 {
     at = put(at, opcode, size);
-    return put(at, (u64)target - (u64)(made->code + (at - made->bytes)) - 4, 4);
-}
-
-static void put_in_place(const struct prologue *made, u64 size)
-{
-    for (u64 at = 0; at < size; at += sizeof(wide))
-        *(wide *)(made->code + at) = *(const wide *)(made->bytes + at);
+    return put(at, (u64)target - (u64)at - 4, 4);
 }
 
 void ENTRY(slow)(void);
@@ -92,14 +78,20 @@ void ENTRY(slow)(void);
  *     3: lea block,%rax; mov %rax,16(%rdi); nop
  *     body:
  */
-static void rewrite(struct block *block, u8 *after)
+void ENTRY(translated)(struct block *block)
 {
     enum { CALL = 5, PROLOGUE = 38, MOST = 100, ROOM = 1 << 16 };
-    u8 *code = (u8 *)block->code, *at, *ask, *test = after + 12, *body;
+    u8 *code = (u8 *)block->code, *after = code + PROLOGUE, *at, *ask, *test, *body;
     s64 distance = (s64)((u64)&P - (u64)code);
     u64 target = 0;
-    struct prologue made;
 
+    if ((block->flags & EFLAGS_AC) && (block->flags & HF_CPL) == 3)
+        return;                   /* block() has to look at it each time */
+    while (after[0] != 0x48 || after[1] != 0xBF || *(u64 *)(after + 2) != (u64)P.uc ||
+           after[10] != 0x33 || after[11] != 0xF6)
+        if (++after - code > MOST)
+            return;               /* another prologue: it works as it is */
+    test = after + 12;
     if (test[0] == 0xE8) {        /* call near */
         body = test + 5;
         target = (u64)body + (u64)(s64)*(int *)(test + 1);
@@ -108,50 +100,38 @@ static void rewrite(struct block *block, u8 *after)
         if (test[0] == 0xFF && test[1] == 0x15)
             target = *(u64 *)(body + *(int *)(test + 2));
     }
-    if (after - code < PROLOGUE || after - code > MOST || after[-CALL] != 0xE8 ||
-        after[0] != 0x48 || after[1] != 0xBF || *(u64 *)(after + 2) != (u64)P.uc ||
-        after[10] != 0x33 || after[11] != 0xF6 || target != (u64)P.check_exit ||
+    if (after[-CALL] != 0xE8 || target != (u64)P.check_exit ||
         distance - ROOM != (int)(distance - ROOM) || distance + ROOM != (int)(distance + ROOM))
-        return;                   /* another prologue, or too far away: it works as it is */
-    made.code = code;
-    for (u64 i = 0; i < sizeof made.bytes; i += sizeof(wide))
-        *(wide *)(made.bytes + i) = *(const wide *)(code + i);
-    at = made.bytes;
-    body = at + (body - code);
-    after = at + (after - code);
+        return;                   /* or too far away */
     ask = after - CALL;
-    at = put(at, 0x007D83 | (P.icount_offset & 0xFF) << 16, 4); /* cmpl $0,disp(%rbp) */
+    at = put(code, 0x007D83 | (P.icount_offset & 0xFF) << 16, 4); /* cmpl $0,disp(%rbp) */
     at = put(at, 0x7C | (u64)(u8)(ask - at - 2) << 8, 2);
-    at = put_relative(&made, at, 0x3D8D48, 3, &P.count);
+    at = put_relative(at, 0x3D8D48, 3, &P.count);
     at = put(at, 0x078B48, 3);
     at = put(at, 0x08473B48, 4);
     at = put(at, 0x73 | (u64)(u8)(ask - at - 2) << 8, 2);
     at = put(put(at, 0x0548, 2), block->icount, 4);
     at = put(at, 0x078948, 3);
     at = put(at, 0xEB | (u64)(u8)(after - at) << 8, 2);
-    at = put_relative(&made, ask, 0xE8, 1, slow);
+    at = put_relative(ask, 0xE8, 1, slow);
     at = put(at, 0xEB | (u64)(u8)(body - at - 2) << 8, 2);
-    at = put_relative(&made, at, 0x058D48, 3, block);
+    at = put_relative(at, 0x058D48, 3, block);
     at = put(at, 0x10478948, 4);
     while (at < body)
         *at++ = 0x90;             /* nop */
-    put_in_place(&made, (u64)(body - made.bytes));
     P.rewritten++;
 }
 
 void ENTRY(block)(void *uc, u64 pc, u32 size, void *user)
 {
-    u8 *after = __builtin_return_address(0);
-    struct block *block = block_at((u64)after);
+    struct block *block = block_at((u64)__builtin_return_address(0));
 
     if ((block->flags & EFLAGS_AC) && (block->flags & HF_CPL) == 3 && (*P.cr0 & CR0_AM)) {
-        if (!P.aligned)           /* see fast_stores.c; such blocks stay as they are */
+        if (!P.aligned)           /* see fast_stores.c */
             P.tlb_flush(P.cs);
         P.aligned = 1;
-        begin(block);
-    } else if (begin(block)) {
-        rewrite(block, after);
     }
+    begin(block);
 }
 
 /* Called by a block that does not begin by itself. It returns into the block, or leaves by the

@@ -103,6 +103,7 @@ struct params {
     void (*check_exit)(void *uc, u64 no);  /* leave the chain of blocks when that was asked for */
     void *uc;
     u64 icount_offset;            /* of the word icount_decr points at, from env */
+    void (*translated)(struct block *block); /* of the engine the block is for */
     u64 rewritten;                /* statistics: blocks that count for themselves */
     u64 exact;                    /* not 0: most instructions of a block after an exception */
     u64 header;                   /* bytes from a TranslationBlock to its code */

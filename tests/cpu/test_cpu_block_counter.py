@@ -141,7 +141,7 @@ async def test_an_int_whose_gate_faults_has_not_retired(pc: BarePc) -> None:
     assert pc.processor.instructions == 1 + 2
 
 
-async def test_a_block_that_has_begun_counts_for_itself_in_every_engine(open_pc: OpenPc) -> None:
+async def test_a_translated_block_counts_for_itself_in_every_engine(open_pc: OpenPc) -> None:
     async with AsyncExitStack() as engines:
         for _ in range(4):  # the buffers for code of the last ones are far from the library
             pc = await engines.enter_async_context(open_pc())
