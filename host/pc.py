@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from hotswap.bus import HotswapError, Resources
+from hotswap.bus.leases import alternatives, described
 from hotswap.switchover.memory import MIB, MemoryPlan
 
 from .board import BoardConfig, PlugIn, usual_cards
@@ -78,10 +79,11 @@ def wanted_cards(
         cards = [_with_drives(card, machine, found) for card in cards]
         if found.bios:
             cards += _of_bios(config, found)
+    anyway = len(cards)
     for number, table in enumerate(machine.card):
         wanted = Wanted(f"card[{number}]", table.name, table.settings, table.slot)
         there = INSTEAD.get(table.name, table.name)
-        index = next((i for i, c in enumerate(cards) if c.card in {there, table.name}), None)
+        index = next((i for i in range(anyway) if cards[i].card in {there, table.name}), None)
         if index is None or table.name in MANY:
             cards.append(wanted)
         else:
@@ -150,49 +152,86 @@ def _of_bios(config: BoardConfig, found: Found) -> Iterator[Wanted]:
 
 
 def plug_ins(cards: Sequence[Wanted], faults: list[Fault]) -> list[PlugIn]:
-    """The cards in slots; what is wrong with them, alone or together, is added to `faults`."""
+    """The cards in slots; what is wrong with them, alone or together, is added to `faults`.
+
+    Cards that can be in one place only have it before others choose among theirs.
+    """
     names = [offer.name for offer in offers()]
-    held: list[tuple[Wanted, Resources]] = []
+    offered = [_alternatives(card, names, faults) for card in cards]
+    held: dict[int, Resources] = {}
     taken: dict[int, Wanted] = {}
-    for card in cards:
-        if (resources := _resources(card, names, faults)) is None:
-            continue
-        if card.slot is not None:
+    for index, card in enumerate(cards):
+        if card.slot is not None and offered[index]:
             if card.slot in taken:
                 other = taken[card.slot]
                 faults.append(fault(f"{card.path}.slot", f"{other} is in this slot", card.slot))
             taken[card.slot] = card
-        for other, others in held:
-            faults += (
-                Fault(card.path or other.path, f"{card} needs {clash}, taken by {other}; move one")
-                for clash in _clashes(resources, others)
-            )
-        held.append((card, resources))
-    free = (number for number in range(len(cards) + 256) if number not in taken)
+    for index in sorted(range(len(cards)), key=lambda index: len(offered[index]) > 1):
+        card, others = cards[index], [(cards[n], held[n]) for n in sorted(held)]
+        match offered[index]:
+            case [only]:
+                faults += (
+                    Fault(card.path or other.path, f"{card} needs {clash}; move one")
+                    for other, clash in _taken(only, others)
+                )
+                held[index] = only
+            case [first, *_] as several:
+                clashes = {n: list(_taken(each, others)) for n, each in enumerate(several)}
+                free = next((n for n, found in clashes.items() if not found), None)
+                held[index] = first if free is None else several[free]
+                if free is None:
+                    faults.append(Fault(card.path, _none_free(card, several, clashes)))
+    free_slots = (number for number in range(len(cards) + 256) if number not in taken)
     return [
-        PlugIn(next(free) if card.slot is None else card.slot, card.card, card.settings, card.cable)
-        for card, _ in held
+        PlugIn(
+            next(free_slots) if card.slot is None else card.slot,
+            card.card,
+            card.settings,
+            card.cable,
+            held[index] if len(offered[index]) > 1 else None,
+        )
+        for index, card in enumerate(cards)
+        if index in held
     ]
 
 
-def _resources(card: Wanted, names: Sequence[str], faults: list[Fault]) -> Resources | None:
-    """What the card needs; when there is no such card, or its settings are wrong, `faults`."""
+def _alternatives(card: Wanted, names: Sequence[str], faults: list[Fault]) -> Sequence[Resources]:
+    """What the card could lease; nothing when it cannot be had, which is added to `faults`."""
     by_name = card.path.startswith("card")
     if card.card not in names:
         if by_name:
             faults.append(fault(f"{card.path}.name", "no card is called so", card.card, names))
         else:
             faults.append(Fault(card.path, f"needs card {card.card}, which is not installed"))
-        return None
+        return ()
     path = f"{card.path}.settings" if by_name else card.path
     try:
         kind = card_type(card.card)
         wrong = settings_faults(kind, card.settings, path)
         faults += wrong
-        return None if wrong else card_of(kind, card.settings).resources()
-    except (HotswapError, ValueError) as error:
+        return () if wrong else alternatives(card_of(kind, card.settings))
+    except HotswapError as error:
         faults.append(Fault(path, str(error)))
-        return None
+        return ()
+
+
+def _taken(
+    wanted: Resources, others: Sequence[tuple[Wanted, Resources]]
+) -> Iterator[tuple[Wanted, str]]:
+    """Who has something of `wanted`, and what it is."""
+    for other, resources in others:
+        for clash in _clashes(wanted, resources):
+            yield other, f"{clash}, taken by {other}"
+
+
+def _none_free(
+    card: Wanted, several: Sequence[Resources], clashes: Mapping[int, list[tuple[Wanted, str]]]
+) -> str:
+    told = (
+        f"{described(each)} ({'; '.join(clash for _, clash in clashes[n])})"
+        for n, each in enumerate(several)
+    )
+    return f"{card}: none of its {len(several)} alternatives is free: {'; '.join(told)}; move one"
 
 
 def _clashes(one: Resources, other: Resources) -> Iterator[str]:

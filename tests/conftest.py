@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,6 +85,24 @@ def compile_c(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ctype
         return ctypes.CDLL(str(library))
 
     return build
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Installs a distribution of one module that offers one card, named like the module."""
+
+    def install(module: str, source: str) -> None:
+        metadata = tmp_path / f"{module}-1.0.dist-info"
+        metadata.mkdir(exist_ok=True)
+        (metadata / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: their-{module}\nVersion: 1.0\n"
+        )
+        (metadata / "entry_points.txt").write_text(f"[hotswap.cards]\n{module} = {module}\n")
+        (tmp_path / f"{module}.py").write_text(source)
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, module, raising=False)
+
+    return install
 
 
 @pytest.fixture(autouse=True, scope="session")

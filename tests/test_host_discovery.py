@@ -17,25 +17,6 @@ from hotswap.host.discovery import PluginError, card_type, make_card, offers
 
 Install = Callable[[str, str], None]
 
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Installs a distribution of one module that offers one card, named like the module."""
-
-    def install(module: str, source: str) -> None:
-        metadata = tmp_path / f"{module}-1.0.dist-info"
-        metadata.mkdir()
-        (metadata / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: their-{module}\nVersion: 1.0\n"
-        )
-        (metadata / "entry_points.txt").write_text(f"[hotswap.cards]\n{module} = {module}\n")
-        (tmp_path / f"{module}.py").write_text(source)
-        monkeypatch.syspath_prepend(tmp_path)
-        monkeypatch.delitem(sys.modules, module, raising=False)
-
-    return install
-
-
 HARP = """
 from hotswap.bus import Card, PortRange, Settings, State, hookimpl
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hotswap.bus import PortRange, Resources
 from hotswap.host.board import BoardConfig, PlugIn
 from hotswap.host.machine_fault import Fault
 from hotswap.host.machine_file import check
@@ -116,6 +118,50 @@ def test_a_slot_can_be_chosen_and_others_go_where_there_is_room() -> None:
 )
 def test_two_cards_in_one_place_are_both_named(text: str, words: list[str]) -> None:
     assert plugged(text)[1] == words
+
+
+ZITHER = """
+from hotswap.bus import Card, PortRange, Resources, Settings, State, hookimpl
+
+class ZitherSettings(Settings, frozen=True):
+    base: int | None = None
+
+class Zither(Card[State]):
+    name, state_type, settings_type = "zither", State, ZitherSettings
+
+    def alternatives(self):
+        bases = (0x280, 0x80, 0x290) if self.settings.base is None else (self.settings.base,)
+        return [Resources(ports=(PortRange(base, 2),)) for base in bases]
+
+@hookimpl
+def hotswap_card(name):
+    return Zither
+"""
+
+
+def zithers(*settings: str) -> str:
+    return "".join(f'[[card]]\nname = "zither"\nsettings = {{ {each} }}\n' for each in settings)
+
+
+def test_a_card_with_a_choice_leaves_others_where_they_have_to_be(
+    install: Callable[[str, str], None],
+) -> None:
+    install("zither", ZITHER)
+    first, fixed = [plug for plug in cards_of(zithers("", "base = 0x280")) if plug.card == "zither"]
+    assert first.resources == Resources(ports=(PortRange(0x290, 2),))
+    assert fixed.resources is None
+
+
+def test_when_nothing_is_left_to_choose_each_place_is_named_with_who_has_it(
+    install: Callable[[str, str], None],
+) -> None:
+    install("zither", ZITHER)
+    assert plugged(zithers("base = 0x280", "", ""))[1] == [
+        "card[2]: zither (card[2]): none of its 3 alternatives is free: "
+        "ports 0x0280-0x0281 (ports 0x280-0x281, taken by zither (card[0])); "
+        "ports 0x0080-0x0081 (port 0x080, taken by post); "
+        "ports 0x0290-0x0291 (ports 0x290-0x291, taken by zither (card[1])); move one"
+    ]
 
 
 def test_an_unknown_card_is_named_with_the_nearest_one() -> None:
