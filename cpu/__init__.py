@@ -3,6 +3,7 @@
 Read processor.py first; engine.py is what it drives, thunks/ the machine code under that.
 """
 
+from .code_pool import CodePool
 from .errors import CommitError, CpuStateError, MemoryBoundsError, UnsupportedEngine
 from .models import Model
 from .pagemap import Run
@@ -16,6 +17,7 @@ from .translation_meter import TranslationMeter
 __all__ = [
     "Capabilities",
     "Checkpoint",
+    "CodePool",
     "CommitError",
     "CpuState",
     "CpuStateError",

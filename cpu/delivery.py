@@ -27,14 +27,13 @@ class Delivery:
         self._parameters = core.parameters
         self._icount_decr = core.icount_decr
         thunks = core.thunks
-        stop_interrupt = _find_stop_interrupt(core)
         slots = core.class_slots(core.parameters.exec_interrupt)
         if len(slots) != 1:
             raise UnsupportedEngine(f"CPUClass.cpu_exec_interrupt stands in {len(slots)} places")
         core.hook(UC_HOOK_INTR, thunks.entry("exception"))
         for instruction in core.traits.lacks:
             core.hook(UC_HOOK_INSN, thunks.entry("undefined"), instruction)
-        ctypes.c_uint64.from_address(stop_interrupt).value = thunks.entry("main_loop")
+        settle_exceptions(core)
         ctypes.c_uint64.from_address(slots[0]).value = thunks.entry("external")
 
     @property
@@ -63,6 +62,15 @@ class Delivery:
         self._common.interrupt_request |= Request.NMI
         self._parameters.fence = 0
         self._icount_decr.high = 0xFFFF
+
+
+def settle_exceptions(core: Core) -> None:
+    """Have the count settled at each exception, #UD be one like any other, and INT n noted.
+
+    An engine with no more than this ends its run at the first exception.
+    """
+    slot = _find_stop_interrupt(core)
+    ctypes.c_uint64.from_address(slot).value = core.thunks.entry("main_loop")
 
 
 def _find_stop_interrupt(core: Core) -> int:

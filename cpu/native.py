@@ -1,4 +1,4 @@
-"""Loads the thunks: two pages of machine code and, behind them, the page of its parameters."""
+"""Loads the thunks: three pages of machine code and, behind them, the page of its parameters."""
 
 from __future__ import annotations
 
@@ -110,9 +110,26 @@ _FIELDS = [
     "at_features",
     "at_uc",
     "at_dr7",
+    "start",
+    "process",
+    "df",
+    "old_exception",
+    "hflags_at_start",
+    "stubs",
+    "stub_count",
+    "host_calls",
+    "stack",
+    "stack_low",
+    "stack_size",
+    "ended",
+    "patience",
+    "deadline",
+    "cpu_began",
+    "late",
+    "lost_stack",
 ]
 
-_CODE_SIZE = 2 * PAGE
+_CODE_SIZE = 3 * PAGE
 NO_LIMIT = 1 << 62
 """A value of `Parameters.limit` no count reaches."""
 
@@ -224,6 +241,23 @@ class Parameters(ctypes.Structure):
     at_features: int
     at_uc: int
     at_dr7: int
+    start: int
+    process: int
+    df: int
+    old_exception: int
+    hflags_at_start: int
+    stubs: int
+    stub_count: int
+    host_calls: int
+    stack: int
+    stack_low: int
+    stack_size: int
+    ended: int
+    patience: int
+    deadline: int
+    cpu_began: int
+    late: int
+    lost_stack: int
 
 
 class Thunks:

@@ -22,17 +22,38 @@ static struct block *block_at(u64 inside)
     return (struct block *)(at - P.header);
 }
 
+enum { BETWEEN_LOOKS = 1024 };    /* instructions from one look at the clock to the next */
+
+/* Whether a call into a card's code has had its time: P.patience by the clock, and as much again of
+   this thread's own, for the host may have been busy with others. */
+static int late(void)
+{
+    s64 spent;
+
+    if (now(CLOCK_MONOTONIC) < P.deadline)
+        return 0;
+    spent = now(CLOCK_THREAD_CPUTIME);
+    if (!P.cpu_began)
+        P.cpu_began = spent;
+    spent -= P.cpu_began;
+    P.deadline = now(CLOCK_MONOTONIC) + (s64)P.patience - spent;
+    P.late = spent >= (s64)P.patience;
+    return P.late;
+}
+
 /* Count `block` and let it begin; 0 when it must not, for the engine is to look up. */
 static int begin(struct block *block)
 {
     P.last = 0;
     if (*P.icount_decr < 0)       /* the engine leaves the chain here: this block does not run */
         return 0;
-    if (P.count >= P.limit) {
+    if (P.count >= P.limit || (P.deadline && late())) {
         P.stop(P.uc);
         return 0;
     }
     P.fence = P.limit;
+    if (P.deadline && P.fence > P.count + BETWEEN_LOOKS)
+        P.fence = P.count + BETWEEN_LOOKS;
     if (*P.interrupt_request & (CPU_INTERRUPT_HARD | CPU_INTERRUPT_NMI)) {
         P.fence = 0;              /* look at each block until it is taken */
         if (interrupts_now(*P.interrupt_request)) {

@@ -18,6 +18,7 @@ TARGET = HERE.parent / "machine_code.py"
 SOURCES = (
     "abort.c",
     "block_counter.c",
+    "code_unit.c",
     "delivery.c",
     "fast_stores.c",
     "instructions.c",

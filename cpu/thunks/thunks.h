@@ -39,6 +39,7 @@ enum {
     EXCP_UD = 6,
     EXCP_DF = 8,
     EXCP_TS = 10,
+    EXCP_SS = 12,
     EXCP_GP = 13,
     EXCP_PF = 14,
     PF_W = 2,                     /* of its error code */
@@ -51,6 +52,7 @@ enum {
 
 enum delivering { NOTHING, SOFTWARE, EXTERNAL };
 enum access { LOAD, STORE, FETCH };
+enum { CLOCK_MONOTONIC = 1, CLOCK_THREAD_CPUTIME = 3 };
 
 /* TranslationBlock, its first fields; the code it was translated to follows it in memory. */
 struct block {
@@ -62,7 +64,7 @@ struct block {
     u64 code_size;                /* behind the code: per instruction three SLEB128 deltas */
 };
 
-struct timespec;
+struct timespec { s64 seconds, nanoseconds; };
 struct tlb_entry { u64 read, write, code, physical, addend, pad[3]; };
 struct tlb { u64 mask; u8 *table; };
 
@@ -171,6 +173,22 @@ struct params {
     void (*rdmsr)(void *env);
     void (*wrmsr)(void *env);
     u64 at_ecx, at_cr0, at_fpus, at_hflags2, at_version, at_features, at_uc, at_dr7;
+
+    /* code units, see code_unit.c */
+    int (*start)(void *uc, u64 begin, u64 until, u64 timeout, u64 count);
+    struct params *process;       /* the process's own copy */
+    int *df, *old_exception;
+    u64 hflags_at_start;
+    u64 stubs, stub_count;        /* linear address of the first; how many */
+    u64 (**host_calls)(u32, u32, u32, u32, u32, u32, u32, u32);
+    u8 *stack;                    /* the host's address of the byte at stack_low */
+    u64 stack_low, stack_size;
+    volatile u64 ended;           /* 1: a host call has ended the call */
+    u64 patience;                 /* ns a call may take */
+    s64 deadline;                 /* CLOCK_MONOTONIC, ns; 0: none */
+    s64 cpu_began;                /* CPU time when it was first seen to be late, or 0 */
+    u64 late;                     /* 1: the time is spent */
+    u64 lost_stack;               /* 1: a host call was made with ESP outside the stack */
 };
 
 int modifies_memory(void);        /* see modifies.c */
@@ -187,4 +205,13 @@ static inline int interrupts_now(int request)
         return 0;
     return ((request & CPU_INTERRUPT_NMI) && !(*P.hflags2 & HF2_NMI)) ||
            ((request & CPU_INTERRUPT_HARD) && (*P.eflags & EFLAGS_IF));
+}
+
+/* Only where P.clock_gettime is set. */
+static inline s64 now(int clock)
+{
+    struct timespec time;
+
+    P.clock_gettime(clock, &time);
+    return time.seconds * 1000000000 + time.nanoseconds;
 }

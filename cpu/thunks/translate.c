@@ -4,24 +4,12 @@
  */
 #include "thunks.h"
 
-struct timespec { s64 seconds, nanoseconds; };
-
-enum { CLOCK_MONOTONIC = 1 };
-
-static s64 now(void)
-{
-    struct timespec time;
-
-    P.clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.seconds * 1000000000 + time.nanoseconds;
-}
-
 void *ENTRY(translate)(void *cs, u64 pc, u64 cs_base, u32 flags, int cflags)
 {
-    s64 began = now();
+    s64 began = now(CLOCK_MONOTONIC);
     void *block = P.translate(cs, pc, cs_base, flags, cflags);
 
-    P.translation_ns += now() - began;
+    P.translation_ns += now(CLOCK_MONOTONIC) - began;
     P.translations++;
     return block;
 }

@@ -140,11 +140,11 @@ def test_python_and_c_agree_on_the_parameters() -> None:
     body = re.sub(r"/\*.*?\*/", "", body, flags=re.DOTALL)
     names: list[str] = []
     for declaration in filter(str.strip, body.split(";")):
-        function = re.search(r"\(\*(\w+)\)\(", declaration)
+        function = re.search(r"\(\*+(\w+)\)\(", declaration)
         names += [function[1]] if function else re.findall(r"(\w+)\s*(?:,|$)", declaration.strip())
     assert names == [name for name, *_ in Parameters._fields_]
 
 
 def test_the_thunks_fit_their_pages() -> None:
-    assert len(machine_code.CODE) <= 2 * 4096
+    assert len(machine_code.CODE) <= 3 * 4096
     assert all(at < len(machine_code.CODE) for at in machine_code.ENTRIES.values())

@@ -1,0 +1,221 @@
+"""A `CodeEngine` in this process: a code unit, lent to one card until it is closed."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Callable
+from ctypes import c_uint32, c_uint64
+from functools import cache
+from typing import Any
+
+from unicorn import UC_ERR_EXCEPTION
+
+from hotswap.bus import HotswapError
+from hotswap.bus.code_engine import CodeFault, CodeResult
+
+from .code_faults import PF, name_exception, name_page_fault
+from .code_memory import STACK_SIZE, STACK_TOP
+from .code_unit import RETURN, CodeUnit
+from .errors import UnsupportedEngine
+
+MOST_ARGUMENTS = 8
+"""Words a call, or a host call, can have."""
+CALLERS = 32
+"""Most return addresses in a fault."""
+_SLACK = 64  # bytes above the first argument
+_LEAST = 16  # longest instruction, bytes
+_U64 = (1 << 64) - 1
+_FRAMES = [struct.Struct(f"<{1 + count}I") for count in range(MOST_ARGUMENTS + 1)]
+_ESP = [
+    ((STACK_TOP - _SLACK - 4 * count) & -16) - 4 for count in range(MOST_ARGUMENTS + 1)
+]  # System V ABI for i386, 2.2.2: ESP + 4 is a multiple of 16 at a function's entry
+_HALT_AT_RETURN = 13  # HLT in ring 3: #GP
+
+
+@cache
+def _prototype(arguments: int) -> Any:
+    return ctypes.CFUNCTYPE(c_uint64, *[c_uint32] * arguments)
+
+
+class CodeLease:
+    """See `CodeEngine`. `give_back` takes the unit when it is closed."""
+
+    def __init__(self, unit: CodeUnit, give_back: Callable[[CodeUnit], None]) -> None:
+        self._unit = unit
+        self._give_back = give_back
+        self._core = unit.core
+        self._env, self._parameters = unit.core.env, unit.core.parameters
+        self._call_code = unit.call_code
+        self._stack = unit.memory.stack
+        self._callbacks: list[Any] = []  # the unit holds bare pointers to them
+        self._running = False
+        self._closed = False
+        self._failure: BaseException | None = None
+
+    # -- memory -------------------------------------------------------------------------------
+
+    def map(
+        self,
+        address: int,
+        size: int,
+        *,
+        writable: bool,
+        executable: bool,
+        shared: memoryview | None = None,
+    ) -> None:
+        """See `CodeEngine.map`."""
+        self._check_open()
+        self._unit.memory.map(
+            address, size, writable=writable, executable=executable, shared=shared
+        )
+
+    def read(self, address: int, size: int) -> bytes:
+        """See `CodeEngine.read`."""
+        self._check_open()
+        return self._unit.memory.read(address, size)
+
+    def write(self, address: int, data: bytes) -> None:
+        """See `CodeEngine.write`."""
+        self._check_open()
+        self._unit.memory.write(address, data)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise HotswapError("the engine of a card's code is closed")
+
+    # -- calls --------------------------------------------------------------------------------
+
+    def host_call(self, function: Callable[..., int], arguments: int) -> int:
+        """See `CodeEngine.host_call`."""
+        self._check_open()
+        if not 0 <= arguments <= MOST_ARGUMENTS:
+            raise HotswapError(f"a host call with {arguments} words: at most {MOST_ARGUMENTS}")
+
+        def call(*words: int) -> int:
+            try:
+                return function(*words) & _U64
+            except BaseException as error:  # ctypes would drop it: it ends the call
+                self._failure = error
+                self._unit.end_call()
+                return 0
+
+        callback = _prototype(arguments)(call)
+        address = ctypes.cast(callback, ctypes.c_void_p).value
+        assert address is not None
+        stub = self._unit.add_call(address)
+        if not stub:
+            raise HotswapError(f"{len(self._callbacks)} host calls is the most there can be")
+        self._callbacks.append(callback)
+        return stub
+
+    def call(self, entry: int, arguments: tuple[int, ...], budget: int) -> CodeResult:
+        """See `CodeEngine.call`. What is no `HotswapError` in a host call is raised here."""
+        if self._running or self._closed or len(arguments) > MOST_ARGUMENTS or budget <= 0:
+            self._refuse(arguments, budget)
+        count = len(arguments)
+        esp = _ESP[count]
+        _FRAMES[count].pack_into(self._stack, esp - STACK_TOP + STACK_SIZE, RETURN, *arguments)
+        first = self._parameters.count
+        self._running = True
+        try:
+            error = self._call_code(entry, esp, budget)
+        finally:
+            self._running = False
+        env, p = self._env, self._parameters
+        instructions = p.count - first
+        if env.eip == RETURN and (
+            error == UC_ERR_EXCEPTION or not (p.ended or p.late or p.gave_up)
+        ):
+            regs = env.regs
+            return CodeResult(regs[2] << 32 | regs[0], instructions)
+        fault = self._fault(error, budget)
+        if self._closed:
+            self._release()
+        return CodeResult(0, instructions, fault)
+
+    def _refuse(self, arguments: tuple[int, ...], budget: int) -> None:
+        self._check_open()
+        if self._running:
+            raise HotswapError("a card's code is called from one of its own host calls")
+        if len(arguments) > MOST_ARGUMENTS:
+            raise HotswapError(f"{len(arguments)} arguments: at most {MOST_ARGUMENTS}")
+        raise HotswapError(f"a budget of {budget} instructions: give 1 or more")
+
+    def _fault(self, error: int, budget: int) -> CodeFault:
+        p, env = self._parameters, self._env
+        eip, address = env.eip, None
+        failure, self._failure = self._failure, None
+        if failure is not None and not isinstance(failure, HotswapError):
+            raise failure
+        if failure is not None:
+            reason = str(failure)
+        elif p.ended:
+            reason = "the engine was closed in a host call"
+        elif p.gave_up:
+            p.gave_up = 0
+            reason = "the engine cannot go on with this code"
+        elif p.late:
+            reason = f"time spent: {p.patience / 1e6:g} ms"
+        elif p.lost_stack:
+            reason, address = "host call with ESP outside the stack", env.regs[4]
+        elif error == UC_ERR_EXCEPTION:
+            reason, address = self._exception()
+            if env.exception_is_int:
+                eip = p.int_eip
+        elif error:
+            raise UnsupportedEngine(
+                f"Unicorn ended a call of a card's code with error {error} at {env.eip:#x}; this "
+                "is a defect of the processor, please report it"
+            )
+        else:
+            reason = f"budget spent: {budget} instructions"
+        return CodeFault(reason, eip, address, self._callers())
+
+    def _exception(self) -> tuple[str, int | None]:
+        env = self._env
+        vector = self._core.common.exception_index
+        if env.exception_is_int:
+            return f"INT {vector:#x}", None
+        if vector == PF:
+            return name_page_fault(env.cr[2], env.error_code), env.cr[2]
+        code = b""
+        for size in range(_LEAST, 0, -1):
+            try:
+                code = self._unit.memory.read(env.eip, size)
+                break
+            except HotswapError:  # the page ends
+                continue
+        return name_exception(vector, code), None
+
+    def _callers(self) -> tuple[int, ...]:
+        """Return addresses along the chain of EBP, which goes up the stack; none is trusted."""
+        found: list[int] = []
+        at, lowest = self._env.regs[5], 0
+        while len(found) < CALLERS and at > lowest:
+            frame = self._unit.frame(at)
+            if frame is None:
+                break
+            lowest = at
+            at, back = frame
+            if back == RETURN:
+                break
+            found.append(back)
+        return tuple(found)
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """See `CodeEngine.close`. In a host call, it ends the call."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._running:
+            self._unit.end_call()
+        else:
+            self._release()
+
+    def _release(self) -> None:
+        self._callbacks.clear()
+        unit, give_back = self._unit, self._give_back
+        give_back(unit)

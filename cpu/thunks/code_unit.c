@@ -1,0 +1,77 @@
+/*
+ * Calls into a card's code, on an engine of its own: see cpu/code_unit.py.
+ *
+ * The code runs in ring 3 behind page tables it cannot see. It asks for something of the host's by
+ * calling a stub, `in eax,0; ret`, one of a row at P.stubs: it is known by its EIP, and whoever uses
+ * a port elsewhere faults. Its arguments are taken off the stack, which must be the engine's own.
+ * Nothing of the card's runs behind a host call that ends the run but the stub's RET.
+ */
+#include "thunks.h"
+
+enum { STUB = 8, STUB_SHIFT = 3, ARGUMENTS = 8, MOST_OF_A_BLOCK = 512, EDX = 2, ESP = 4, REGISTERS = 8 };
+
+u32 ENTRY(host_call)(void *uc, u32 port, int width, void *user)
+{
+    u64 *regs = P.env, at = (u32)((u32)*P.eip - (u32)P.stubs), result;
+    u64 below = (u32)regs[ESP] - P.stack_low;
+    const u32 *words;
+
+    if (at % STUB || at >> STUB_SHIFT >= P.stub_count)
+        P.raise_exception(P.env, EXCP_GP); /* leaves by siglongjmp */
+    if (below > P.stack_size - 4 * (ARGUMENTS + 1)) {
+        P.lost_stack = 1;
+        P.raise_exception(P.env, EXCP_SS);
+    }
+    words = (const u32 *)(P.stack + below) + 1;
+    result = P.host_calls[at >> STUB_SHIFT](words[0], words[1], words[2], words[3], words[4],
+                                            words[5], words[6], words[7]);
+    regs[EDX] = result >> 32;
+    return (u32)result;
+}
+
+void ENTRY(no_out)(void *uc, u32 port, int width, u32 value, void *user)
+{
+    P.raise_exception(P.env, EXCP_GP);
+}
+
+/*
+ * From `entry`, with the stack as it lies at `esp` and everything else as after FNINIT, to an exception: the engine ends a run at one when
+ * nobody has hooked it. At most `budget` instructions, the last of them in blocks translated to be no
+ * longer than what is left. Returns the engine's error, 0 when it was stopped.
+ */
+int ENTRY(call_code)(u32 entry, u32 esp, u64 budget)
+{
+    struct params *around = P.process->running;
+    u64 *regs = P.env, last = P.count + budget, left;
+    int error = 0;
+
+    for (int i = 0; i < REGISTERS; i++)
+        regs[i] = 0;
+    regs[ESP] = esp;
+    P.process->fninit(P.env);
+    *P.eip = entry;
+    *P.eflags = 2;
+    *P.df = 1;
+    *P.old_exception = -1;        /* or this call's first would be a double fault */
+    *P.hflags = P.hflags_at_start;
+    P.last = 0;
+    P.ended = P.late = P.lost_stack = P.cpu_began = 0;
+    P.deadline = now(CLOCK_MONOTONIC) + P.patience;
+    P.process->running = &P;      /* the board's engine may be in the middle of a slice */
+    while (!error && !P.ended && !P.late && !P.gave_up && P.count < last) {
+        left = last - P.count;
+        if (left > MOST_OF_A_BLOCK) {
+            P.limit = last - MOST_OF_A_BLOCK;
+        } else {
+            P.limit = P.count + 1;
+            P.exact = left;
+            *P.cflags_next_tb = (u32)left;
+        }
+        P.fence = 0;
+        error = P.start(P.uc, *P.eip, -1ul, 0, 0);
+    }
+    P.process->running = around;
+    *P.cflags_next_tb = -1u;
+    P.exact = 0;
+    return error;
+}
