@@ -114,7 +114,8 @@ class Backplane(Slots):
         """DACK of DRQ `line`, as it is plugged now."""
         number = self.drq.holder(line)
         slot = None if number is None else self.slots.get(number)
-        return DmaAcknowledge(line, slot if slot is not None and slot.fault is None else None)
+        there = slot if slot is not None and slot.fault is None else None
+        return DmaAcknowledge(line, there, self.injections.tc.get(line))
 
     # -- events -------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ The cells are those of the latches; `OFFER` and what follows are here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from .latches import PENDING
@@ -44,6 +45,10 @@ class BurstHolder(Protocol):
         ...
 
 
+def _none(_port: int) -> bool:
+    return False
+
+
 class Burst:
     """The one burst there can be on the bus; offers are ignored while it is not `on`."""
 
@@ -52,17 +57,19 @@ class Burst:
         self._words = cells[WORDS:].cast("B")
         self._holder: BurstHolder | None = None
         self.on = True
+        self.barred: Callable[[int], bool] = _none
+        """Of which ports every cycle reaches its card."""
 
     def offer_in(self, holder: BurstHolder, port: int, width: int, content: bytes) -> None:
         """After this IN: what the next ones of `port` give."""
-        if self.on:
+        if self.on and not self.barred(port):
             size = min(len(content), MOST)
             self._words[:size] = content[:size]
             self._offer(holder, width << WIDTH_SHIFT | port, size)
 
     def offer_out(self, holder: BurstHolder, port: int, width: int, size: int) -> None:
         """After this OUT: room for `size` bytes of the next ones to `port`."""
-        if self.on:
+        if self.on and not self.barred(port):
             self._offer(holder, WRITE | width << WIDTH_SHIFT | port, min(size, MOST))
 
     def _offer(self, holder: BurstHolder, cycles: int, size: int) -> None:

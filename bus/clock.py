@@ -14,6 +14,8 @@ from itertools import count
 
 import trio
 
+from .errors import BusError
+
 CROWDED = 64
 """Entries of the heap that are not worth pruning."""
 
@@ -22,16 +24,29 @@ def _nobody() -> None:
     """No CPU is plugged in: nobody to tell."""
 
 
+def _cannot_wait(_ns: int) -> None:
+    raise BusError("this machine's clock cannot wait; inject no delay into its cycles")
+
+
 class MachineClock:
     """The machine's clock: `now()` in ns, alarms, and the earliest deadline for the CPU loop."""
 
-    def __init__(self, source: Callable[[], int]) -> None:
+    def __init__(
+        self, source: Callable[[], int], wait: Callable[[int], None] = _cannot_wait
+    ) -> None:
         self.now = source
+        self.wait = wait
+        """Let machine time (ns) pass at once, as the wait states of a bus cycle do."""
         self.on_deadline_change: Callable[[], None] = _nobody
         """Called when an alarm becomes the earliest one; the CPU kicks its slice."""
         self._heap: list[tuple[int, int, int, Alarm]] = []
         self._crowded = CROWDED
         self._sequence = count()
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether `wait` can be called."""
+        return self.wait is not _cannot_wait
 
     def alarm(self, slot: int = -1) -> Alarm:
         """A new alarm; `slot` decides the order among equal deadlines."""

@@ -24,15 +24,28 @@ class DmaController(Protocol):
         """Apply every logged DRQ edge and make the transfers that are asked for; bounded work."""
 
 
+class FaultyTc(Protocol):
+    """TC of a line while it is injected that some are lost, see `injections`."""
+
+    def is_lost(self) -> bool:
+        """Whether the next one will be; asked as often as it is on its way."""
+        ...
+
+    def lost(self) -> bool:
+        """Whether this one is: it is there now."""
+        ...
+
+
 class DmaAcknowledge:
     """DACK of one line: the bus between the controller and the card on it, or nobody.
 
     A card that raises here is off the bus, and the transfer with it. Sizes are in bytes.
     """
 
-    def __init__(self, line: int, slot: Slot | None) -> None:
+    def __init__(self, line: int, slot: Slot | None, tc: FaultyTc | None = None) -> None:
         self.line = line
         self._slot = slot
+        self._tc = tc
 
     def read(self, size: int) -> bytes:
         """What the card puts on the bus, at most `size`; the pull-ups where there is no card."""
@@ -50,6 +63,8 @@ class DmaAcknowledge:
         """How much of `content` the card takes; all of it where there is none."""
         if self._slot is None:
             return len(content)
+        if terminal and self._tc is not None:
+            terminal = not self._tc.is_lost()
         try:
             taken = self._slot.card.dma_write(self.line, content, terminal)
             _check(self._slot, self.line, taken, len(content))
@@ -60,7 +75,7 @@ class DmaAcknowledge:
 
     def end(self) -> None:
         """TC."""
-        if self._slot is None:
+        if self._slot is None or (self._tc is not None and self._tc.lost()):
             return
         try:
             self._slot.card.dma_end(self.line)

@@ -10,7 +10,7 @@ the era of a byte does, and it is read from its cell only while one is stored th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .card import Card
@@ -35,6 +35,10 @@ CELLS = PENDING + 5 + 512
 """With those of a burst and its 4 KiB, see `burst`."""
 
 
+def _none(_port: int) -> bool:
+    return False
+
+
 class Latches:
     """The latches of every card on the bus."""
 
@@ -43,6 +47,8 @@ class Latches:
         self.cells[ERA] = 1
         self._fields: dict[int, tuple[Card[Any], str, int]] = {}  # and the cell with nothing stored
         self._on = True
+        self.barred: Callable[[int], bool] = _none
+        """Of which ports every cycle reaches its card."""
 
     def add(self, fields: Mapping[int, str], card: Card[Any], width: Width) -> None:
         """Let each port of `fields` be the latch of that field, a number, of `card.state`.
@@ -52,7 +58,7 @@ class Latches:
         for port, field in fields.items():
             cell = LATCH | WIDE if width == 4 else LATCH
             self._fields[port] = card, field, cell
-            self.cells[port] = cell if self._on else 0
+            self.cells[port] = cell if self._on and not self.barred(port) else 0
 
     def remove(self, card: Card[Any]) -> None:
         """Forget the latches of `card`, what they hold first."""
@@ -66,7 +72,7 @@ class Latches:
         self.settle()
         self._on = on
         for port, (_, _, cell) in self._fields.items():
-            self.cells[port] = cell if on else 0
+            self.cells[port] = cell if on and not self.barred(port) else 0
 
     def settle(self) -> None:
         """Put what was stored into the states, and begin an era."""

@@ -8,6 +8,7 @@ so neither an EOI nor a register read can overtake the edge that came before it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -34,6 +35,22 @@ class LinesState(msgspec.Struct):
 
     levels: list[bool]
     edges: list[Edge]
+
+
+class FaultyEnd(Protocol):
+    """What an injected fault makes of a line, see `faulty_line`."""
+
+    def drive(self, slot: int, level: bool) -> None:
+        """The card's end has changed."""
+        ...
+
+    def pending(self) -> list[Edge]:
+        """Edges that have not arrived yet."""
+        ...
+
+    def rewind(self) -> None:
+        """A snapshot was put back."""
+        ...
 
 
 class Wire:
@@ -69,6 +86,10 @@ class Lines:
         self.levels = [False] * size
         self.on_edge: Callable[[], None] | None = None
         """Called after each edge is logged: the watcher is told at once."""
+        self.watchers: list[Callable[[Edge], None]] = []
+        """Called with each edge as it is logged, whether it is held or not."""
+        self.faulty: dict[int, FaultyEnd] = {}
+        """While faults are injected: what stands between a line's card and its log."""
         self._wires: dict[int, Wire] = {}
         self._edges: list[Edge] = []
         self._held = False
@@ -109,12 +130,22 @@ class Lines:
         del self._wires[wire.line]
 
     def change(self, wire: Wire, level: bool) -> None:
-        """Log one edge (called by the line's wire)."""
+        """The card's end of a line changes (called by the line's wire)."""
         if self._wires.get(wire.line) is not wire:
             return  # its lease has ended
         self.levels[wire.line] = level
+        if self.faulty and (end := self.faulty.get(wire.line)) is not None:
+            end.drive(wire.slot, level)
+        else:
+            self.log(wire.line, wire.slot, level)
+
+    def log(self, line: int, slot: int, level: bool) -> None:
+        """What arrives at the watcher's end of `line`: one edge."""
         self._sequence += 1
-        self._edges.append(Edge(self._now(), wire.slot, self._sequence, wire.line, level))
+        edge = Edge(self._now(), slot, self._sequence, line, level)
+        self._edges.append(edge)
+        for watcher in self.watchers:
+            watcher(edge)
         if self.on_edge is not None and not self._held:
             self.on_edge()
 
@@ -138,10 +169,13 @@ class Lines:
 
     def snapshot(self) -> LinesState:
         """Levels and untaken edges, as values."""
-        return LinesState(list(self.levels), list(self._edges))
+        late = [edge for end in self.faulty.values() for edge in end.pending()]
+        return LinesState(list(self.levels), [*self._edges, *late])
 
     def restore(self, state: LinesState) -> None:
         """Put a snapshot back."""
         self.levels[:] = state.levels
         self._edges = list(state.edges)
         self._sequence = max([self._sequence, *(edge.sequence for edge in self._edges)])
+        for end in self.faulty.values():
+            end.rewind()

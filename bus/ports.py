@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from .burst import Burst
 from .cycle import FLOATING, PORTS, PortRange, Space
 from .errors import BusError
+from .faulty_cycles import FaultyCycles
 from .latches import PENDING, Latches
 from .trace import BusTrace
 
@@ -57,6 +58,9 @@ class IoSpace:
         self._trace = trace
         self.latches = Latches()
         self.burst = Burst(self.latches.cells)
+        self.faults: FaultyCycles | None = None
+        """While faults are injected into some ports: what they do."""
+        self._wanted: set[str] = set()  # who wants every cycle traced
         self._read: dict[int, list[Read]] = {w: [_float] * PORTS for w in (1, 2, 4)}
         self._write: dict[int, list[Write]] = {w: [_ignore] * PORTS for w in (1, 2, 4)}
         self.reads = {w: list(table) for w, table in self._read.items()}
@@ -111,6 +115,8 @@ class IoSpace:
         first = leases[0]
         whole = all(lease is first for lease in leases) and port % width == 0
         if first is not None and whole and width <= first.width:
+            if self.faults is not None and self.faults.bars(port):
+                return self._faulty_read, self._faulty_write
             return first.read, first.write
         return (self._read16, self._write16) if width == 2 else (self._read32, self._write32)
 
@@ -134,6 +140,25 @@ class IoSpace:
         self._write[2][port](port, 2, value & 0xFFFF)
         self._write[2][high](high, 2, value >> 16 & 0xFFFF)
 
+    def _faulty_read(self, port: int, width: int) -> int:
+        assert self.faults is not None
+        return self.faults.read(port, width, self._leases[port].read)
+
+    def _faulty_write(self, port: int, width: int, value: int) -> None:
+        assert self.faults is not None
+        self.faults.write(port, width, value, self._leases[port].write)
+
+    def inject(self, faults: FaultyCycles, changed: range) -> None:
+        """From the next cycle on the ports `changed` have the `faults` that there are now.
+
+        Their cycles all reach `faults`: no latch and no burst keeps them in native code.
+        """
+        self.settle()
+        self.faults = faults
+        self.latches.barred = self.burst.barred = faults.bars
+        self.latches.enable(not self._trace.on)
+        self._route(port for port in changed if port in self._leases)
+
     def _traced_read(self, port: int, width: int) -> int:
         value = self._read[width][port](port, width)
         self._trace.cycle(Space.PORT, False, port, width, value)
@@ -149,8 +174,18 @@ class IoSpace:
         self.latches.settle()
         self.burst.settle()
 
-    def trace(self, on: bool) -> None:
-        """Route every cycle through the trace, or straight to the cards again."""
+    def trace(self, on: bool, *, keep: bool = True) -> None:
+        """Route every cycle through the trace, or straight to the cards again.
+
+        Without `keep` its watchers alone see them. Who keeps and who watches do not disturb each
+        other.
+        """
+        who = "keeps" if keep else "watches"
+        (self._wanted.add if on else self._wanted.discard)(who)
+        self._trace.keeping = "keeps" in self._wanted
+        if self._trace.on == bool(self._wanted):
+            return
+        on = not self._trace.on
         self.settle()
         self._trace.on = on
         self.latches.enable(not on)

@@ -61,6 +61,8 @@ class Slot:
         self.disks: list[Disk] = []
         self.fault: CardFault | None = None
         self.needs_reset = False
+        self.hung = False
+        """While it is injected that the card hangs: its task does not run, its alarms are mute."""
         self.alarm: Alarm = backplane.clock.alarm(number)
         self.backplane = backplane
         self.alarms = [self.alarm]
@@ -306,10 +308,20 @@ class Slot:
     def thaw(self) -> None:
         """Open the run scope; a card without a `run` of its own has none, and a freeze no work."""
         for alarm in self.alarms:
-            alarm.mute(False)
+            alarm.mute(self.hung)
         self._flush_deadline = math.inf
-        if self.fault is None and type(self.card).run is not Card.run:
+        if self.fault is None and not self.hung and type(self.card).run is not Card.run:
             self._thawed.set()
+
+    def hang(self, hung: bool) -> None:
+        """Let the task stand still where it next awaits, or go on as after a thaw."""
+        self.hung = hung
+        if hung:
+            for alarm in self.alarms:
+                alarm.mute(True)
+            self._end_run()
+        elif not (self.backplane.frozen and self.card.freezes):
+            self.thaw()
 
     def freeze(self, deadline: float) -> None:
         """Ask the run scope to end; a flush may take until `deadline` (trio's clock)."""

@@ -19,6 +19,7 @@ from .dependence import waves
 from .disk import Disk
 from .dma import DmaController
 from .errors import CARD_RAISES, BusError, CardError
+from .injections import Injections
 from .leases import choose
 from .line import Lines
 from .pins import InterruptController, NumericErrors
@@ -37,6 +38,8 @@ class Slots(ABC):
         self.trace = BusTrace(clock.now)
         self.io = IoSpace(self.trace)
         self.windows = Windows(self.trace)
+        self.injections = Injections(self)
+        """The faults that are injected now."""
         self.irq = Lines("IRQ", 16, clock.now)
         self.drq = Lines("DRQ", 8, clock.now)
         self.slots: dict[int, Slot] = {}
@@ -54,6 +57,10 @@ class Slots(ABC):
     @abstractmethod
     def _slot_for(self, number: int, card: Card[Any], resources: Resources) -> Slot:
         """A new slot on this backplane."""
+
+    @abstractmethod
+    def kick(self) -> None:
+        """End the CPU's slice soon, or wake it from HLT."""
 
     @property
     def leases(self) -> Mapping[int, Resources]:
@@ -168,6 +175,13 @@ class Slots(ABC):
         titles = ", ".join(slot.title for _, slot in sorted(self.slots.items()))
         raise BusError(f"no card called {name} is plugged in; there are: {titles or 'none'}")
 
+    def mapped_by(self, start: int, end: int) -> Slot | None:
+        """The slot whose card has mapped all memory from `start` up to `end` as its own, if any."""
+        for slot in self.slots.values():
+            if any(at <= start and end <= at + len(own) for at, own in slot.mapped.items()):
+                return slot
+        return None
+
     def screen(self) -> Screen:
         """What the monitor shows: it is plugged into the first card that has a connector for it.
 
@@ -194,6 +208,7 @@ class Slots(ABC):
         self.unplug_ports(slot)
         slot.unmap()
         self._release_lines(slot)
+        self.injections.forget(slot)
         del self.slots[slot.number]
         self._order = None
         self.vacate(slot.card)

@@ -26,6 +26,10 @@ class RealTime:
             return self._stopped_at
         return time.monotonic_ns() - self._offset
 
+    def wait(self, ns: int) -> None:
+        """Let `ns` pass, at least, here and now: the processor stands, and so does the host."""
+        time.sleep(ns / _SECOND)
+
     def stop(self) -> None:
         """Stand still until `go_on`."""
         self._stopped_at = self.now()
@@ -71,6 +75,10 @@ class InstructionTime:
     def count_at(self, deadline: int) -> int:
         """The instruction count from which on `now` is at least `deadline`."""
         return -(-deadline * self.rate // _SECOND) - self.skipped
+
+    def wait(self, ns: int) -> None:
+        """Let `ns` pass, rounded up to instructions, without any being executed."""
+        self.skipped += -(-ns * self.rate // _SECOND)
 
     def skip_to(self, deadline: int) -> None:
         """Pass over the time up to `deadline` (ns); nothing when that is past."""

@@ -288,7 +288,7 @@ async def open_board(
     """
     timebase = InstructionTime(config.rate) if config.deterministic else RealTime()
     with structlog.contextvars.bound_contextvars(machine=config.name):
-        async with open_backplane(MachineClock(timebase.now)) as backplane:
+        async with open_backplane(MachineClock(timebase.now, timebase.wait)) as backplane:
             memory = Ram(config.memory * MIB) if ram is None else ram
             processor = Processor(memory, backplane, timebase, model=config.cpu)
             async with trio.open_nursery() as nursery:

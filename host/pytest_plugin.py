@@ -27,7 +27,10 @@ class VirtualClock:
     def __init__(self) -> None:
         self.now = 0
         """Machine time in ns; assign to it to let time pass unnoticed by the alarms."""
-        self.machine = MachineClock(lambda: self.now)
+        self.machine = MachineClock(lambda: self.now, self._wait)
+
+    def _wait(self, ns: int) -> None:
+        self.now += ns
 
     async def advance(self, ns: int) -> None:
         """Let `ns` pass: every alarm rings at its own instant and all tasks come to rest."""
