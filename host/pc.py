@@ -82,8 +82,13 @@ def wanted_cards(
     anyway = len(cards)
     for number, table in enumerate(machine.card):
         wanted = Wanted(f"card[{number}]", table.name, table.settings, table.slot)
-        there = INSTEAD.get(table.name, table.name)
-        index = next((i for i in range(anyway) if cards[i].card in {there, table.name}), None)
+        index = next(
+            (
+                i for i, c in enumerate(cards)
+                if c.card == INSTEAD.get(table.name) or (c.card == table.name and i < anyway)
+            ),
+            None,
+        )  # fmt: skip
         if index is None or table.name in MANY:
             cards.append(wanted)
         else:
