@@ -1,8 +1,8 @@
 """Rebuilds the guest images that are committed: `python examples/build.py [--check] [PART ...]`.
 
 Needs gcc that understands -m32, make, GNU ld and objcopy, no 32-bit libraries (Debian on amd64:
-`apt install gcc make binutils`). Parts: kernels, initrd, bootstrap, bench, guests; all when none is
-named.
+`apt install gcc make binutils`), and for the cards hotswap-host itself, whose `sdk build` makes
+them. Parts: kernels, initrd, bootstrap, bench, guests, cards; all when none is named.
 With --check nothing is written: status 1 when an image differs from the committed one.
 """
 
@@ -32,6 +32,7 @@ COMPILE = shlex.split("""
     -Wl,--build-id=none,-z,noexecstack,--no-warn-rwx-segments
 """)
 PROGRAM = ["-s", "-Wl,-z,noseparate-code,-Ttext-segment=0x08048000"]
+CARDS = ("uart16550", "soundblaster", "vlbscreen")
 DATA_SEED, DATA_SIZE = 0x600DDA7A, 65537  # /etc/data; files.c knows them too
 
 Images = dict[Path, bytes]
@@ -184,8 +185,27 @@ def guests(work: Path) -> Images:
     return images
 
 
+def cards(work: Path) -> Images:
+    """The example cards in C, as `hotswap-host sdk build --cc gcc` makes them; no warnings."""
+    from hotswap.host.sdk.build import build, sources_of  # noqa: PLC0415 (for this part only)
+    from hotswap.host.sdk.errors import SdkError  # noqa: PLC0415
+    from hotswap.host.sdk.toolchain import find_compiler  # noqa: PLC0415
+
+    images: Images = {}
+    for name in CARDS:
+        sources, root, image = sources_of([EXAMPLES / name])
+        try:
+            built = build(sources, work / image.name, find_compiler("gcc"), root)
+        except SdkError as error:
+            raise BuildError(str(error)) from error
+        if built.warnings:
+            raise BuildError(f"{name}:\n{built.warnings}")
+        images[image] = (work / image.name).read_bytes()
+    return images
+
+
 PARTS: dict[str, Callable[[Path], Images]] = {
-    part.__name__: part for part in (kernels, initrd, bootstrap, bench, guests)
+    part.__name__: part for part in (kernels, initrd, bootstrap, bench, guests, cards)
 }
 
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "resume": ("resume", "Go on after the host was killed during a switchover."),
     "snapshot": ("snapshot_cli", "Save a running machine to a file, and run it from there."),
     "ssm": ("ssm", "Look into Save State Maps."),
+    "sdk": ("sdk.command", "Make, build, check and try cards of your own."),
     "demo": ("demo", "Replace a kernel and roll one back, in front of you."),
     "prove": ("prove.command", "Put what is promised to the test, at length."),
     "bench": ("bench", "Measure this host, side by side with the bare engine."),

@@ -64,9 +64,7 @@ def sources_of(places: Sequence[Path]) -> tuple[list[Path], Path, Path]:
     return list(places), Path(), places[0].with_suffix(".o")
 
 
-def build(
-    sources: Sequence[Path], output: Path, compiler: Compiler, root: Path = Path()
-) -> Built:
+def build(sources: Sequence[Path], output: Path, compiler: Compiler, root: Path = Path()) -> Built:
     """Compile every source and join the objects; `output` is there whole, or as it was.
 
     Files in debug information are relative to `root`, so that equal sources give equal objects
@@ -80,9 +78,7 @@ def build(
         for number, source in enumerate(sources):
             objects.append(work / f"{number}.o")
             warnings.append(compile_source(compiler, source, objects[-1], root))
-        runtime = [
-            file for file, symbols in RUNTIME.items() if symbols & _undefined(objects)
-        ]
+        runtime = [file for file, symbols in RUNTIME.items() if symbols & _undefined(objects)]
         for number, file in enumerate(runtime):
             objects.append(work / f"runtime{number}.o")
             compile_source(compiler, file, objects[-1], SDK)

@@ -7,6 +7,7 @@ position-independent code, with DWARF 4 that names files relative to the project
 from __future__ import annotations
 
 import importlib.util
+import os
 import shlex
 import shutil
 import subprocess
@@ -33,7 +34,7 @@ OPTIONS = shlex.split("""
 OWN = {
     "gcc": ("-fno-pie", "-mpreferred-stack-boundary=2"),
     "clang": ("-target", "i386-unknown-none-elf"),
-    "zig": ("-target", "x86-freestanding-none", "-fno-sanitize=undefined", "-fno-sanitize=all"),
+    "zig": ("-target", "x86-freestanding-none", "-fno-sanitize=all"),
 }
 WAYS = (
     "install one of: gcc on x86-64 (Debian: apt install gcc), clang (Debian: apt install clang "
@@ -44,7 +45,7 @@ WAYS = (
 class Compiler(msgspec.Struct, frozen=True):
     """A compiler that is there: how to compile, how to join objects, what it says it is."""
 
-    name: Name
+    name: str
     compile: tuple[str, ...]
     join: tuple[str, ...]
     version: str
@@ -78,13 +79,12 @@ def _compiler(name: str) -> Compiler | None:
             command, join = (*zig, "cc"), (*zig, "ld.lld", "-m", "elf_i386", "-r")
         case _:
             return None
-    options = [each for each in OPTIONS if not (name != "gcc" and each == "-m32")]
-    options += OWN[name]
+    options = (*OPTIONS, *OWN[name])
     probe = _run([*command, *options, "-x", "c", "-c", "-o", "/dev/null", "/dev/null"])
     if probe.returncode:
         return None  # e.g. gcc on another processor than x86
     said = _run([*command, "--version"]).stdout.partition("\n")[0]
-    return Compiler(name, (*command, *options), join, said)  # type: ignore[arg-type]
+    return Compiler(name, (*command, *options), join, said)
 
 
 def compile_source(compiler: Compiler, source: Path, output: Path, root: Path) -> str:
@@ -118,7 +118,7 @@ def _run(command: Sequence[str], folder: Path | None = None) -> subprocess.Compl
     try:
         return subprocess.run(
             command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace",
-            timeout=PATIENCE, check=False,
+            timeout=PATIENCE, check=False, env=os.environ | {"LC_ALL": "C"},
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise SdkError(

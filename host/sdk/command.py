@@ -1,0 +1,90 @@
+"""`hotswap-host sdk new|build|check|run`: a card author's tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from hotswap.bus import HotswapError
+from hotswap.host.exits import Exit
+from hotswap.host.remote import json_option
+
+from .project import LANGUAGES, Language, new_project
+from .toolchain import NAMES, find_compiler
+
+some_path = click.Path(path_type=Path)
+
+
+@click.group("sdk")
+def sdk_command() -> None:
+    """Make a card, build it, see what it is, and try it on a board without a guest."""
+
+
+def answer(work: Callable[[], Any], in_json: bool, show: Callable[[Any], None]) -> int:
+    """Do `work` and print what it returns, or what was wrong; the exit status."""
+    try:
+        result = work()
+    except HotswapError as error:
+        if not in_json:
+            raise
+        _print({"ok": False, "error": str(error)})
+        return Exit.FAILED
+    if in_json:
+        _print({"ok": True, "result": msgspec.to_builtins(result)})
+    else:
+        show(result)
+    return Exit.OK
+
+
+def _print(reply: dict[str, Any]) -> None:
+    click.echo(msgspec.json.format(msgspec.json.encode(reply), indent=2).decode())
+
+
+@sdk_command.command("new")
+@click.argument("name")
+@click.option("--lang", type=click.Choice(LANGUAGES), default="c", show_default=True,
+              help="What the card is written in; python makes a distribution.")  # fmt: skip
+@click.option("--into", type=some_path, default=Path(), metavar="DIR",
+              help="The folder to make it in.  [default: here]")  # fmt: skip
+@json_option
+def new(name: str, lang: Language, into: Path, in_json: bool) -> int:
+    """Make the folder NAME with a card that builds, its README and its tests."""
+
+    def work() -> dict[str, Any]:
+        made = new_project(name, lang, into)
+        files = sorted(str(file.relative_to(made)) for file in made.rglob("*") if file.is_file())
+        return {"folder": str(made), "lang": lang, "files": files}
+
+    def show(made: dict[str, Any]) -> None:
+        click.echo(f"{made['folder']}: {', '.join(made['files'])}")
+        step = "pip install -e '.[test]'" if lang == "python" else "hotswap-host sdk build"
+        click.echo(f"next: cd {made['folder']} && {step} && pytest")
+
+    return answer(work, in_json, show)
+
+
+@sdk_command.command("build")
+@click.argument("sources", type=some_path, nargs=-1, metavar="[DIR|FILE...]")
+@click.option("--cc", type=click.Choice(NAMES),
+              help="The compiler.  [default: the first of them that is there]")  # fmt: skip
+@click.option("-o", "--output", type=some_path, metavar="FILE.o",
+              help="The object.  [default: named after the folder, or the first file]")  # fmt: skip
+@json_option
+def build_(sources: tuple[Path, ...], cc: str | None, output: Path | None, in_json: bool) -> int:
+    """Build one relocatable object from the sources in DIR, by default here, or from FILEs."""
+    from .build import Built, build, sources_of
+
+    def work() -> Built:
+        files, root, usual = sources_of(sources or (Path(),))
+        return build(files, output or usual, find_compiler(cc), root)
+
+    def show(built: Built) -> None:
+        if built.warnings:
+            click.echo(built.warnings.rstrip(), err=True)
+        click.echo(f"{built.file}: {built.size:,} bytes, by {built.compiler} ({built.version})")
+
+    return answer(work, in_json, show)

@@ -1,0 +1,81 @@
+"""`hotswap-host sdk new`: a whole project, or nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hotswap.host.sdk.errors import SdkError
+from hotswap.host.sdk.project import LANGUAGES, LONGEST, Language, new_project
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_project_has_a_card_a_readme_and_tests(language: Language, tmp_path: Path) -> None:
+    made = new_project("door_bell", language, tmp_path)
+    assert made == tmp_path / "door_bell"
+    assert [path.name for path in tmp_path.iterdir()] == ["door_bell"]
+    source = {"c": "door_bell.c", "asm": "door_bell.S", "python": "door_bell.py"}[language]
+    for name in (source, "README.md", "tests/test_door_bell.py"):
+        text = (made / name).read_text()
+        assert "door_bell" in text
+        assert "@" not in text.replace("@hookimpl", "").replace("@pytest", "").replace(
+            "@progbits", ""
+        ).replace("@function", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("9lives", "is no name for a card: a letter, then"),
+        ("door-bell", "is no name for a card"),
+        ("../door", "is no name for a card"),
+        ("", "is no name for a card"),
+        ("tür", "is no name for a card"),
+        ("x" * (LONGEST + 1), f"at most {LONGEST} characters"),
+        ("register", "is a word of C or Python"),
+        ("lambda", "is a word of C or Python"),
+    ],
+)
+def test_a_name_that_is_none_is_refused(name: str, why: str, tmp_path: Path) -> None:
+    with pytest.raises(SdkError, match=why):
+        new_project(name, "c", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_python_card_hides_no_module_and_no_card(tmp_path: Path) -> None:
+    with pytest.raises(SdkError, match="'json' is a module of Python's own"):
+        new_project("json", "python", tmp_path)
+    with pytest.raises(SdkError, match=r"'uart' is installed \(from hotswap-host\)"):
+        new_project("uart", "python", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "bell").mkdir()
+    (tmp_path / "bell" / "mine").write_text("precious")
+    with pytest.raises(SdkError, match="bell is there already; choose another name"):
+        new_project("bell", "c", tmp_path)
+    assert [path.name for path in (tmp_path / "bell").iterdir()] == ["mine"]
+
+
+def test_where_nothing_can_be_made_nothing_is_left(tmp_path: Path) -> None:
+    with pytest.raises(SdkError, match="there is no such folder"):
+        new_project("bell", "c", tmp_path / "nowhere")
+    if os.geteuid() == 0:
+        return  # root may write everywhere
+    tmp_path.chmod(0o500)
+    with pytest.raises(SdkError, match="cannot be made: Permission denied"):
+        new_project("bell", "c", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_python_card_passes_its_tests(tmp_path: Path) -> None:
+    made = new_project("door_bell", "python", tmp_path)
+    run = subprocess.run(
+        [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=made, capture_output=True, encoding="utf-8", timeout=120, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "5 passed" in run.stdout
