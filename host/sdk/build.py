@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
 
 from .errors import SdkError
-from .toolchain import SDK, Compiler, compile_source, join_objects
+from .toolchain import Compiler, compile_source, join_objects
 
 SOURCES = (".c", ".S", ".s")
-RUNTIME = {
-    SDK / "runtime" / "memory.c": {"memcpy", "memset", "memmove", "memcmp"},
-    SDK / "runtime" / "divide.c": {
-        "__udivdi3", "__umoddi3", "__udivmoddi4", "__divdi3", "__moddi3",
-    },
-}  # fmt: skip
-"""What compilers call on their own, by the file it is in."""
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -31,8 +22,6 @@ class Built(msgspec.Struct, frozen=True):
     compiler: str
     version: str
     sources: list[str]
-    runtime: list[str]
-    """Which of the runtime's files had to be added."""
     size: int
     warnings: str
 
@@ -78,10 +67,6 @@ def build(sources: Sequence[Path], output: Path, compiler: Compiler, root: Path 
         for number, source in enumerate(sources):
             objects.append(work / f"{number}.o")
             warnings.append(compile_source(compiler, source, objects[-1], root))
-        runtime = [file for file, symbols in RUNTIME.items() if symbols & _undefined(objects)]
-        for number, file in enumerate(runtime):
-            objects.append(work / f"runtime{number}.o")
-            compile_source(compiler, file, objects[-1], SDK)
         result = objects[0]
         if len(objects) > 1:
             result = work / "joined.o"
@@ -89,23 +74,9 @@ def build(sources: Sequence[Path], output: Path, compiler: Compiler, root: Path 
         size = _install(result, output)
     return Built(
         file=str(output), compiler=compiler.name, version=compiler.version,
-        sources=[str(source) for source in sources], runtime=[file.name for file in runtime],
+        sources=[str(source) for source in sources],
         size=size, warnings="".join(warnings),
     )  # fmt: skip
-
-
-def _undefined(objects: Iterable[Path]) -> set[str]:
-    """The symbols no object defines."""
-    wanted: set[str] = set()
-    defined: set[str] = set()
-    for path in objects:
-        with path.open("rb") as file:
-            for section in ELFFile(file).iter_sections():
-                if isinstance(section, SymbolTableSection):
-                    for symbol in section.iter_symbols():
-                        missing = symbol["st_shndx"] == "SHN_UNDEF"
-                        (wanted if missing else defined).add(symbol.name)
-    return wanted - defined
 
 
 def _install(built: Path, output: Path) -> int:
