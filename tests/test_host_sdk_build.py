@@ -64,7 +64,9 @@ def test_each_compiler_makes_an_object_for_an_i386(compiler: Compiler, tmp_path:
     with output.open("rb") as file:
         header = ELFFile(file).header
         assert (header["e_type"], header["e_machine"]) == ("ET_REL", "EM_386")
-        assert ELFFile(file).get_section_by_name(".hotswap.card")["sh_size"] == 156
+        section = ELFFile(file).get_section_by_name(".hotswap.card")
+        assert section is not None
+        assert section["sh_size"] == 156
 
 
 def test_several_sources_become_one_object(compiler: Compiler, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def sources_of(places: Sequence[Path]) -> tuple[list[Path], Path, Path]:
     for place in places:
         if place.suffix not in SOURCES:
             raise SdkError(f"{place}: is no source of a card ({', '.join(SOURCES)}), nor a folder")
-    return list(places), Path(), places[0].with_suffix(".o")
+    return list(places), places[0].parent, places[0].with_suffix(".o")
 
 
 def build(sources: Sequence[Path], output: Path, compiler: Compiler, root: Path = Path()) -> Built:
