@@ -2,7 +2,8 @@
 
 Needs gcc that understands -m32, make, GNU ld and objcopy, no 32-bit libraries (Debian on amd64:
 `apt install gcc make binutils`), and for the cards hotswap-host itself, whose `sdk build` makes
-them. Parts: kernels, initrd, bootstrap, bench, guests, cards; all when none is named.
+them. Parts: kernels, initrd, bootstrap, bench, guests, cards, elf; all when none is
+named.
 With --check nothing is written: status 1 when an image differs from the committed one.
 """
 
@@ -22,6 +23,7 @@ BOOTSTRAP = EXAMPLES / "bootstrap"
 BENCH = EXAMPLES / "bench"
 INITRD = EXAMPLES / "initrd"
 TESTS = ROOT / "tests" / "guests"
+TEST_CARDS = ROOT / "tests" / "elf"  # the tests' own cards
 SHIPPED = ROOT / "switchover" / "guest"
 TOOLS = EXAMPLES / "toolchain.txt"  # what the committed images were built with
 
@@ -31,6 +33,10 @@ COMPILE = shlex.split("""
     -fcf-protection=none -Wall -Wextra -Werror
     -Wl,--build-id=none,-z,noexecstack,--no-warn-rwx-segments
 """)
+OBJECT = [  # of a card
+    *[option for option in COMPILE if option not in {"-static", "-no-pie"} and option[:3] != "-Wl"],
+    "-g", "-gno-record-gcc-switches", f"-ffile-prefix-map={ROOT}/=",
+]  # fmt: skip
 PROGRAM = ["-s", "-Wl,-z,noseparate-code,-Ttext-segment=0x08048000"]
 CARDS = ("uart16550", "soundblaster", "vlbscreen")
 DATA_SEED, DATA_SIZE = 0x600DDA7A, 65537  # /etc/data; files.c knows them too
@@ -204,8 +210,27 @@ def cards(work: Path) -> Images:
     return images
 
 
+def elf(work: Path) -> Images:
+    """What is linked to ELF cards, and the tests' own: each NAME.c or NAME.S becomes NAME.o.
+
+    A comment of the source that says `with: OPTIONS` adds options of the compiler, or with -g0
+    leaves out the debug information.
+    """
+    images: Images = {}
+    support = ROOT / "cards" / "elf" / "support.o"
+    run(*OBJECT, "-g0", "-c", "-o", work / support.name, EXAMPLES / "elf-support" / "support.c")
+    images[support] = (work / support.name).read_bytes()
+    for source in sorted([*TEST_CARDS.glob("*.c"), *TEST_CARDS.glob("*.S")]):
+        more = re.search(r"with: (-.*?)(?: \*/)?$", source.read_text(), re.MULTILINE)
+        options = shlex.split(more[1]) if more else []
+        built = work / f"{source.stem}.o"
+        run(*OBJECT, *options, "-I", ROOT / "host" / "sdk", "-c", "-o", built, source)
+        images[source.with_suffix(".o")] = built.read_bytes()
+    return images
+
+
 PARTS: dict[str, Callable[[Path], Images]] = {
-    part.__name__: part for part in (kernels, initrd, bootstrap, bench, guests, cards)
+    part.__name__: part for part in (kernels, initrd, bootstrap, bench, guests, cards, elf)
 }
 
 
