@@ -27,6 +27,32 @@ class CardError(HotswapError):
         self.what = what
 
 
+class CodeError(CardError):
+    """A card in machine code ended a call in a way it should not; the fields say where it was.
+
+    `function` with its offset, `file` and `line` where the card brings its debug information,
+    `callers` likewise, innermost first; `during` is what it was asked: a bus cycle, a timer.
+    """
+
+    def __init__(
+        self,
+        card: str,
+        what: str,
+        *,
+        function: str = "",
+        file: str = "",
+        line: int = 0,
+        callers: tuple[str, ...] = (),
+        during: str = "",
+    ) -> None:
+        where = f" in {function}" if function else ""
+        where += f" ({file}:{line})" if file else ""
+        called = "".join(f", called by {caller}" for caller in callers)
+        super().__init__(card, f"{what}{where}{called}{f', during {during}' if during else ''}")
+        self.function, self.file, self.line = function, file, line
+        self.callers, self.during = callers, during
+
+
 class StateError(HotswapError):
     """A card's saved state does not fit the card: wrong card, newer version, damaged fields."""
 

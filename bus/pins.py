@@ -97,11 +97,19 @@ class CpuReset(msgspec.Struct, frozen=True):
 
 
 class CardFault(msgspec.Struct, frozen=True):
-    """A card raised; it is off the bus until it is removed or rolled back."""
+    """A card raised; it is off the bus until it is removed or rolled back.
+
+    The fields after `what` are those of `CodeError`, for a card in machine code.
+    """
 
     slot: int
     card: str
     what: str
+    function: str = ""
+    file: str = ""
+    line: int = 0
+    callers: tuple[str, ...] = ()
+    during: str = ""
 
     def __str__(self) -> str:
         return f"card {self.card} in slot {self.slot}: {self.what}"

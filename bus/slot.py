@@ -20,7 +20,7 @@ from .card import Card, Policy, Resources, Settings
 from .clock import Alarm, MachineClock
 from .commands import Commands
 from .disk import Disk
-from .errors import CARD_RAISES, BusError, CardError
+from .errors import CARD_RAISES, BusError, CardError, CodeError
 from .frames import FrameInbox, FrameOutbox
 from .line import Wire
 from .pins import CardFault, Memory
@@ -367,8 +367,9 @@ class Slot:
             return
         while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
             error = error.exceptions[0]  # as raised, before the card's nurseries wrapped it
-        self.fault = CardFault(self.number, self.card.name, f"{type(error).__name__}: {error}")
-        self.log.error("card fault", what=self.fault.what, exc_info=error)
+        self.fault = _fault(self.number, self.card.name, error)
+        told = None if isinstance(error, CodeError) else error  # else it is the card's own code
+        self.log.error("card fault", what=self.fault.what, exc_info=told)
         self.backplane.unplug_ports(self)
         self.raised = [wire for wire in (*self.irqs, *self.drqs) if wire.level]
         self._drop_lines()
@@ -408,3 +409,18 @@ class Slot:
     def policy(self) -> Policy:
         """The card's switch policy, or COLD_RESET after a flush that was cut short."""
         return Policy.COLD_RESET if self.needs_reset else self.card.switchover
+
+
+def _fault(number: int, name: str, error: BaseException) -> CardFault:
+    if not isinstance(error, CodeError):
+        return CardFault(number, name, f"{type(error).__name__}: {error}")
+    return CardFault(
+        number,
+        name,
+        error.what,
+        function=error.function,
+        file=error.file,
+        line=error.line,
+        callers=error.callers,
+        during=error.during,
+    )

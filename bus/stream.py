@@ -209,6 +209,10 @@ class Inbox:
             await self._changed.wait()
         await trio.lowlevel.checkpoint()
 
+    async def more(self) -> None:
+        """Wait for the next change: bytes fed, or read."""
+        await self._changed.wait()
+
     def hold(self) -> None:
         """Keep a copy of everything read from here on."""
         self._taken = bytearray()

@@ -6,11 +6,13 @@ No code of the card is run for this, and whatever the bytes are, the only way ou
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
 from importlib.resources import files
 
 import msgspec
+import zstandard
 
 from .descriptor import DESCRIPTOR, Descriptor, read_descriptor
 from .errors import ElfError
@@ -18,7 +20,7 @@ from .host_names import HOST_CALLS
 from .objects import STB_LOCAL, ObjectFile, Section, read_object
 from .peek import Peek
 from .place import Placed, Placement, Segment
-from .relocate import CallSite, Relocator, got_symbols
+from .relocate import CallSite, Relocator, got_symbols, taken_calls
 from .symbols import Names, Resolver, Symbol
 
 SUPPORT = "support.o"
@@ -61,6 +63,16 @@ class ElfImage(msgspec.Struct, frozen=True, dict=True):
         """Names of the calls into the host it uses."""
         return frozenset(site.name for site in self.calls)
 
+    @cached_property
+    def digest(self) -> bytes:
+        """What tells this build from any other: BLAKE2b of the file."""
+        return hashlib.blake2b(self.content, digest_size=16).digest()
+
+    @cached_property
+    def packed(self) -> bytes:
+        """The file in zstd, which goes with a state of it."""
+        return zstandard.compress(self.content)
+
     def segment(self, address: int) -> Segment | None:
         """The segment that has `address`."""
         return next((s for s in self.segments if s.address <= address < s.end), None)
@@ -72,13 +84,13 @@ def load_image(content: bytes, name: str) -> ElfImage:
     if _undefined(objects[0]) & _support_names():
         objects.append(_support())
     entries = got_symbols(objects)
-    placement = Placement(objects, len(entries))
+    placement = Placement(objects, len(entries), taken_calls(objects, HOST_CALLS))
     resolver = Resolver(objects, placement, HOST_CALLS)
     relocator = Relocator(objects, placement, resolver, entries)
     relocator.run()
     segments = placement.segments()
     calls = tuple(relocator.calls)
-    peek = Peek(name, segments, calls)
+    peek = Peek(name, segments)
     descriptor = read_descriptor(_descriptor_address(name, objects[0], placement), peek)
     uses = frozenset(call.name for call in calls)
     if descriptor.windows_unanswered and "hotswap_map_ram" not in uses:

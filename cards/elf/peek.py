@@ -6,16 +6,14 @@ from collections.abc import Sequence
 
 from .errors import ElfError
 from .place import Segment
-from .relocate import CallSite
 
 
 class Peek:
     """The segments of the card in file `name`. `where` in messages is what the pointer is."""
 
-    def __init__(self, name: str, segments: Sequence[Segment], calls: Sequence[CallSite]) -> None:
+    def __init__(self, name: str, segments: Sequence[Segment]) -> None:
         self.name = name
         self._segments = segments
-        self._calls = {call.address: call.name for call in calls}
 
     def error(self, where: str, what: str) -> ElfError:
         """An error that names the place."""
@@ -39,10 +37,6 @@ class Peek:
 
     def function(self, word: int, where: str) -> int:
         """The function the word at `word` leads to; 0 when there is none. Raises `ElfError`."""
-        if word in self._calls:
-            raise self.error(
-                where, f"leads to {self._calls[word]}, a call into the host; give it a function"
-            )
         address = int.from_bytes(self.read(word, 4, where), "little")
         for segment in self._segments:
             if segment.executable and segment.address <= address < segment.end:

@@ -21,6 +21,8 @@ IMAGE = 0x5A10_0000
 IMAGE_MAX = 8 << 20
 """Bytes of a card's sections, its common symbols and what is between them."""
 ALIGN_MAX = PAGE
+JUMP_SIZE = 5
+"""Bytes of a jump to a call into the host."""
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -50,14 +52,21 @@ class Placed(msgspec.Struct, frozen=True):
 class Placement:
     """The memory while it is being filled: where everything is, and a buffer for each segment."""
 
-    def __init__(self, objects: Sequence[ObjectFile], got: int) -> None:
-        """`got` is the number of words of the global offset table, which lies in rodata."""
+    def __init__(
+        self, objects: Sequence[ObjectFile], got: int = 0, jumps: Sequence[str] = ()
+    ) -> None:
+        """`got` is the number of words of the global offset table, which lies in rodata.
+
+        `jumps` are names of calls into the host that get a place in text.
+        """
         self.name = objects[0].name
         self.placed: dict[tuple[int, int], Placed] = {}
         """By number of the object and index of the section."""
         self.commons: dict[tuple[int, int], int] = {}
         """Addresses of common symbols, by number of the object and index of the symbol."""
         self.got = 0
+        self.jumps: dict[str, int] = {}
+        self._jumps = jumps
         self._at = IMAGE
         self._buffers: list[tuple[Segment, bytearray]] = []
         every = [
@@ -107,6 +116,9 @@ class Placement:
             at += section.size
             if section.type != "SHT_NOBITS":
                 end = at
+        for call in self._jumps if executable else ():
+            self.jumps[call] = at
+            end = at = at + JUMP_SIZE
         if words:
             self.got = at = at + -at % 4
             end = at = at + 4 * words

@@ -14,10 +14,11 @@ import msgspec
 
 from .errors import ElfError
 from .objects import RELOCATION_NAMES, ObjectFile, Relocation
-from .place import Placement
+from .place import JUMP_SIZE, Placement
 from .symbols import HostCall, Resolver
 
 WORD = 0xFFFF_FFFF
+JMP_REL32 = 0xE9
 
 
 class R(IntEnum):
@@ -44,20 +45,15 @@ RELATIVE = {R.R_386_PC32, R.R_386_PLT32, R.R_386_PC16, R.R_386_PC8}
 
 
 class CallSite(msgspec.Struct, frozen=True):
-    """Four bytes at `address` that want the address of host call `name`, plus `addend`.
-
-    `relative`: less their own address, as in an instruction.
-    """
+    """Four bytes of an instruction at `address` that lead to host call `name`."""
 
     address: int
     name: str
     addend: int
-    relative: bool
 
     def word(self, call: int) -> bytes:
         """What to store when the call is at `call`."""
-        value = call + self.addend - (self.address if self.relative else 0)
-        return (value & WORD).to_bytes(4, "little")
+        return (call + self.addend - self.address & WORD).to_bytes(4, "little")
 
 
 def got_symbols(objects: Sequence[ObjectFile]) -> dict[tuple[int, int], int]:
@@ -69,6 +65,19 @@ def got_symbols(objects: Sequence[ObjectFile]) -> dict[tuple[int, int], int]:
             if relocation.type in GOT_ENTRIES and section.allocated:
                 entries.setdefault((number, relocation.symbol), len(entries))
     return entries
+
+
+def taken_calls(objects: Sequence[ObjectFile], calls: Mapping[str, int]) -> list[str]:
+    """Calls into the host whose address is taken: each gets a jump in the card's own text."""
+    taken: dict[str, None] = {}
+    for one in objects:
+        for relocation in one.relocations:
+            symbol = one.symbols[relocation.symbol]
+            whole = relocation.type == R.R_386_32 or relocation.type in GOT_ENTRIES
+            into_host = not symbol.section and symbol.name in calls
+            if whole and into_host and one.sections[relocation.section].allocated:
+                taken[symbol.name] = None
+    return list(taken)
 
 
 class Relocator:
@@ -89,6 +98,10 @@ class Relocator:
 
     def run(self) -> None:
         """Apply every relocation of memory. Raises `ElfError`."""
+        for name, jump in self._placement.jumps.items():
+            buffer, at = self._placement.buffer(jump, JUMP_SIZE)
+            buffer[at] = JMP_REL32
+            self.calls.append(CallSite(jump + 1, name, -4))
         for (number, symbol), entry in self._entries.items():
             target = self._resolver.find(number, self._objects[number].symbols[symbol])
             self._store(self._placement.got + 4 * entry, 0, target)
@@ -106,8 +119,7 @@ class Relocator:
 
     def _store(self, place: int, addend: int, target: int | HostCall) -> None:
         if isinstance(target, HostCall):
-            self.calls.append(CallSite(place, target.name, addend, relative=False))
-            return
+            target = self._placement.jumps[target.name]
         buffer, at = self._placement.buffer(place, 4)
         buffer[at : at + 4] = (target + addend & WORD).to_bytes(4, "little")
         if target:
@@ -142,7 +154,7 @@ class Relocator:
         if isinstance(target, HostCall) and r not in GOT_ENTRIES | {R.R_386_GOTPC}:
             if r not in {R.R_386_PC32, R.R_386_PLT32}:
                 raise ElfError(f"{where}: relocation {kind} cannot lead to a call into the host")
-            self.calls.append(CallSite(place, target.name, addend, relative=True))
+            self.calls.append(CallSite(place, target.name, addend))
             return
         value = addend + self._value(r, number, relocation, target, buffer, at)
         if r in RELATIVE:

@@ -27,7 +27,7 @@ from .objects import (
     ObjectFile,
     ObjectSymbol,
 )
-from .place import Placement
+from .place import JUMP_SIZE, Placement
 
 GOT_SYMBOL = "_GLOBAL_OFFSET_TABLE_"
 
@@ -123,6 +123,8 @@ class Resolver:
                     function = symbol.type == STT_FUNC
                     own = number == 0
                     found.append(Symbol(symbol.name, address, symbol.size, function, section, own))
+        for name, address in self._placement.jumps.items():
+            found.append(Symbol(name, address, JUMP_SIZE, True, ".text", own=False))
         yield from sorted(found, key=lambda symbol: (symbol.address, symbol.size))
 
 

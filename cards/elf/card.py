@@ -1,0 +1,375 @@
+"""A card whose behaviour is machine code: an `ElfImage` in an engine of its own.
+
+What the bus asks of it becomes a call with a budget of instructions; what it asks of the board
+comes by `host_calls`. A call that ends in a fault takes the card off the bus, as an exception does
+one in Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import trio
+
+from hotswap.bus import (
+    FLOATING,
+    Card,
+    CodeEngine,
+    MemoryRange,
+    Policy,
+    PortRange,
+    Resources,
+    SavedState,
+    Screen,
+    Slot,
+    Width,
+)
+from hotswap.bus.errors import CodeError
+
+from . import takeover
+from .budgets import INSTRUCTION_NS, PERIOD_NS, Budgets
+from .commands import Work
+from .host_calls import HostCalls
+from .image import ElfImage
+from .memory import CardMemory
+from .picture import shown
+from .report import code_error
+from .settings import convert, settings_type, stores
+from .state import ElfState
+
+POLICIES = (Policy.CARRY, Policy.REINITIALISE, Policy.COLD_RESET, Policy.REFUSE)
+_WORD = 0xFFFF_FFFF
+
+__all__ = ["ElfCard", "Work"]  # what is posted is looked for in a card's module
+
+
+class ElfCard(Card[ElfState]):
+    """The card of `image`, with `settings` as its descriptor names them, in `engine`.
+
+    The engine is the card's from here on, and closed with it; it is the caller's again when this
+    raises `ElfError` (settings that do not fit) or `HotswapError` (too little memory for it).
+    """
+
+    name = "elf"  # until an instance has its descriptor's
+    state_type = ElfState
+
+    def __init__(
+        self,
+        image: ElfImage,
+        settings: Mapping[str, Any],
+        engine: CodeEngine,
+        *,
+        budgets: Budgets | None = None,
+    ) -> None:
+        descriptor = image.descriptor
+        kind = settings_type(image)
+        self.__dict__.update(
+            name=descriptor.name,
+            switchover=POLICIES[descriptor.policy],
+            settings_type=kind,
+            cycle_width=descriptor.cycle_width,
+        )
+        self.image, self.engine = image, engine
+        self.settings = convert(image, kind, settings)
+        self.plugged_in: Slot | None = None
+        self.state = ElfState()
+        self.budgets = budgets or Budgets()
+        self.host = HostCalls(self, self.budgets)
+        self._stores = list(stores(image, self.settings))
+        self._alternatives = _alternatives(image)
+        most = self._alternatives or (Resources(),)
+        self.irq_count = min(len(one.irqs) for one in most)
+        self.drq_count = min(len(one.drqs) for one in most)
+        self.memory = CardMemory(engine, image, self.host.links())
+        self.store_settings()
+        self.has_begun = False
+        """Its state is one it has been given, or power_on has made."""
+        self.owes_restored = False
+        """A state came before the card was plugged in."""
+        self._functions = descriptor.functions
+        self._engine_call = engine.call
+        self._wanted = trio.Event()
+        if "hotswap_screen" in image.host_calls:
+            self.screen: Callable[[], Screen] = self._screen
+
+    # -- what it leases -------------------------------------------------------------------------
+
+    def resources(self) -> Resources:
+        """The first way to set its jumpers."""
+        return self.alternatives()[0]
+
+    def alternatives(self) -> Sequence[Resources]:
+        """Every way its descriptor names."""
+        width = cast("Width", self.image.descriptor.cycle_width)
+        return self._alternatives or (Resources(cycle_width=width),)
+
+    @property
+    def leased(self) -> Resources:
+        """What it has."""
+        return self.resources() if self.plugged_in is None else self.plugged_in.resources
+
+    @property
+    def alternative(self) -> int:
+        """Which of its alternatives that is."""
+        alternatives = list(self.alternatives())
+        return alternatives.index(self.leased) if self.leased in alternatives else 0
+
+    # -- power, RESET and the end ---------------------------------------------------------------
+
+    def plugged(self, slot: Slot) -> None:
+        """Power comes: constructors, power_on and plugged. Raises `CodeError`."""
+        self.plugged_in = slot
+        if not self.has_begun:
+            self.begin()
+        self.plug()
+        if self.owes_restored:
+            self.owes_restored = False
+            self.call("restored")
+
+    def power_on(self) -> None:
+        """RESET: everything anew, and plugged again."""
+        try:
+            self.begin()
+            self.plug()
+        except CodeError as error:
+            if self.plugged_in is None:
+                raise
+            self.plugged_in.set_fault(error)
+
+    def reinitialise(self) -> None:
+        """A new kernel takes over. Raises `CodeError`."""
+        if self._functions.reinitialise:
+            self.call("reinitialise")
+        else:
+            self.power_on()
+
+    def begin(self) -> None:
+        """Memory as in the object, then constructors and power_on. Raises `CodeError`."""
+        self.memory.reset()
+        self.state = ElfState()
+        self.arm()
+        self.store_settings()
+        for function in self.image.init:
+            self._enter(function, (), self.budgets.work, "a constructor")
+        self.call("power_on")
+        self.has_begun = True
+
+    def plug(self) -> None:
+        """Tell it what was leased. Raises `CodeError`."""
+        self.host.plugging = True
+        try:
+            self.call("plugged", self.alternative)
+        finally:
+            self.host.plugging = False
+
+    def store_settings(self) -> None:
+        """Put the settings where the descriptor says."""
+        for address, content in self._stores:
+            self.engine.write(address, content)
+
+    def close(self) -> None:
+        """Give the engine back."""
+        self.engine.close()
+
+    # -- calls ----------------------------------------------------------------------------------
+
+    def call(self, function: str, *arguments: int) -> int:
+        """Call one of the card's functions, if it has it, with the budget of work.
+
+        Returns eax. Raises `CodeError`.
+        """
+        entry: int = getattr(self._functions, function)
+        if not entry:
+            return 0
+        return self._enter(entry, arguments, self.budgets.work, f"{function}()")
+
+    def _enter(self, entry: int, arguments: tuple[int, ...], budget: int, during: str) -> int:
+        self.host.changes = 0
+        result = self._engine_call(entry, arguments, budget)
+        if result.fault is not None:
+            raise code_error(self.image, result.fault, during)
+        return result.value & _WORD
+
+    def _in_own_time(self, entry: int, arguments: tuple[int, ...], budget: int, what: str) -> None:
+        """A call nobody waits for: its instructions take machine time."""
+        self.host.changes = 0
+        result = self._engine_call(entry, arguments, budget)
+        now = self.slot.clock.now()
+        self.state.busy_until = now + result.instructions * INSTRUCTION_NS
+        if result.fault is not None:
+            raise code_error(self.image, result.fault, what)
+
+    # -- bus cycles -----------------------------------------------------------------------------
+
+    def read(self, port: int, width: int) -> int:
+        """IN."""
+        entry = self._functions.read
+        if not entry:
+            return FLOATING[width]
+        self.host.changes = 0
+        result = self._engine_call(entry, (port, width), self.budgets.cycle)
+        if result.fault is not None:
+            raise code_error(self.image, result.fault, f"IN {port:#x} width {width}")
+        return result.value & FLOATING[width]
+
+    def write(self, port: int, width: int, value: int) -> None:
+        """OUT."""
+        entry = self._functions.write
+        if not entry:
+            return
+        self.host.changes = 0
+        result = self._engine_call(entry, (port, width, value), self.budgets.cycle)
+        if result.fault is not None:
+            during = f"OUT {port:#x} width {width} value {value:#x}"
+            raise code_error(self.image, result.fault, during)
+
+    def memory_read(self, address: int, width: int) -> int:
+        """Load from a window."""
+        entry = self._functions.memory_read
+        if not entry:
+            return FLOATING[width]
+        during = f"load {address:#x} width {width}"
+        return self._enter(entry, (address, width), self.budgets.cycle, during) & FLOATING[width]
+
+    def memory_write(self, address: int, width: int, value: int) -> None:
+        """Store to a window."""
+        if entry := self._functions.memory_write:
+            during = f"store {address:#x} width {width} value {value:#x}"
+            self._enter(entry, (address, width, value), self.budgets.cycle, during)
+
+    # -- DMA ------------------------------------------------------------------------------------
+
+    def dma_read(self, line: int, size: int) -> bytes:
+        """Bytes for memory."""
+        if not (entry := self._functions.dma_read):
+            return b""
+        to, number = self.memory.scratch(size), self._drq(line)
+        during = f"a DMA read of {size} bytes on DRQ {line}"
+        count = self._enter(entry, (number, to, size), self.budgets.turn, during)
+        return self.engine.read(to, self._moved(count, size, during))
+
+    def dma_write(self, line: int, content: bytes, terminal: bool) -> int:
+        """Bytes from memory."""
+        if not (entry := self._functions.dma_write):
+            return 0
+        size, number = len(content), self._drq(line)
+        at = self.memory.scratch(size)
+        self.engine.write(at, content)
+        during = f"a DMA write of {size} bytes on DRQ {line}"
+        words = number, at, size, int(terminal)
+        return self._moved(self._enter(entry, words, self.budgets.turn, during), size, during)
+
+    def dma_end(self, line: int) -> None:
+        """TC."""
+        if entry := self._functions.dma_end:
+            self._enter(entry, (self._drq(line),), self.budgets.turn, f"TC on DRQ {line}")
+
+    def _drq(self, line: int) -> int:
+        """Which of its lines that is."""
+        return list(self.leased.drqs).index(line)
+
+    def _moved(self, count: int, size: int, during: str) -> int:
+        if count > size:
+            raise CodeError(self.name, f"it moved {count} bytes of {size}", during=during)
+        return count
+
+    # -- its own time ---------------------------------------------------------------------------
+
+    def arm(self) -> None:
+        """Let the slot's alarm ring when the first timer runs out, and the card is not busy."""
+        if self.plugged_in is None:
+            return
+        deadlines = [deadline for deadline in self.state.timers if deadline is not None]
+        first = max(min(deadlines), self.state.busy_until) if deadlines else None
+        if first != self.plugged_in.alarm.deadline:
+            self.plugged_in.alarm.set(first)
+
+    def _due(self) -> None:
+        """The alarm has rung: every timer that has run out, in order, then a pause."""
+        state, now, entry = self.state, self.slot.clock.now(), self._functions.timer
+        due = sorted((d, n) for n, d in enumerate(state.timers) if d is not None and d <= now)
+        spent = 0
+        for deadline, number in due:
+            if state.timers[number] != deadline:
+                continue  # one before it has set it anew
+            state.timers[number] = None
+            self._in_own_time(entry, (number,), self.budgets.turn, f"timer({number})")
+            spent += state.busy_until - now
+        state.busy_until = now + max(spent, PERIOD_NS)
+        self.arm()
+
+    def look_for_room(self) -> None:
+        """hotswap_room was 0: `run` is to wait for room."""
+        self._wanted.set()
+
+    async def run(self, slot: Slot) -> None:
+        """Timers, what was posted, what came in, and room for what goes out."""
+        self.arm()
+        with slot.calling(self._due):
+            async with trio.open_nursery() as nursery:
+                if self._functions.input:
+                    nursery.start_soon(self._take_input, slot)
+                if self._functions.output:
+                    nursery.start_soon(self._make_output, slot)
+                async for command in slot.commands:
+                    if isinstance(command, Work):
+                        await self._at_leisure(slot)
+                        words = command.what, command.argument
+                        during = f"work({command.what:#x}, {command.argument:#x})"
+                        self._in_own_time(self._functions.work, words, self.budgets.work, during)
+
+    async def _at_leisure(self, slot: Slot) -> None:
+        """Until the card's processor has nothing else to do."""
+        while slot.clock.now() < self.state.busy_until:
+            await slot.clock.sleep_until(self.state.busy_until, slot.number)
+
+    async def _take_input(self, slot: Slot) -> None:
+        while True:
+            await slot.input.wait()
+            await self._at_leisure(slot)
+            waiting = len(slot.input)
+            self._in_own_time(self._functions.input, (), self.budgets.turn, "input()")
+            if len(slot.input) == waiting:
+                await slot.input.more()
+
+    async def _make_output(self, slot: Slot) -> None:
+        while True:
+            if not self.state.wants_room:
+                self._wanted = trio.Event()
+                await self._wanted.wait()
+            await slot.output.room()
+            await self._at_leisure(slot)
+            if self.state.wants_room and not slot.output.full:
+                self.state.wants_room = False
+                self._in_own_time(self._functions.output, (), self.budgets.turn, "output()")
+
+    # -- state, screen --------------------------------------------------------------------------
+
+    def save(self) -> SavedState:
+        """By field names when it has a table of them, else its memory. Raises `StateError`."""
+        return takeover.save(self)
+
+    def load(self, saved: SavedState) -> None:
+        """Take over a state of this build, another build or another implementation.
+
+        Raises `StateError` naming the field or symbol that does not fit; then nothing has changed.
+        """
+        takeover.load(self, saved)
+
+    def _screen(self) -> Screen:
+        return shown(self.state.picture, self.engine)
+
+
+def _alternatives(image: ElfImage) -> tuple[Resources, ...]:
+    width = cast("Width", image.descriptor.cycle_width)
+    return tuple(
+        Resources(
+            ports=tuple(PortRange(first, count) for first, count in one.ports),
+            irqs=one.irqs,
+            drqs=one.drqs,
+            windows=tuple(MemoryRange(first, size) for first, size in one.windows),
+            cycle_width=width,
+        )
+        for one in image.descriptor.resources
+    )
