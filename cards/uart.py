@@ -11,7 +11,6 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-import msgspec
 import trio
 
 from hotswap.bus import Card, Policy, PortRange, Resources, Settings, Slot, State, hookimpl
@@ -130,10 +129,6 @@ class UartState(State):
     """The low half of the MSR."""
 
 
-class AwaitRoom(msgspec.Struct, frozen=True):
-    """Posted when the outbox is full: set THRE when it is not."""
-
-
 class Uart(Card[UartState]):
     """A serial port; its far end is `slot.output` and `slot.input`."""
 
@@ -146,6 +141,7 @@ class Uart(Card[UartState]):
         super().__init__(settings)
         self._base: int = self.settings.base
         self._room = trio.Event()
+        self._full = trio.Event()
 
     def resources(self) -> Resources:
         """Eight ports at the base and one line."""
@@ -316,7 +312,8 @@ class Uart(Card[UartState]):
             state.thr_interrupt = state.thre
         elif state.thre:
             state.thre = False
-            self.slot.post(AwaitRoom())
+            self._full.set()
+            self.slot.backplane.kick()
 
     def _loop(self, value: int) -> None:
         state = self.state
@@ -360,8 +357,15 @@ class Uart(Card[UartState]):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._receiver, slot)
             nursery.start_soon(self._timer, slot)
-            async for _ in slot.commands:
-                await slot.output.room()
+            nursery.start_soon(self._transmitter, slot)
+
+    async def _transmitter(self, slot: Slot) -> None:
+        while True:
+            if self.state.thre:
+                self._full = trio.Event()
+                await self._full.wait()
+            await slot.output.room()
+            if not self.state.thre:
                 self.state.thre = self.state.thr_interrupt = True
                 self._interrupt()
 

@@ -32,14 +32,14 @@ static void power_on(void)
 
 	uart = after_reset;
 	line_unknown();
-	more_waits();
+	look_outside();
 }
 
 /* Another one's state is in place: the timer is set anew, and what waits outside is looked at. */
 static void restored(void)
 {
 	line_unknown();
-	more_waits();
+	look_outside();
 	hotswap_timer(0, uart.timing_out ? uart.time_out_at : 0);
 	interrupt();
 	if (!uart.thre && hotswap_room())

@@ -21,5 +21,6 @@ void modem_control(uint32_t value)
 	uart.deltas |= changed >> 4 & (DCTS | DDSR | DDCD);
 	if (changed & RI && !(after & RI))
 		uart.deltas |= TERI;
-	refill(); /* the loop may have ended */
+	if (!(value & LOOP))
+		make_room();
 }

@@ -5,7 +5,8 @@
  */
 #include "uart.h"
 
-static uint32_t waiting = 1; /* more may wait outside than the FIFO had room for */
+static uint32_t waiting = 1; /* something may wait outside */
+static uint32_t blocked;     /* there was no room for it, and make_room() has not come since */
 
 static uint32_t capacity(void)
 {
@@ -53,15 +54,15 @@ void timer(uint32_t timer)
 }
 
 /* Take what waits outside, as far as there is room. */
-void refill(void)
+static void refill(void)
 {
-	uint32_t room, taken;
+	uint32_t room = uart.mcr & LOOP ? 0 : capacity() - uart.received, taken;
 
-	if (!waiting || uart.mcr & LOOP || uart.received >= capacity())
+	if (blocked || !waiting)
 		return;
-	room = capacity() - uart.received;
-	taken = hotswap_get(uart.fifo + uart.received, room);
-	waiting = taken == room;
+	taken = room ? hotswap_get(uart.fifo + uart.received, room) : 0;
+	blocked = taken == room;
+	waiting = blocked;
 	if (taken) {
 		uart.received += taken;
 		touched();
@@ -69,13 +70,21 @@ void refill(void)
 	}
 }
 
-/* Something may wait outside. */
-void more_waits(void)
+/* The FIFO has been emptied below its trigger level, or another one is in use. */
+void make_room(void)
 {
-	waiting = 1;
+	blocked = 0;
+	refill();
 }
 
-/* The board's call: something does. */
+/* A new beginning: look at what is outside. */
+void look_outside(void)
+{
+	waiting = 1;
+	blocked = 0;
+}
+
+/* The board's call: something waits outside. */
 void input(void)
 {
 	waiting = 1;
@@ -96,7 +105,7 @@ uint32_t receive(void)
 	touched();
 	interrupt();
 	if (uart.received < trigger())
-		refill();
+		make_room();
 	return value;
 }
 
@@ -123,5 +132,5 @@ void fifo_control(uint32_t value)
 	else /* the other bits are programmed only while this one is being set */
 		uart.fcr &= ~FIFO_ENABLE;
 	touched();
-	refill();
+	make_room();
 }

@@ -51,8 +51,8 @@ uint32_t receive(void);
 void loop_back(uint32_t value);
 void fifo_control(uint32_t value);
 uint32_t trigger(void);
-void refill(void);
-void more_waits(void);
+void make_room(void);
+void look_outside(void);
 void input(void);
 void timer(uint32_t timer);
 
