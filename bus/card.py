@@ -51,6 +51,10 @@ class Resources(msgspec.Struct, frozen=True):
     disks: int = 0
     latches: Mapping[int, str] = msgspec.field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name in ("ports", "irqs", "drqs", "windows"):  # equal ones are, list or tuple
+            msgspec.structs.force_setattr(self, name, tuple(getattr(self, name)))
+
 
 S = TypeVar("S", bound=State)
 

@@ -75,10 +75,9 @@ def described(resources: Resources) -> str:
     return ", ".join(parts) or "nothing"
 
 
-def _place(resources: Resources) -> tuple[tuple[Any, ...], ...]:
+def _place(resources: Resources) -> tuple[Sequence[object], ...]:
     """What the guest has to know to use the card."""
-    parts = (resources.ports, resources.irqs, resources.drqs, resources.windows)
-    return tuple(tuple(part) for part in parts)
+    return resources.ports, resources.irqs, resources.drqs, resources.windows
 
 
 def _check(card: Card[Any], resources: Resources) -> None:

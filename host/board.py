@@ -35,7 +35,7 @@ from .board_config import BoardConfig, PlugIn, usual_cards
 from .board_info import board_info
 from .board_run import Ended, Run
 from .cables import BackEnd, Cable
-from .discovery import make_card
+from .discovery import fetch_card
 from .exits import Exit
 from .history.record import Recording
 from .loader import BOOT_STACK, BOOTLOADER_MAGIC, Loaded, load_kernel
@@ -95,7 +95,7 @@ class Board(Run):
 
     async def plug_in(self, name: str, settings: Mapping[str, object] | None = None) -> Slot:
         """Insert a new card of this name. Raises `PluginError`, `BusError`."""
-        return await self.backplane.insert(make_card(name, settings))
+        return await self.backplane.insert(await fetch_card(name, settings))
 
     def connect(self, slot: Slot, back_end: BackEnd, cable: Cable | None = None) -> None:
         """Plug an open back end into a card's connector. Raises `NetworkError`."""
@@ -297,7 +297,7 @@ async def open_board(
                     if cards is not None and frozen:
                         await backplane.quiesce(each=0, total=0)
                     for plug in usual_cards(config, board.plan) if cards is None else cards:
-                        card = make_card(plug.card, plug.settings)
+                        card = await fetch_card(plug.card, plug.settings)
                         await backplane.insert(card, plug.slot, resources=plug.resources)
                     titles = {slot.title for slot in backplane.slots.values()}
                     if "debugexit" in titles:

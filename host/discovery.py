@@ -1,28 +1,31 @@
 """Which cards there are, and how one is made: entry points in group `hotswap.cards`.
 
-Listing imports nothing. A plugin is imported only when its card is wanted, inside a fence: one
-that raises or exits at import harms nobody and is reported by name.
+Listing imports nothing. A plugin is imported only when its card is wanted, inside a fence
+(`plugin_fence`): one that misbehaves harms nobody and is reported by name.
 """
 
 from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import pluggy
+import trio
 
-from hotswap.bus import ENTRY_POINTS, Card, HotswapError, hookspecs
+from hotswap.bus import ENTRY_POINTS, Card
+from hotswap.bus.api import check_api
 
+from .plugin_fence import PluginError, fence, kept_from_stdout, try_plugin
+from .plugin_trial import ask
 
-class PluginError(HotswapError):
-    """A card plugin cannot be found, does not import or does not offer its card."""
+__all__ = ["Offer", "PluginError", "card_of", "card_type", "fetch_card", "make_card", "offers"]
+
+OWN = "hotswap-host"
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -67,28 +70,24 @@ def _from(point: EntryPoint) -> tuple[str, str] | None:
 
 def card_type(name: str) -> type[Card[Any]]:
     """Import the plugin of card `name` and ask it for its class. Raises `PluginError`."""
-    points = _entry_points()
-    if name not in points:
-        near = difflib.get_close_matches(name, points, 1)
-        hint = f"did you mean {near[0]}?" if near else "`hotswap-host info` lists the cards"
-        raise PluginError(f"no card is called {name!r}; {hint}")
-    point = points[name]
-    whose = f"card {name} ({point.value}, from {point.dist.name if point.dist else 'nowhere'})"
-    with _fence(f"{whose} does not import"):
-        module = point.load()
-    with _fence(f"{whose} offers no card"):
-        plugins = pluggy.PluginManager("hotswap")
-        plugins.add_hookspecs(hookspecs)
-        plugins.register(module, name)
-        found = plugins.hook.hotswap_card(name=name)
-    if not (isinstance(found, type) and issubclass(found, Card)):
-        raise PluginError(f"{whose} offers no card: its hotswap_card({name!r}) returned {found!r}")
-    return found
+    _try_if_new(name, {})
+    return _load(name)
 
 
 def make_card(name: str, settings: Mapping[str, object] | None = None) -> Card[Any]:
-    """A new card. Raises `PluginError` when it is unknown or its settings do not fit."""
-    return card_of(card_type(name), settings)
+    """A new card. Raises `PluginError` when it is unknown or its settings do not fit.
+
+    A plugin that is new here is tried first, in another process; this one waits.
+    """
+    _try_if_new(name, settings or {})
+    return card_of(_load(name), settings)
+
+
+async def fetch_card(name: str, settings: Mapping[str, object] | None = None) -> Card[Any]:
+    """As `make_card`, for a running machine: it goes on while a new plugin is tried."""
+    if _is_new(_find(name)):
+        await trio.to_thread.run_sync(_try_if_new, name, settings or {})
+    return card_of(_load(name), settings)
 
 
 def card_of(kind: type[Card[Any]], settings: Mapping[str, object] | None = None) -> Card[Any]:
@@ -97,14 +96,52 @@ def card_of(kind: type[Card[Any]], settings: Mapping[str, object] | None = None)
         fitting = msgspec.convert(dict(settings or {}), kind.settings_type)
     except msgspec.ValidationError as error:
         raise PluginError(f"card {kind.name}: settings do not fit: {error}") from error
-    with _fence(f"card {kind.name} cannot be made"):
+    with fence(f"card {kind.name} cannot be made"):
         return kind(fitting)
 
 
-@contextmanager
-def _fence(what: str) -> Iterator[None]:
-    """Whatever a foreign module does in here is a `PluginError`."""
-    try:
-        yield
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"{what}: {type(error).__name__}: {error}") from error
+def _find(name: str) -> EntryPoint:
+    points = _entry_points()
+    if name not in points:
+        near = difflib.get_close_matches(name, points, 1)
+        hint = (
+            f"did you mean {near[0]}?"
+            if near
+            else "`hotswap-host card list --available` lists them"
+        )
+        raise PluginError(f"no card is called {name!r}; {hint}")
+    return points[name]
+
+
+def _whose(point: EntryPoint) -> str:
+    distribution, _ = _from(point) or ("nowhere", "")
+    return f"card {point.name} ({point.value}, from {distribution})"
+
+
+def _is_new(point: EntryPoint) -> bool:
+    """Whether somebody else's plugin has not been imported here yet."""
+    return point.module not in sys.modules and (_from(point) or "?")[0] != OWN
+
+
+def _try_if_new(name: str, settings: Mapping[str, object]) -> None:
+    point = _find(name)
+    if _is_new(point):
+        try_plugin(_whose(point), point.module, name, settings)
+
+
+def _load(name: str) -> type[Card[Any]]:
+    """Import a plugin that has been tried."""
+    point = _find(name)
+    if _is_new(point):
+        with kept_from_stdout(name):
+            _import(point)
+    module = _import(point)
+    with fence(f"{_whose(point)} offers no card"):
+        kind = ask(module, name)
+    check_api(kind)
+    return kind
+
+
+def _import(point: EntryPoint) -> Any:
+    with fence(f"{_whose(point)} does not import"):
+        return point.load()

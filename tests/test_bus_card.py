@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
@@ -43,6 +44,12 @@ def test_its_class_attributes_say_what_it_leases() -> None:
     assert Sound().resources() == Resources(
         ports=(PortRange(0x220, 16), PortRange(0x388, 4)), irqs=(5,), drqs=(1,), cycle_width=2
     )
+
+
+def test_equal_resources_are_equal_however_they_are_listed() -> None:
+    listed = Resources(ports=[PortRange(0x201, 1)], irqs=[5], drqs=[1], windows=[])
+    again = msgspec.msgpack.decode(msgspec.msgpack.encode(listed), type=Resources)
+    assert again == listed == Resources(ports=(PortRange(0x201, 1),), irqs=(5,), drqs=(1,))
 
 
 def test_it_has_default_settings_and_is_carried_over() -> None:

@@ -93,7 +93,9 @@ def test_an_unknown_name_suggests_the_nearest(name: str, near: str) -> None:
 
 
 def test_a_name_like_no_other_is_sent_to_the_list() -> None:
-    with pytest.raises(PluginError, match="no card is called 'xyzzy'; `hotswap-host info` lists"):
+    with pytest.raises(
+        PluginError, match="no card is called 'xyzzy'; `hotswap-host card list --available` lists"
+    ):
         card_type("xyzzy")
 
 
