@@ -49,6 +49,7 @@ class Slots(ABC):
         self.frozen = False
         self.locked_by: str | None = None
         """What forbids insertion and removal now, e.g. a switchover transaction."""
+        self._unlocked = trio.Event()
         self._nursery = nursery
         self._order: list[list[Slot]] | None = None
         self._scopes: dict[int, trio.CancelScope] = {}
@@ -265,11 +266,18 @@ class Slots(ABC):
     def locked(self, by: str) -> Iterator[None]:
         """Refuse insertion and removal while the block runs."""
         self._check_unlocked(by)
-        self.locked_by = by
+        self.locked_by, self._unlocked = by, trio.Event()
         try:
             yield
         finally:
             self.locked_by = None
+            self._unlocked.set()
+
+    async def unlocked(self) -> None:
+        """Wait until no transaction is under way."""
+        while self.locked_by is not None:
+            await self._unlocked.wait()
+        await trio.lowlevel.checkpoint()
 
     def _check_unlocked(self, what: str) -> None:
         if self.locked_by is not None:

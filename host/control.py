@@ -69,7 +69,7 @@ class Reply(msgspec.Struct, omit_defaults=True):
 
 
 Tell = Callable[[object], None]
-Answer = Callable[[Request, Tell], Awaitable[Reply]]
+Answer = Callable[[Any, Tell], Awaitable[Reply]]
 Replied = Callable[[Request], None]
 
 
@@ -78,11 +78,13 @@ async def serve_control(
     answer: Answer,
     replied: Replied = lambda request: None,
     *,
+    request_type: type[Any] = Request,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Answer requests on a socket at `path` until cancelled; the socket is removed then.
 
-    `replied` is called when the reply to a request has been sent.
+    `replied` is called when the reply to a request has been sent. Another `request_type` is for
+    sockets of another kind, which have an `answer` for it.
 
     Raises `ControlError` when the path is taken by a running machine or cannot be made.
     """
@@ -93,7 +95,9 @@ async def serve_control(
             async with trio.open_nursery() as nursery:
                 task_status.started()
                 await trio.serve_listeners(
-                    functools.partial(_converse, answer=answer, replied=replied),
+                    functools.partial(
+                        _converse, answer=answer, replied=replied, request_type=request_type
+                    ),
                     [trio.SocketListener(trio.socket.from_stdlib_socket(listening))],
                     handler_nursery=nursery,
                 )
@@ -143,13 +147,15 @@ def _clear_stale(path: Path) -> None:
     )
 
 
-async def _converse(stream: trio.SocketStream, answer: Answer, replied: Replied) -> None:
+async def _converse(
+    stream: trio.SocketStream, answer: Answer, replied: Replied, request_type: type[Any]
+) -> None:
     """Serve one client: a request a line, until it hangs up."""
     lines = _Lines(stream)
     async with stream:
         try:
             async for line in lines:
-                request, reply = await _answer_line(lines, line, answer)
+                request, reply = await _answer_line(lines, line, answer, request_type)
                 await lines.send(reply)
                 if request is not None:
                     replied(request)
@@ -157,15 +163,18 @@ async def _converse(stream: trio.SocketStream, answer: Answer, replied: Replied)
             pass  # the client is gone; what it asked for has been carried out
 
 
-async def _answer_line(lines: _Lines, line: bytes, answer: Answer) -> tuple[Request | None, Reply]:
+async def _answer_line(
+    lines: _Lines, line: bytes, answer: Answer, request_type: type[Any]
+) -> tuple[Any, Reply]:
     """Carry out one request, sending its events as they come.
 
     A rehearsal is nobody else's: it ends when its client hangs up.
     """
     try:
-        request = msgspec.json.decode(line, type=Request)
+        request = msgspec.json.decode(line, type=request_type)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return None, Reply(False, error=f"not a request: {error}", todo="see docs/control.md")
+    rehearsal = isinstance(request, Request) and request.dry_run
     log = structlog.get_logger()
     send, receive = trio.open_memory_channel[object](1024)
 
@@ -193,7 +202,7 @@ async def _answer_line(lines: _Lines, line: bytes, answer: Answer) -> tuple[Requ
     async with trio.open_nursery() as nursery:
         nursery.start_soon(forward)
         with send:
-            reply = await (lines.while_open(carry_out) if request.dry_run else carry_out())
+            reply = await (lines.while_open(carry_out) if rehearsal else carry_out())
     return request, reply
 
 
@@ -241,9 +250,9 @@ class _Lines:
 class _Answering:
     """The lines of one answer, up to and including the reply."""
 
-    def __init__(self, path: Path, lines: _Lines, request: Request) -> None:
+    def __init__(self, path: Path, lines: _Lines, request: Any) -> None:
         self._path, self._lines = path, lines
-        self._unsent: Request | None = request
+        self._unsent: Any = request
         self._over = False
 
     def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
@@ -267,8 +276,8 @@ class _Answering:
 
 
 @asynccontextmanager
-async def connect(path: Path) -> AsyncIterator[Callable[[Request], AsyncIterator[dict[str, Any]]]]:
-    """Talk to the machine at `path`: call with a request, iterate over the lines of the answer.
+async def connect(path: Path) -> AsyncIterator[Callable[[Any], AsyncIterator[dict[str, Any]]]]:
+    """Talk to the machine at `path`: call with a `Request`, iterate over the lines of the answer.
 
     Raises `ControlError` when no machine is there, or it ends before it has answered.
     """

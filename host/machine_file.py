@@ -124,6 +124,18 @@ class MachineTable(Table):
         Literal["pc", "plain"] | None,
         Field(description="pc: those of a PC; plain: what a kernel with an LKUS note needs"),
     ] = None
+    restart: Annotated[
+        Literal["no", "on-failure", "always"],
+        Field(description="under `serve`: when the machine has ended, but for an operator"),
+    ] = "no"
+    restart_delay: Annotated[
+        float, Field(ge=0, le=86_400, description="s; doubled with every restart in restart_within")
+    ] = 1.0
+    restart_delay_max: Annotated[float, Field(ge=0, le=86_400, description="s")] = 60.0
+    restart_limit: Annotated[
+        int, Field(ge=1, le=1000, description="restarts in restart_within; then it has failed")
+    ] = 5
+    restart_within: Annotated[float, Field(ge=1, le=86_400, description="s")] = 300.0
 
 
 class ModuleTable(Table):

@@ -1,4 +1,4 @@
-"""`hotswap-host switchover|pause|continue|stop|keys|info`: commands to a running machine."""
+"""`hotswap-host switchover|pause|continue|keys|info`: commands to a running machine."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ from .control import (
     Request,
     connect,
 )
+from .daemon.target import machine_option
 from .exits import Exit
 from .history.live import LiveView, why
 from .number import Number
 from .rehearsal_words import rehearsed, summed_up
 
-control_option = click.option(
-    "--control", type=click.Path(path_type=Path), metavar="SOCKET", required=True,
-    envvar="HOTSWAP_HOST_CONTROL", help="The machine's control socket.",
-)  # fmt: skip
+control_option = machine_option()
+"""Commands to a running machine have `control`, its socket; by --control or --machine."""
 
 GOES_ON = (
     "hotswap-host: the machine goes on with the switchover; "
@@ -257,14 +256,6 @@ def continue_command(control: Path, in_json: bool) -> int:
     return _simple("continue", control, in_json)
 
 
-@click.command("stop")
-@control_option
-@json_option
-def stop_command(control: Path, in_json: bool) -> int:
-    """End the machine; what it has sent out is delivered first."""
-    return _simple("stop", control, in_json)
-
-
 @click.command("keys")
 @click.argument("text")
 @control_option
@@ -279,8 +270,7 @@ def keys_command(text: str, control: Path, in_json: bool) -> int:
 
 
 @click.command("info")
-@click.option("--control", type=click.Path(path_type=Path), metavar="SOCKET",
-              envvar="HOTSWAP_HOST_CONTROL", help="Ask the machine there.")  # fmt: skip
+@machine_option(required=False)
 @json_option
 def info_command(control: Path | None, in_json: bool) -> int:
     """Say how the machine at SOCKET is, or what this host offers: engine, cures in use, cards."""
