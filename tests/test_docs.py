@@ -20,6 +20,14 @@ import trio
 from hotswap.host.__main__ import main_group
 from hotswap.host.board import Board
 from hotswap.host.control import Request, serve_control
+from hotswap.host.daemon.log_line import LogLine
+from hotswap.host.daemon.words import (
+    CardStatus,
+    DaemonRequest,
+    DaemonStatus,
+    MachineEvent,
+    MachineStatus,
+)
 from hotswap.host.history.record import Moment, Record
 from hotswap.host.images import refkernel, shipped
 from hotswap.host.operator import answer_for, replied_for
@@ -98,6 +106,8 @@ def test_every_table_is_in_some_document() -> None:
         (Report, "control.md"), (PhaseEvent, "control.md"), (Request, "control.md"),
         (Rehearsal, "control.md"), (Summary, "control.md"), (Plan, "switchover.md"),
         (Record, "history.md"), (Moment, "history.md"),
+        (DaemonRequest, "daemon.md"), (DaemonStatus, "daemon.md"), (MachineStatus, "daemon.md"),
+        (MachineEvent, "daemon.md"), (CardStatus, "daemon.md"), (LogLine, "daemon.md"),
     ],
 )  # fmt: skip
 def test_every_key_of_an_answer_in_json_is_documented(kind: type, document: str) -> None:

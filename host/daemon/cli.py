@@ -17,7 +17,7 @@ from hotswap.host.remote import ask, json_option, say
 from .client import ask_daemon, runtime_at, runtime_option
 from .runtime import Runtime
 from .target import machine_option
-from .words import DaemonRequest, DaemonStatus, MachineStatus
+from .words import DaemonRequest, DaemonStatus, MachineStatus, on_a_line
 
 GOING = 5.0
 """Seconds a daemon without machines may take to end."""
@@ -39,7 +39,7 @@ def list_command(in_json: bool, runtime: Path | None) -> int:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
     for path, why in status.faulty.items():
-        click.echo(f"not served: {path}: {why.removeprefix(f'{path}: ')}")
+        click.echo(f"not served: {path}: {on_a_line(why.removeprefix(f'{path}: '))}")
     return Exit.OK
 
 

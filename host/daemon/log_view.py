@@ -39,20 +39,26 @@ def last_lines(path: Path, count: int) -> tuple[list[bytes], BinaryIO]:
 
 
 async def follow(path: Path, file: BinaryIO) -> AsyncGenerator[bytes, None]:
-    """What is written to the log from where `file` stands on, across its becoming other files."""
-    while True:
-        while data := file.read(CHUNK):
-            yield data
-        if newer := _newer(path, file):
-            while data := file.read(CHUNK):  # what came before it was full
+    """What is written to the log from where `file` stands on, across its becoming other files.
+
+    It closes `file`.
+    """
+    try:
+        while True:
+            while data := file.read(CHUNK):
                 yield data
-            file.close()
-            *between, file = newer
-            for each in between:
-                with each:
-                    yield each.read()
-        else:
-            await trio.sleep(LOOK)
+            if newer := _newer(path, file):
+                while data := file.read(CHUNK):  # what came before it was full
+                    yield data
+                file.close()
+                *between, file = newer
+                for each in between:
+                    with each:
+                        yield each.read()
+            else:
+                await trio.sleep(LOOK)
+    finally:
+        file.close()
 
 
 def _newer(path: Path, file: BinaryIO) -> list[BinaryIO]:

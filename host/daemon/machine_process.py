@@ -20,18 +20,17 @@ from hotswap.bus import HotswapError
 from hotswap.host.assembly import Assembly, assemble
 from hotswap.host.board import Board
 from hotswap.host.cables import OpenCable, open_cables
-from hotswap.host.control import Answer, Reply, Request, Tell, serve_control
+from hotswap.host.control import serve_control
 from hotswap.host.exits import Exit, leaves
 from hotswap.host.history.record import folder
 from hotswap.host.machine import open_machine
 from hotswap.host.machine_fault import MachineError
 from hotswap.host.machine_file import check, read_document
-from hotswap.host.operator import answer_for, replied_for
 from hotswap.host.signals import ended_like_ctrl_c
-from hotswap.switchover.errors import Refused
 
 from .entry import digest_of
 from .errors import DaemonError
+from .last_requests import LastRequests
 from .log_file import LOG_KEPT, LOG_MAX, SERIAL_KEPT, SERIAL_MAX, BoundedFile
 from .log_line import LogWriter, log_to
 from .order import READY, LastWords, Order
@@ -50,8 +49,6 @@ class Session:
     def __init__(self, order: Order) -> None:
         self.order = order
         self.runtime = Runtime(Path(order.runtime))
-        self.asked = False
-        """Whether an operator wanted it to end."""
 
     def assembly(self) -> Assembly:
         """The machine's parts. Raises `MachineError`."""
@@ -104,27 +101,14 @@ class Session:
             await nursery.start(end_on_signal)
             board.history = folder()
             control = self.runtime.control(self.order.name)
-            await nursery.start(serve_control, control, self._answer(board), replied_for(board))
+            requests = LastRequests(board)
+            await nursery.start(serve_control, control, requests.answer, requests.replied)
             structlog.get_logger().info("running", pid=os.getpid(), control=str(control))
             _say_ready()
             ended = await board.ended()
-            words = LastWords(ended.status, ended.message, asked=self.asked)
+            words = LastWords(ended.status, ended.message, asked=requests.asked)
             nursery.cancel_scope.cancel()
         return words
-
-    def _answer(self, board: Board) -> Answer:
-        """As for any machine, but that a switchover or a snapshot is let end before a stop."""
-        answer_as_any = answer_for(board)
-
-        async def answer(request: Request, tell: Tell) -> Reply:
-            if request.op == "stop":
-                self.asked = True
-                await board.backplane.unlocked()
-            elif self.asked and request.op in {"switchover", "snapshot"}:
-                raise Refused("the machine is being stopped", "start it again first")
-            return await answer_as_any(request, tell)
-
-        return answer
 
 
 def _say_ready() -> None:

@@ -49,9 +49,15 @@ class MachineStatus(msgspec.Struct, frozen=True):
     @property
     def in_words(self) -> str:
         """Its state on a line."""
-        if self.state == "restarting":
-            return f"restarting in {self.next_in_s:.0f} s: {self.why}"
-        return f"{self.state}: {self.why}" if self.why else self.state
+        state = self.state
+        if state == "restarting":
+            state = f"restarting in {self.next_in_s:.0f} s"
+        return f"{state}: {on_a_line(self.why)}" if self.why else state
+
+
+def on_a_line(text: str) -> str:
+    """The lines of `text`, as when several things are wrong."""
+    return "; ".join(line.strip() for line in text.splitlines())
 
 
 class MachineEvent(msgspec.Struct, frozen=True, tag_field="type", tag="machine"):
