@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from unittest import mock
 
 from hotswap.host.__main__ import main
@@ -100,11 +100,14 @@ class Daemon:
 
     def command(self, *words: str | Path) -> Done:
         """Run a command of `hotswap-host`, in this process."""
-        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in "oe")
-        with mock.patch.dict(os.environ, self.env), redirect_stdout(out), redirect_stderr(err):
+        out, err = io.BytesIO(), io.BytesIO()
+        with (
+            mock.patch.dict(os.environ, self.env),
+            redirect_stdout(io.TextIOWrapper(out, "utf-8", write_through=True)),
+            redirect_stderr(io.TextIOWrapper(err, "utf-8", write_through=True)),
+        ):
             status = main([str(word) for word in words])
-        texts = (cast("io.BytesIO", each.buffer).getvalue().decode() for each in (out, err))
-        return Done(int(status), *texts)
+            return Done(int(status), out.getvalue().decode(), err.getvalue().decode())
 
     def ask(self, op: str, **fields: str) -> dict[str, Any]:
         """The reply at its control socket."""

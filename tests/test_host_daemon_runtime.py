@@ -62,7 +62,7 @@ def test_a_folder_of_somebody_else_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "run").mkdir(mode=0o700)
-    monkeypatch.setattr(runtime.os, "geteuid", lambda: 12345)
+    monkeypatch.setattr("os.geteuid", lambda: 12345)
     with pytest.raises(DaemonError, match="belongs to user"), hold_runtime(tmp_path / "run"):
         pass
 

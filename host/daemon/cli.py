@@ -32,8 +32,8 @@ def list_command(in_json: bool, runtime: Path | None) -> int:
     if in_json or not reply["ok"]:
         return say(reply, in_json=in_json)
     status = msgspec.convert(reply["result"], DaemonStatus)
-    rows = [("machine", "pid", "up", "kernel", "restarts", "cards", "state")]
-    rows += map(_row, status.machines)
+    header = ("machine", "pid", "up", "kernel", "restarts", "cards", "state")
+    rows = [header, *map(_row, status.machines)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
