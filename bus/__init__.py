@@ -17,6 +17,7 @@ from .dma import DmaAcknowledge, DmaController
 from .errors import BusError, CardError, GuestError, HotswapError, MediaError, StateError
 from .frames import FRAME_MAX, FRAME_MIN, FrameInbox, FrameOutbox, FramesState
 from .hookspecs import ENTRY_POINTS, hookimpl
+from .lease import Lease
 from .line import Edge, Lines, Wire
 from .pins import (
     BoardEvent,
@@ -29,6 +30,16 @@ from .pins import (
     Memory,
     NumericErrors,
     StrayWrite,
+)
+from .pnp import (
+    Choices,
+    Configuration,
+    DmaChoice,
+    IrqChoice,
+    LogicalDevice,
+    MemoryChoice,
+    PlugAndPlay,
+    PortChoice,
 )
 from .screen import Cursor, HasScreen, PixelScreen, Screen, TextScreen
 from .slot import Slot
@@ -54,10 +65,12 @@ __all__ = [
     "CardError",
     "CardFault",
     "Choice",
+    "Choices",
     "CodeEngine",
     "CodeFault",
     "CodeResult",
     "Commands",
+    "Configuration",
     "CpuPins",
     "CpuReset",
     "CpuShutdown",
@@ -66,6 +79,7 @@ __all__ = [
     "CycleRecord",
     "Disk",
     "DmaAcknowledge",
+    "DmaChoice",
     "DmaController",
     "Edge",
     "EdgeRecord",
@@ -78,16 +92,22 @@ __all__ = [
     "HotswapError",
     "Inbox",
     "InterruptController",
+    "IrqChoice",
+    "Lease",
     "Lines",
+    "LogicalDevice",
     "MachineClock",
     "MediaError",
     "Medium",
     "Memory",
+    "MemoryChoice",
     "MemoryRange",
     "NumericErrors",
     "Outbox",
     "PixelScreen",
+    "PlugAndPlay",
     "Policy",
+    "PortChoice",
     "PortRange",
     "Resources",
     "SavedState",

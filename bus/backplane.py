@@ -209,6 +209,9 @@ class Backplane(Slots):
 
     def restore(self, state: BackplaneState) -> None:
         """Put a snapshot back. The cards must be frozen and be the same as then."""
+        for slot in self.slots.values():  # before any is leased again: two may have changed places
+            if slot.pnp is not None:
+                slot.pnp.release()
         for saved in state.slots:
             self.find(saved.slot).restore(saved)
         self.irq.restore(state.irq)

@@ -11,6 +11,7 @@ import trio
 
 from .cycle import FLOATING, MemoryRange, PortRange, Width
 from .errors import StateError
+from .pnp import Configuration, PlugAndPlay
 from .state import SavedState, State, load_state, save_state
 
 if TYPE_CHECKING:
@@ -115,6 +116,21 @@ class Card(Generic[S]):
         card that overrides this need not override that.
         """
         return (self.resources(),)
+
+    def plug_and_play(self) -> PlugAndPlay | None:
+        """For an ISA Plug and Play card: what the guest finds, and configures.
+
+        Asked at insertion. `resources` then says no ports, windows and lines: the guest chooses
+        them, and they are leased while a logical device is active. By default None: jumpers.
+        """
+        return None
+
+    def configured(self, device: int, at: Configuration | None) -> None:
+        """Plug and Play: logical device `device` has its leases, `at` these; None: no more.
+
+        Comes in a bus cycle, when a saved state has been put back or taken over; so it may
+        remember where things are and drive lines, but changes no state and does not await.
+        """
 
     def change(self, settings: Any) -> None:
         """Some `settable` settings have new values, which fit: go on with `settings`.

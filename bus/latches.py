@@ -10,7 +10,7 @@ the era of a byte does, and it is read from its cell only while one is stored th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from .card import Card
@@ -60,10 +60,11 @@ class Latches:
             self._fields[port] = card, field, cell
             self.cells[port] = cell if self._on and not self.barred(port) else 0
 
-    def remove(self, card: Card[Any]) -> None:
-        """Forget the latches of `card`, what they hold first."""
+    def remove(self, card: Card[Any], among: Container[int] = range(PORTS)) -> None:
+        """Forget the latches of `card`, those `among` some ports; what they hold first."""
         self.settle()
-        for port in [port for port, (holder, *_) in self._fields.items() if holder is card]:
+        fields = self._fields.items()
+        for port in [p for p, (holder, *_) in fields if holder is card and p in among]:
             del self._fields[port]
             self.cells[port] = 0
 

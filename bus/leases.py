@@ -27,7 +27,7 @@ def alternatives(card: Card[Any]) -> Sequence[Resources]:
     if not found or not all(isinstance(each, Resources) for each in found):
         raise CardError(card.name, f"its alternatives() are {found!r}; return some Resources")
     for each in found:
-        _check(card, each)
+        check(card, each)
     return found
 
 
@@ -80,7 +80,8 @@ def _place(resources: Resources) -> tuple[Sequence[object], ...]:
     return resources.ports, resources.irqs, resources.drqs, resources.windows
 
 
-def _check(card: Card[Any], resources: Resources) -> None:
+def check(card: Card[Any], resources: Resources) -> None:
+    """Raise `BusError` when `resources` of `card` contradict themselves."""
     for name, lines in (("IRQ", resources.irqs), ("DRQ", resources.drqs)):
         twice = [line for line in lines if lines.count(line) > 1]
         if twice:

@@ -78,6 +78,20 @@ class Wire:
         self.set(True)
 
 
+class Unconnected(Wire):
+    """The wire of a card whose line nobody has chosen yet: it leads nowhere."""
+
+    __slots__ = ()
+
+    @property
+    def level(self) -> bool:
+        """Low."""
+        return False
+
+    def set(self, level: bool) -> None:
+        """Nothing is driven."""
+
+
 class Lines:
     """The IRQ (or DRQ) lines of one backplane: levels, leases, edge log."""
 

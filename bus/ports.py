@@ -16,6 +16,7 @@ from .errors import BusError
 from .faulty_cycles import FaultyCycles
 from .latches import PENDING, Latches
 from .trace import BusTrace
+from .wired import Decoder, WiredPort
 
 Read: TypeAlias = Callable[[int, int], int]
 Write: TypeAlias = Callable[[int, int, int], None]
@@ -24,7 +25,10 @@ Write: TypeAlias = Callable[[int, int, int], None]
 class PortHolder(Protocol):
     """What the I/O space needs of a slot."""
 
-    number: int
+    @property
+    def number(self) -> int:
+        """The slot."""
+        ...
 
     @property
     def title(self) -> str:
@@ -55,6 +59,7 @@ class IoSpace:
 
     def __init__(self, trace: BusTrace) -> None:
         self._leases: dict[int, _Lease] = {}
+        self._decoders: dict[int, list[Decoder]] = {}
         self._trace = trace
         self.latches = Latches()
         self.burst = Burst(self.latches.cells)
@@ -98,6 +103,18 @@ class IoSpace:
             del self._leases[port]
         self._route(released)
 
+    def join(self, port: int, decoder: Decoder) -> None:
+        """Let `decoder` answer cycles of `port` beside whoever leases it, see `wired`."""
+        self._decoders.setdefault(port, []).append(decoder)
+        self._route([port])
+
+    def leave(self, port: int, decoder: Decoder) -> None:
+        """End a `join`."""
+        self._decoders[port].remove(decoder)
+        if not self._decoders[port]:
+            del self._decoders[port]
+        self._route([port])
+
     def _route(self, changed: Iterable[int]) -> None:
         """Decide anew what becomes of the cycles that touch one of the `changed` ports."""
         for port in {near for p in changed for near in range(max(0, p - 3), p + 1)}:
@@ -110,15 +127,25 @@ class IoSpace:
     def _path(self, port: int, width: int) -> tuple[Read, Write]:
         """The card itself, a cut, or nobody."""
         leases = [self._leases.get(p) for p in range(port, port + width)]
-        if not any(leases):
+        wired = any(p in self._decoders for p in range(port, port + width))
+        if wired and width == 1:
+            all_of_them = WiredPort(*self._alone(port, leases[0]), self._decoders[port])
+            return all_of_them.read, all_of_them.write
+        if not any(leases) and not wired:
             return _float, _ignore
         first = leases[0]
         whole = all(lease is first for lease in leases) and port % width == 0
         if first is not None and whole and width <= first.width:
-            if self.faults is not None and self.faults.bars(port):
-                return self._faulty_read, self._faulty_write
-            return first.read, first.write
+            return self._alone(port, first)
         return (self._read16, self._write16) if width == 2 else (self._read32, self._write32)
+
+    def _alone(self, port: int, lease: _Lease | None) -> tuple[Read, Write]:
+        """Who leases the port, by way of the faults that are injected."""
+        if lease is None:
+            return _float, _ignore
+        if self.faults is not None and self.faults.bars(port):
+            return self._faulty_read, self._faulty_write
+        return lease.read, lease.write
 
     def _read16(self, port: int, _width: int) -> int:
         high = (port + 1) & 0xFFFF

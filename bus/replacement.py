@@ -26,6 +26,7 @@ from .cycle import MemoryRange, PortRange
 from .disk import nobody
 from .errors import BusError, CardError
 from .leases import alternatives
+from .pnp_interface import identity
 
 if TYPE_CHECKING:
     from .backplane import Backplane
@@ -37,7 +38,7 @@ async def replace(backplane: Backplane, number: int, card: Card[Any], seconds: f
     slot = backplane.find(number)
     old = slot.card
     with backplane.locked(f"the replacement of card {slot.title} in slot {number}"):
-        resources = _fitting(card, backplane.leases[number], slot)
+        resources = _fitting(card, slot)
         try:
             if slot.fault is None:
                 await _at_rest(slot, card, seconds)
@@ -56,10 +57,15 @@ async def replace(backplane: Backplane, number: int, card: Card[Any], seconds: f
 # -- what the new card has to fit --------------------------------------------------------------
 
 
-def _fitting(card: Card[Any], leased: Resources, slot: Slot) -> Resources:
+def _fitting(card: Card[Any], slot: Slot) -> Resources:
     """What the new card leases, which must be what the old one has. Raises `BusError`."""
     check_api(type(card))
-    offered = alternatives(card)
+    if identity(card) != (None if slot.pnp is None else slot.pnp.identity):
+        raise BusError(
+            f"card {card.name} says another thing to Plug and Play than card {slot.title} in slot "
+            f"{slot.number}; set it to the same, or remove that card and insert this one"
+        )
+    leased, offered = slot.resources, alternatives(card)
     for resources in offered:
         if not any(_differences(resources, leased)):
             return resources
@@ -157,6 +163,8 @@ class _Exchange:
         try:
             self._plug_in(resources)
             new.adopt(saved)
+            if slot.pnp is not None:
+                slot.pnp.announce()
             self._raise_lines()
         except BaseException as error:
             self._put_back()
@@ -185,7 +193,7 @@ class _Exchange:
 
     def _remember(self) -> None:
         backplane, slot = self._backplane, self._slot
-        self._leased = backplane.leases[slot.number]
+        self._leased = slot.resources
         self._lines = backplane.irq.snapshot(), backplane.drq.snapshot()
         self._sockets = backplane.controller, backplane.dma, backplane.numeric_errors
         self._alarms = list(slot.alarms)

@@ -22,8 +22,11 @@ from .commands import Commands
 from .disk import Disk
 from .errors import CARD_RAISES, BusError, CardError, CodeError
 from .frames import FrameInbox, FrameOutbox
-from .line import Wire
+from .lease import Lease
+from .line import Unconnected, Wire
 from .pins import CardFault, Memory
+from .pnp_interface import PnpInterface
+from .pnp_logic import PnpState
 from .state import SavedState
 from .stream import Inbox, Outbox
 
@@ -38,6 +41,8 @@ class SlotState(msgspec.Struct):
     saved: SavedState
     commands: list[Any]
     fault: CardFault | None
+    pnp: PnpState | None = None
+    """Of a Plug and Play card."""
 
 
 class Slot:
@@ -50,6 +55,10 @@ class Slot:
         self.card = card
         self.resources = resources
         """What the card has leased: the one of its alternatives that was taken."""
+        self.leases: list[Lease] = []
+        """And what it has taken since."""
+        self.pnp: PnpInterface | None = None
+        """The Plug and Play part of the card, if it has one."""
         self.log = structlog.get_logger().bind(card=card.name, slot=number)
         self.commands: Commands[Any] = Commands()
         self.output = Outbox()
@@ -91,13 +100,29 @@ class Slot:
 
     @property
     def irq(self) -> Wire:
-        """The card's first IRQ line."""
+        """The card's first IRQ line; unconnected while a Plug and Play card has none."""
+        if not self.irqs and self.pnp is not None:
+            return Unconnected(self.backplane.irq, 0, self.number, self.title)
         return self.irqs[0]
 
     @property
     def drq(self) -> Wire:
-        """The card's first DRQ line."""
+        """The card's first DRQ line; as `irq`."""
+        if not self.drqs and self.pnp is not None:
+            return Unconnected(self.backplane.drq, 0, self.number, self.title)
         return self.drqs[0]
+
+    def lease(self, resources: Resources) -> Lease:
+        """Take more of the bus while plugged in: all of `resources`, or `BusError` and none.
+
+        In a bus cycle too. `irqs` and `drqs` have the new wires at their end. What is leased so is
+        not saved: a card that does it takes it again when its state is put back.
+        """
+        return self.backplane.lease(self, resources)
+
+    def release(self, lease: Lease) -> None:
+        """Give a lease back: from the next cycle on its ports float, and its lines are low."""
+        self.backplane.release(self, lease)
 
     def new_alarm(self) -> Alarm:
         """A further alarm, for cards with more than one timer."""
@@ -346,7 +371,19 @@ class Slot:
         self.card.power_on()
         self.commands.restore([])
         self._drop_lines()
+        if self.pnp is not None:
+            self.pnp.reset()
         self.needs_reset = False
+
+    def reset(self) -> None:
+        """As the card's own RESET does, in the middle of its work: `run` begins anew."""
+        running = self._thawed.is_set()
+        self.card.power_on()
+        self.commands.restore([])
+        self._drop_lines()
+        if running:
+            self._end_run()
+            self._thawed.set()
 
     def reinitialise(self) -> None:
         """As `cold_reset`, but the card itself says what is left. It must be frozen."""
@@ -394,7 +431,8 @@ class Slot:
 
     def snapshot(self) -> SlotState:
         """State and queue as values."""
-        return SlotState(self.number, self.card.save(), self.commands.snapshot(), self.fault)
+        pnp = None if self.pnp is None else self.pnp.save()
+        return SlotState(self.number, self.card.save(), self.commands.snapshot(), self.fault, pnp)
 
     def restore(self, state: SlotState) -> None:
         """Put a snapshot back; the card must be frozen. Lifts a fault that came later."""
@@ -403,6 +441,10 @@ class Slot:
         if self.fault is not None and state.fault is None:
             self.backplane.replug_ports(self)
         self.fault = state.fault
+        if self.pnp is not None:
+            self.pnp.load(state.pnp)
+            if self.fault is not None:
+                self.backplane.unplug_ports(self)
         self.needs_reset = self.running and self.card.freezes  # it may still change its state
 
     @property

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import structlog
 import trio
 
@@ -20,10 +21,12 @@ from .disk import Disk
 from .dma import DmaController
 from .errors import CARD_RAISES, BusError, CardError
 from .injections import Injections
-from .leases import choose
+from .lease import Lease
+from .leases import check, choose
 from .line import Lines
 from .pins import InterruptController, NumericErrors
-from .ports import IoSpace
+from .pnp_interface import plug_and_play
+from .ports import IoSpace, PortHolder
 from .screen import HasScreen, Screen
 from .slot import Slot
 from .trace import BusTrace
@@ -66,7 +69,9 @@ class Slots(ABC):
     @property
     def leases(self) -> Mapping[int, Resources]:
         """What each card has leased, by slot."""
-        return {number: slot.resources for number, slot in self.slots.items()}
+        return {
+            number: _together(slot.resources, slot.leases) for number, slot in self.slots.items()
+        }
 
     async def insert(
         self,
@@ -86,6 +91,7 @@ class Slots(ABC):
         check_api(type(card))
         number = self._socket(card, number)
         slot = self._slot_for(number, card, choose(card, self._free(card), resources))
+        slot.pnp = plug_and_play(slot, self.slots.values())
         self._lease(slot)
         try:
             card.plugged(slot)
@@ -137,6 +143,40 @@ class Slots(ABC):
         self.slots[slot.number] = slot
         self._order = None
         self.replug_ports(slot)
+
+    def lease(self, slot: Slot, resources: Resources) -> Lease:
+        """Let a plugged-in card have all of `resources` too, or raise `BusError`.
+
+        `cycle_width` and `latches` are those of these ports and windows. Ended by `release`, and
+        when the card is removed.
+        """
+        card = slot.card
+        check(card, resources)
+        self._free(card)(resources)
+        lease = Lease(slot, resources)  # nothing fails from here on
+        lease.irqs = [self.irq.lease(line, slot.number, card.name) for line in resources.irqs]
+        lease.drqs = [self.drq.lease(line, slot.number, card.name) for line in resources.drqs]
+        slot.irqs += lease.irqs
+        slot.drqs += lease.drqs
+        slot.leases.append(lease)
+        self._order = None
+        self._plug(lease, card, resources)
+        return lease
+
+    def release(self, slot: Slot, lease: Lease) -> None:
+        """End a lease that `lease` gave."""
+        slot.leases.remove(lease)
+        self.io.settle()
+        self.io.latches.remove(slot.card, lease.resources.latches)
+        self.io.release(lease)
+        self.windows.release(lease)
+        for wire in lease.irqs:
+            slot.irqs.remove(wire)
+            self.irq.release(wire)
+        for wire in lease.drqs:
+            slot.drqs.remove(wire)
+            self.drq.release(wire)
+        self._order = None
 
     async def remove(self, number: int) -> None:
         """Pull the card: its ports float and its lines drop at once, then its task ends.
@@ -235,10 +275,16 @@ class Slots(ABC):
 
     def replug_ports(self, slot: Slot) -> None:
         """Connect the card's ports and windows to it."""
-        resources, card = slot.resources, slot.card
+        self._plug(slot, slot.card, slot.resources)
+        for lease in slot.leases:
+            self._plug(lease, slot.card, lease.resources)
+        if slot.pnp is not None:
+            slot.pnp.connect()
+
+    def _plug(self, holder: PortHolder, card: Card[Any], resources: Resources) -> None:
         width = resources.cycle_width
-        self.io.lease(resources.ports, slot, card.read, card.write, width)
-        self.windows.lease(resources.windows, slot, card.memory_read, card.memory_write, width)
+        self.io.lease(resources.ports, holder, card.read, card.write, width)
+        self.windows.lease(resources.windows, holder, card.memory_read, card.memory_write, width)
         self.io.latches.add(resources.latches, card, width)
 
     def cycle_failed(self, cycle: Cycle, error: BaseException) -> None:
@@ -259,8 +305,12 @@ class Slots(ABC):
         """Let the card's ports and windows float."""
         self.io.settle()
         self.io.latches.remove(slot.card)
-        self.io.release(slot)
-        self.windows.release(slot)
+        holders: list[PortHolder] = [slot, *slot.leases]
+        for holder in holders:
+            self.io.release(holder)
+            self.windows.release(holder)
+        if slot.pnp is not None:
+            slot.pnp.disconnect()
 
     @contextmanager
     def locked(self, by: str) -> Iterator[None]:
@@ -304,6 +354,20 @@ class Slots(ABC):
             chips.append(self.dma)
         numbers = {chip.slot.number for chip in chips if isinstance(chip, Card)}
         return numbers.union(*(titles.get(name, ()) for name in slot.card.needs))
+
+
+def _together(first: Resources, others: Sequence[Lease]) -> Resources:
+    """All that a card has."""
+    parts = [first, *(lease.resources for lease in others)]
+    if not others:
+        return first
+    return msgspec.structs.replace(
+        first,
+        ports=[ports for part in parts for ports in part.ports],
+        irqs=[line for part in parts for line in part.irqs],
+        drqs=[line for part in parts for line in part.drqs],
+        windows=[window for part in parts for window in part.windows],
+    )
 
 
 def _came_through(card: Card[Any], error: BaseException) -> bool:

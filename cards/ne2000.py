@@ -7,6 +7,8 @@
 In the core's local address space lies the PROM at 0 (the station address with every byte doubled,
 then "W" for a 16-bit card) and 16 KiB of RAM at 0x4000 (RTL8019AS data sheet, 5.1).
 
+With `pnp` it is an ISA Plug and Play card (RTL8019, compatible with PNP80D6).
+
 Frames sent leave at once on `slot.frames_out`; when that is full the transmitter is busy until it
 is not. Frames received wait in `slot.frames_in` while the ring has no room or the driver has not
 acknowledged the interrupt for the one before, unless the jumper says that they come when they come,
@@ -24,7 +26,13 @@ import trio
 from hotswap.bus import (
     FRAME_MIN,
     Card,
+    Choices,
+    Configuration,
+    IrqChoice,
+    LogicalDevice,
+    PlugAndPlay,
     Policy,
+    PortChoice,
     PortRange,
     Resources,
     Settings,
@@ -53,7 +61,8 @@ class Offset(IntEnum):
 class Ne2000Settings(Settings, frozen=True):
     """The jumpers, and the address in the PROM.
 
-    With `wait_for_room` no frame is lost to a full ring; without it the ring overflows.
+    With `wait_for_room` no frame is lost to a full ring; without it the ring overflows. With `pnp`
+    the guest chooses base and line.
     """
 
     base: Annotated[int, msgspec.Meta(ge=0x200, le=0x3E0, multiple_of=0x20)] = 0x300
@@ -62,6 +71,7 @@ class Ne2000Settings(Settings, frozen=True):
         "52:54:00:12:34:56"
     )
     wait_for_room: bool = True
+    pnp: bool = False
 
 
 class Ne2000State(State):
@@ -83,14 +93,33 @@ class Ne2000(Card[Ne2000State]):
 
     def __init__(self, settings: Any = None) -> None:
         super().__init__(settings)
-        self._base: int = self.settings.base
+        self._base = self.settings.base
+        self._irq: int | None = self.settings.irq
         self._waiting = 0  # size of the frame outside that the ring has no room for
         self._room = trio.Event()
 
     def resources(self) -> Resources:
         """The ports and the line the jumpers say."""
+        if self.settings.pnp:
+            return Resources(cycle_width=2)
         ports = (PortRange(self.settings.base, 0x20),)
         return Resources(ports=ports, irqs=(self.settings.irq,), cycle_width=2)
+
+    def plug_and_play(self) -> PlugAndPlay | None:
+        """What the RTL8019AS says of itself, at the bases that nothing else on a PC uses."""
+        if not self.settings.pnp:
+            return None
+        choices = Choices(
+            ports=(PortChoice(0x240, 0x20, last=0x380, step=0x20),), irqs=(IrqChoice(sorted(IRQS)),)
+        )
+        device = LogicalDevice("RTL8019", choices, compatible=("PNP80D6",))
+        return PlugAndPlay("RTL8019", "hotswap-host NE2000", (device,))
+
+    def configured(self, device: int, at: Configuration | None) -> None:
+        """Where the guest wants it."""
+        if at is not None:
+            self._base, self._irq = at.ports[0] or 0, at.irqs[0]
+            self._settle()
 
     def power_on(self) -> None:
         """RESET, and what is in the PROM."""
@@ -165,10 +194,12 @@ class Ne2000(Card[Ne2000State]):
         """Page 3."""
         match offset:
             case R3.CONFIG0:
-                return CONFIG0_JP
+                return 0 if self.settings.pnp else CONFIG0_JP
             case R3.CONFIG1:
                 place = (self._base >> 5 & 0xF) ^ 8  # 0x300 is 0, 0x200 is 8
-                return CONFIG1_IRQEN | IRQS[self.settings.irq] << 4 | place
+                if self._irq is None:
+                    return place
+                return CONFIG1_IRQEN | IRQS[self._irq] << 4 | place
             case _:
                 return 0
 

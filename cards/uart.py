@@ -4,6 +4,7 @@ Names follow the National Semiconductor PC16550D data sheet. Bytes sent leave at
 `slot.output`, so the transmitter is empty again unless the outbox is full; bytes received wait in
 `slot.input` until the FIFO has room, so there is no overrun from outside. The line settings decide
 only how long a character takes (for the time-out), and the wire's framing is always right.
+With `pnp` it is an ISA Plug and Play card (PNP0501).
 """
 
 from __future__ import annotations
@@ -13,12 +14,30 @@ from typing import Any
 
 import trio
 
-from hotswap.bus import Card, Policy, PortRange, Resources, Settings, Slot, State, hookimpl
+from hotswap.bus import (
+    Card,
+    Choices,
+    Configuration,
+    IrqChoice,
+    LogicalDevice,
+    PlugAndPlay,
+    Policy,
+    PortChoice,
+    PortRange,
+    Resources,
+    Settings,
+    Slot,
+    State,
+    hookimpl,
+)
 
 INPUT_HZ = 1_843_200
 FIFO = 16
 TRIGGER = (1, 4, 8, 14)
 """Receiver trigger levels by the top two bits of the FCR."""
+PNP_BASES = (0x3E8, 0x2E8, 0x2F8, 0x3F8)
+"""COM3 and COM4 first: the others are often there already."""
+PNP_IRQS = (3, 4, 5, 7, 9, 10, 11, 12, 15)
 
 
 class Reg(IntEnum):
@@ -100,10 +119,11 @@ class MSR(IntEnum):
 
 
 class UartSettings(Settings, frozen=True):
-    """The jumpers: base address and IRQ line."""
+    """The jumpers: base address and IRQ line; with `pnp` the guest chooses both."""
 
     base: int = 0x3F8
     irq: int = 4
+    pnp: bool = False
 
 
 class UartState(State):
@@ -136,21 +156,42 @@ class Uart(Card[UartState]):
     switchover = Policy.CARRY
     state_type = UartState
     settings_type = UartSettings
+    settings: UartSettings
 
     def __init__(self, settings: Any = None) -> None:
         super().__init__(settings)
-        self._base: int = self.settings.base
+        self._base = self.settings.base
         self._room = trio.Event()
         self._full = trio.Event()
 
     def resources(self) -> Resources:
         """Eight ports at the base and one line."""
-        base: int = self.settings.base
+        base = self.settings.base
+        if self.settings.pnp:
+            return Resources()
         return Resources(
             ports=(PortRange(base, 8),),
             irqs=(self.settings.irq,),
             latches={base + Reg.SCR: "scr"},
         )
+
+    def plug_and_play(self) -> PlugAndPlay | None:
+        """A 16550A at one of the usual places."""
+        if not self.settings.pnp:
+            return None
+        irqs = (IrqChoice(PNP_IRQS),)
+        device = LogicalDevice(
+            "PNP0501",
+            alternatives=[Choices(ports=(PortChoice(base, 8),), irqs=irqs) for base in PNP_BASES],
+            latches={Reg.SCR: "scr"},
+        )
+        return PlugAndPlay("HSH0501", "hotswap-host serial port", (device,))
+
+    def configured(self, device: int, at: Configuration | None) -> None:
+        """Where the guest wants it."""
+        if at is not None:
+            self._base = at.ports[0] or 0
+            self._interrupt()
 
     # -- bus cycles ---------------------------------------------------------------------------
 

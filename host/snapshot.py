@@ -166,6 +166,7 @@ def _saved(
         frames_in=slot.frames_in.snapshot(),
         disks=[save(disk) for disk in slot.disks],
         cable=cable,
+        pnp=state.pnp,
     )
 
 
@@ -316,7 +317,7 @@ def _put_back(board: Board, snapshot: Snapshot) -> None:
     for saved in machine.cards:
         slot = backplane.slots[saved.slot]
         commands = [load_command(slot.card, command) for command in saved.commands]
-        slots.append(SlotState(saved.slot, saved.state, commands, saved.fault))
+        slots.append(SlotState(saved.slot, saved.state, commands, saved.fault, saved.pnp))
     backplane.restore(BackplaneState(slots, machine.irq, machine.drq))
     for saved in machine.cards:
         slot = backplane.slots[saved.slot]

@@ -12,6 +12,7 @@ import msgspec
 
 from hotswap.bus import Card, CardFault, FramesState, Resources, SavedState, StreamState
 from hotswap.bus.line import LinesState
+from hotswap.bus.pnp_logic import PnpState
 from hotswap.cpu import CpuState
 from hotswap.switchover.image import KernelImage
 from hotswap.switchover.machine import kernel_name
@@ -63,6 +64,8 @@ class SavedCard(msgspec.Struct, frozen=True, kw_only=True):
     cable: Cable | None = None
     resources: Resources | None = None
     """What it had leased; None in snapshots of older programs."""
+    pnp: PnpState | None = None
+    """Of a Plug and Play card, with what the guest has made it lease since."""
 
     @property
     def name(self) -> str:

@@ -77,6 +77,8 @@ def test_what_a_card_overrides_is_what_is_promised() -> None:
     assert signatures == {
         "resources": "(self) -> 'Resources'",
         "alternatives": "(self) -> 'Sequence[Resources]'",
+        "plug_and_play": "(self) -> 'PlugAndPlay | None'",
+        "configured": "(self, device: 'int', at: 'Configuration | None') -> 'None'",
         "change": "(self, settings: 'Any') -> 'None'",
         "power_on": "(self) -> 'None'",
         "reinitialise": "(self) -> 'None'",
