@@ -17,7 +17,7 @@ from .dma import DmaAcknowledge, DmaController
 from .errors import BusError, CardError, GuestError, HotswapError, MediaError, StateError
 from .frames import FRAME_MAX, FRAME_MIN, FrameInbox, FrameOutbox, FramesState
 from .hookspecs import ENTRY_POINTS, hookimpl
-from .lease import Lease
+from .leases import Lease
 from .line import Edge, Lines, Wire
 from .pins import (
     BoardEvent,

@@ -1,4 +1,4 @@
-"""What a card leases: whether it makes sense, and which of its alternatives is free."""
+"""What a card leases: whether it makes sense, which of its alternatives is free, what it adds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,31 @@ from typing import Any, get_args
 from .card import Card, Resources
 from .cycle import MemoryRange, PortRange, Width
 from .errors import CARD_RAISES, BusError, CardError
+from .line import Wire
+from .ports import PortHolder
+
+
+class Lease:
+    """Ports, windows and lines of a slot; all of them, or there is no lease.
+
+    `irqs` and `drqs` are the wires, in the order of `resources`.
+    """
+
+    def __init__(self, tenant: PortHolder, resources: Resources) -> None:
+        self.resources = resources
+        self._tenant = tenant
+        self.irqs: list[Wire] = []
+        self.drqs: list[Wire] = []
+
+    @property
+    def number(self) -> int:
+        """The slot."""
+        return self._tenant.number
+
+    @property
+    def title(self) -> str:
+        """The card's name, for messages."""
+        return self._tenant.title
 
 
 def alternatives(card: Card[Any]) -> Sequence[Resources]:

@@ -14,8 +14,7 @@ import msgspec
 
 from .card import Card, Resources
 from .errors import CARD_RAISES, BusError, CardError, StateError
-from .lease import Lease
-from .leases import described
+from .leases import Lease, described
 from .pnp import Configuration, PlugAndPlay
 from .pnp_device import CHECK_55, DeviceRegisters
 from .pnp_logic import ADDRESS, QUIET, WRITE_DATA, PnpLogic, PnpState

@@ -22,7 +22,7 @@ from .commands import Commands
 from .disk import Disk
 from .errors import CARD_RAISES, BusError, CardError, CodeError
 from .frames import FrameInbox, FrameOutbox
-from .lease import Lease
+from .leases import Lease
 from .line import Unconnected, Wire
 from .pins import CardFault, Memory
 from .pnp_interface import PnpInterface

@@ -21,8 +21,7 @@ from .disk import Disk
 from .dma import DmaController
 from .errors import CARD_RAISES, BusError, CardError
 from .injections import Injections
-from .lease import Lease
-from .leases import check, choose
+from .leases import Lease, check, choose
 from .line import Lines
 from .pins import InterruptController, NumericErrors
 from .pnp_interface import plug_and_play

@@ -106,11 +106,12 @@ class Ne2000(Card[Ne2000State]):
         return Resources(ports=ports, irqs=(self.settings.irq,), cycle_width=2)
 
     def plug_and_play(self) -> PlugAndPlay | None:
-        """What the RTL8019AS says of itself, at the bases that nothing else on a PC uses."""
+        """What the RTL8019AS says of itself, at bases a PC has free."""
         if not self.settings.pnp:
             return None
         choices = Choices(
-            ports=(PortChoice(0x240, 0x20, last=0x380, step=0x20),), irqs=(IrqChoice(sorted(IRQS)),)
+            ports=(PortChoice(0x280, 0x20, last=0x380, step=0x20),),  # 0x279 is ADDRESS
+            irqs=(IrqChoice(sorted(IRQS)),),
         )
         device = LogicalDevice("RTL8019", choices, compatible=("PNP80D6",))
         return PlugAndPlay("RTL8019", "hotswap-host NE2000", (device,))
