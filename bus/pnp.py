@@ -6,6 +6,7 @@ guest finds it, chooses for each logical device among its `Choices`, and activat
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
@@ -18,6 +19,8 @@ EisaId: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}[0-9A-F]{4}$")
 
 MOST_PORTS, MOST_WINDOWS, MOST_LINES, MOST_DEVICES = 8, 4, 2, 255
 """Descriptors of a logical device, and logical devices of a card (4.6, appendix A)."""
+RESERVED = (0x279, 0xA79)
+"""ADDRESS and WRITE_DATA: who has them would be written to by every isolation."""
 WINDOWS_END = 1 << 24
 """Memory descriptors have addresses of 24 bits."""
 
@@ -155,6 +158,10 @@ class LogicalDevice(msgspec.Struct, frozen=True):
                         f"the alternatives of {what}, descriptor {number}, are of different sizes "
                         "or kinds, which a card could not tell from what the guest writes"
                     )
+        for port in RESERVED:
+            for choice in itertools.chain(*self.ports):
+                if any(port - choice.count < base <= port for base in choice.bases):
+                    yield f"ports from {choice.first:#x} would cover {port:#x}, Plug and Play's own"
         if self.latches and not self.ports:
             yield "latches without ports"
 

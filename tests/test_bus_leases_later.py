@@ -69,7 +69,7 @@ async def test_a_lease_taken_later_is_as_one_taken_at_insertion(
     assert (slot.irq, slot.drq) == (lease.irqs[0], lease.drqs[0])
     slot.irq.set(True)
     assert backplane.irq.levels[5]
-    assert backplane.leases[slot.number].ports == [PortRange(PORT, 2)]
+    assert backplane.leases[slot.number].ports == (PortRange(PORT, 2),)
 
 
 async def test_what_is_given_back_floats_and_is_low(backplane: Backplane, ports: Ports) -> None:

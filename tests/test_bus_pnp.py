@@ -70,6 +70,10 @@ def test_alternatives_stand_behind_what_is_needed_always() -> None:
         (lambda: identity(device(name="\0")), "is not printable ASCII"),
         (lambda: PlugAndPlay("TST0001", "", ()), "0 logical devices; give 1 to 255"),
         (lambda: identity(device(Choices((PORTS,) * 9))), "TST0002: 9 descriptors of ports"),
+        (
+            lambda: identity(device(Choices((PortChoice(0x240, 32, last=0x280, step=32),)))),
+            "TST0002: ports from 0x240 would cover 0x279",
+        ),
         (lambda: identity(device(latches={0: "x"})), "TST0002: latches without ports"),
         (
             lambda: identity(device(Choices(), Choices((PORTS,)), Choices((PortChoice(1, 4),)))),

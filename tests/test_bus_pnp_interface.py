@@ -198,7 +198,7 @@ async def test_until_it_is_activated_a_card_leases_nothing(
     assert not card.slot.irq.level
     assert guest.activate(0, BASE, IRQ)
     leased = backplane.leases[0]
-    assert (leased.ports, leased.irqs) == ([PortRange(BASE, 4)], [IRQ])
+    assert (leased.ports, leased.irqs) == ((PortRange(BASE, 4),), (IRQ,))
     assert card.told == [(0, Configuration((BASE,), (), (IRQ,), ()))]
 
 
@@ -269,7 +269,7 @@ async def test_without_a_base_and_a_line_a_device_is_active_with_nothing(
 ) -> None:
     guest = await found(backplane, ports)
     assert guest.activate(0, 0, 0)
-    assert backplane.leases[0] == Resources(ports=[], irqs=[], drqs=[], windows=[])
+    assert backplane.leases[0] == Resources()
 
 
 async def test_removal_gives_back_what_was_activated(backplane: Backplane, ports: Ports) -> None:

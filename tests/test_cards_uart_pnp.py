@@ -110,7 +110,7 @@ async def test_a_snapshot_in_a_file_has_its_number_its_place_and_its_line(
     async with open_restored(read_snapshot(tmp_path / "file")) as restored:
         backplane = restored.backplane
         ports, other = Ports(backplane), backplane.slots[slot.number]
-        assert backplane.leases[slot.number].ports == [PortRange(BASE, 8)]
+        assert backplane.leases[slot.number].ports == (PortRange(BASE, 8),)
         await restored.pause()
         go_on(restored, snapshot)
         await echo(other, ports, 0x44)
@@ -173,6 +173,6 @@ async def test_a_switchover_that_is_undone_puts_it_back_where_the_new_kernel_has
     switchover = Switchover(board.machine, image, Options(patience=PATIENCE), move)
     with pytest.raises(RolledBack):
         await switchover.run()
-    assert board.backplane.leases[slot.number].ports == [PortRange(BASE, 8)]
+    assert board.backplane.leases[slot.number].ports == (PortRange(BASE, 8),)
     await echo(slot, ports, 0x46)
     await guest.reported()

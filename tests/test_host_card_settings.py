@@ -25,7 +25,7 @@ def test_what_fits_is_no_fault() -> None:
 def test_all_that_is_wrong_is_found_at_once() -> None:
     assert complaints({"irqq": 5, "irq": 8, "base": "x", "wait_for_room": 1}) == [
         "card[0].settings.irqq: card ne2000 has no such setting; allowed are base, irq, mac, "
-        "wait_for_room; did you mean irq?",
+        "wait_for_room, pnp; did you mean irq?",
         "card[0].settings.irq = 8: invalid enum value 8; allowed are 3, 4, 5, 9, 10, 11, 12, 15",
         'card[0].settings.base = "x": expected `int`, got `str`',
         "card[0].settings.wait_for_room = 1: expected `bool`, got `int`",
