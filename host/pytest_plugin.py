@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Protocol
 
 import pytest
 
 from hotswap.bus import Backplane, open_backplane
+from hotswap.cpu import CodePool
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import RolledBack
 from hotswap.switchover.image import KernelImage
@@ -40,6 +41,13 @@ async def backplane(virtual_clock: VirtualClock) -> AsyncIterator[Backplane]:
 def ports(backplane: Backplane) -> Ports:
     """Port cycles on `backplane`."""
     return Ports(backplane)
+
+
+@pytest.fixture
+def engines() -> Iterator[CodePool]:
+    """Engines for cards in machine code: `elf_card(path, settings, engines)`."""
+    with CodePool() as pool:
+        yield pool
 
 
 @pytest.fixture

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from hotswap.host.sdk.build import build, sources_of
 from hotswap.host.sdk.errors import SdkError
 from hotswap.host.sdk.project import LANGUAGES, LONGEST, Language, new_project
+from hotswap.host.sdk.toolchain import find_compiler
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -17,7 +19,7 @@ def test_a_project_has_a_card_a_readme_and_tests(language: Language, tmp_path: P
     assert made == tmp_path / "door_bell"
     assert [path.name for path in tmp_path.iterdir()] == ["door_bell"]
     source = {"c": "door_bell.c", "asm": "door_bell.S", "python": "door_bell.py"}[language]
-    for name in (source, "README.md"):
+    for name in (source, "README.md", "tests/test_door_bell.py"):
         text = (made / name).read_text()
         assert "door_bell" in text
         assert "@" not in text.replace("@hookimpl", "").replace("@pytest", "").replace(
@@ -71,11 +73,27 @@ def test_where_nothing_can_be_made_nothing_is_left(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_new_python_card_passes_its_tests(tmp_path: Path) -> None:
-    made = new_project("door_bell", "python", tmp_path)
+def tested(folder: Path, *arguments: str) -> str:
+    """What pytest says about the project in `folder`."""
     run = subprocess.run(
-        [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-        cwd=made, capture_output=True, encoding="utf-8", timeout=120, check=False,
+        [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+        cwd=folder, capture_output=True, encoding="utf-8", timeout=300, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "5 passed" in run.stdout
+    return run.stdout
+
+
+def test_a_new_card_in_python_passes_its_tests(tmp_path: Path) -> None:
+    assert "5 passed" in tested(new_project("door_bell", "python", tmp_path))
+
+
+def test_new_cards_in_c_and_assembly_pass_their_tests(tmp_path: Path) -> None:
+    try:
+        compiler = find_compiler()
+    except SdkError as error:
+        pytest.skip(f"NOT TESTED: {error}")
+    in_c, in_assembly = (new_project(f"bell_{lang}", lang, tmp_path) for lang in LANGUAGES[:2])
+    for made in (in_c, in_assembly):
+        sources, root, output = sources_of([made])
+        assert build(sources, output, compiler, root).warnings == ""
+    assert "14 passed" in tested(in_c, "-c", "pytest.ini", "tests", str(in_assembly / "tests"))

@@ -81,7 +81,7 @@ class ElfImage(msgspec.Struct, frozen=True, dict=True):
 def load_image(content: bytes, name: str) -> ElfImage:
     """The card in object file `content`, called `name` in messages. Raises `ElfError`."""
     objects = [read_object(content, name)]
-    if _undefined(objects[0]) & _support_names():
+    if _undefined(objects[0]) & support_names():
         objects.append(_support())
     entries = got_symbols(objects)
     placement = Placement(objects, len(entries), taken_calls(objects, HOST_CALLS))
@@ -122,7 +122,8 @@ def _support() -> ObjectFile:
 
 
 @cache
-def _support_names() -> frozenset[str]:
+def support_names() -> frozenset[str]:
+    """The functions that come with the loader."""
     symbols = _support().symbols
     return frozenset(one.name for one in symbols if one.section and one.binding != STB_LOCAL)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 import msgspec
@@ -13,6 +13,7 @@ from hotswap.bus import HotswapError
 from hotswap.host.exits import Exit
 from hotswap.host.remote import json_option
 
+from .options import Given, InOrder, settings_option
 from .project import LANGUAGES, Language, new_project
 from .toolchain import NAMES, find_compiler
 
@@ -24,7 +25,12 @@ def sdk_command() -> None:
     """Make a card, build it, see what it is, and try it on a board without a guest."""
 
 
-def answer(work: Callable[[], Any], in_json: bool, show: Callable[[Any], None]) -> int:
+def answer(
+    work: Callable[[], Any],
+    in_json: bool,
+    show: Callable[[Any], None],
+    good: Callable[[Any], bool] = lambda result: True,
+) -> int:
     """Do `work` and print what it returns, or what was wrong; the exit status."""
     try:
         result = work()
@@ -34,10 +40,10 @@ def answer(work: Callable[[], Any], in_json: bool, show: Callable[[Any], None]) 
         _print({"ok": False, "error": str(error)})
         return Exit.FAILED
     if in_json:
-        _print({"ok": True, "result": msgspec.to_builtins(result)})
+        _print({"ok": good(result), "result": msgspec.to_builtins(result)})
     else:
         show(result)
-    return Exit.OK
+    return Exit.OK if good(result) else Exit.FAILED
 
 
 def _print(reply: dict[str, Any]) -> None:
@@ -88,3 +94,55 @@ def build_(sources: tuple[Path, ...], cc: str | None, output: Path | None, in_js
         click.echo(f"{built.file}: {built.size:,} bytes, by {built.compiler} ({built.version})")
 
     return answer(work, in_json, show)
+
+
+@sdk_command.command("check")
+@click.argument("file", type=some_path, metavar="FILE.o")
+@json_option
+def check_(file: Path, in_json: bool) -> int:
+    """Say what the card in FILE.o is, or everything that is wrong with it. No code of it is run."""
+    from .check import Checked, check, words
+
+    def show(found: Checked) -> None:
+        for fault in found.faults:
+            click.echo(f"hotswap-host: {fault}", err=True)
+        for title, text in words(found.card) if found.card else ():
+            click.echo(f"{title:<10} {text}")
+
+    return answer(lambda: check(file), in_json, show, lambda found: not found.faults)
+
+
+@sdk_command.command("run", cls=InOrder)
+@click.argument("card", metavar="FILE.o|CARD")
+@settings_option
+@click.option("--in", "in_", multiple=True, metavar="PORT[:WIDTH]",
+              help="An IN of 1, 2 or 4 bytes; repeatable, as the next ones, in order.")  # fmt: skip
+@click.option("--out", multiple=True, metavar="PORT=VALUE[:WIDTH]", help="An OUT.")
+@click.option("--wait", multiple=True, metavar="TIME",
+              help="Let machine time pass: 20 (ms), 5us, 1s.")  # fmt: skip
+@click.option("--input", multiple=True, metavar="TEXT",
+              help="Bytes for the card's connector; \\n, \\x41 and so on.")  # fmt: skip
+@click.option("--script", type=click.File(encoding="utf-8"), metavar="FILE",
+              help="Then the steps of a file; - is standard input.")  # fmt: skip
+@click.option("--sandbox", type=click.Choice(["engine", "process"]), default="engine",
+              show_default=True, help="Where the code of FILE.o runs.")  # fmt: skip
+@json_option
+@click.pass_context
+def run_(
+    ctx: click.Context, /, card: str, script: TextIO | None, in_json: bool, **given: Any
+) -> int:
+    """Plug a card into a board without a guest and drive it: cycles, time, input.
+
+    Shows what it answers, its lines, its output, its log and its faults, each at its machine time.
+    Without steps it asks for them: `help` lists the words. The status is 1 when the card failed.
+    """
+    from .bench import Bench, Source, run_bench
+
+    steps = Source(Given(ctx, given).lines(), script)
+    settings, sandbox = given["settings"], given["sandbox"]
+    show = (lambda event: None) if in_json else click.echo
+
+    def work() -> Bench:
+        return run_bench(card, settings, sandbox, steps, show)
+
+    return answer(work, in_json, lambda bench: None, lambda bench: bench.fault is None)
