@@ -21,6 +21,8 @@ from .errors import UnsupportedEngine
 
 MOST_ARGUMENTS = 8
 """Words a call, or a host call, can have."""
+BUDGETS = range(1, 1 << 32)
+"""Instructions a call can be allowed."""
 CALLERS = 32
 """Most return addresses in a fault."""
 _SLACK = 64  # bytes above the first argument
@@ -47,6 +49,7 @@ class CodeLease:
         self._core = unit.core
         self._env, self._parameters = unit.core.env, unit.core.parameters
         self._call_code = unit.call_code
+        self._result = unit.result
         self._stack = unit.memory.stack
         self._callbacks: list[Any] = []  # the unit holds bare pointers to them
         self._running = False
@@ -111,25 +114,22 @@ class CodeLease:
 
     def call(self, entry: int, arguments: tuple[int, ...], budget: int) -> CodeResult:
         """See `CodeEngine.call`. What is no `HotswapError` in a host call is raised here."""
-        if self._running or self._closed or len(arguments) > MOST_ARGUMENTS or budget <= 0:
-            self._refuse(arguments, budget)
         count = len(arguments)
+        if self._running or self._closed or count > MOST_ARGUMENTS or budget not in BUDGETS:
+            self._refuse(arguments, budget)
         esp = _ESP[count]
         _FRAMES[count].pack_into(self._stack, esp - STACK_TOP + STACK_SIZE, RETURN, *arguments)
-        first = self._parameters.count
+        p = self._parameters
+        first = p.count
         self._running = True
         try:
-            error = self._call_code(entry, esp, budget)
+            instructions = self._call_code(entry, esp, budget)
         finally:
             self._running = False
-        env, p = self._env, self._parameters
+        if instructions >= 0:
+            return CodeResult(self._result[0], instructions)
         instructions = p.count - first
-        if env.eip == RETURN and (
-            error == UC_ERR_EXCEPTION or not (p.ended or p.late or p.gave_up)
-        ):
-            regs = env.regs
-            return CodeResult(regs[2] << 32 | regs[0], instructions)
-        fault = self._fault(error, budget)
+        fault = self._fault(p.error, budget)
         if self._closed:
             self._release()
         return CodeResult(0, instructions, fault)
@@ -140,7 +140,7 @@ class CodeLease:
             raise HotswapError("a card's code is called from one of its own host calls")
         if len(arguments) > MOST_ARGUMENTS:
             raise HotswapError(f"{len(arguments)} arguments: at most {MOST_ARGUMENTS}")
-        raise HotswapError(f"a budget of {budget} instructions: give 1 or more")
+        raise HotswapError(f"a budget of {budget} instructions: give 1 to {BUDGETS[-1]}")
 
     def _fault(self, error: int, budget: int) -> CodeFault:
         p, env = self._parameters, self._env

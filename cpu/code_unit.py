@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from ctypes import c_int, c_uint32, c_uint64
+from ctypes import c_int64, c_uint64
 
 from unicorn import UC_HOOK_INSN
 from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT
@@ -21,7 +21,7 @@ from .code_memory import STACK_SIZE, STACK_TOP, STUBS, CodeMemory
 from .core import Core
 from .delivery import settle_exceptions
 from .host_memory import PAGE
-from .native import NO_LIMIT
+from .native import NO_LIMIT, Parameters
 from .registers import Hidden, Segment
 
 CODE_BUFFER = 4 << 20
@@ -38,7 +38,7 @@ _CR0 = 0x8001_0033  # PG, WP, NE, ET, MP, PE
 _CR4 = 1 << 2 | 1 << 5 | 1 << 9 | 1 << 10  # TSD, PAE, OSFXSR, OSXMMEXCPT
 _NXE = 1 << 11
 _USER_CODE, _USER_DATA = 0xCFFB00, 0xCFF300  # descriptor flags: flat, DPL 3
-_CALL_CODE = ctypes.CFUNCTYPE(c_int, c_uint32, c_uint32, c_uint64)
+_CALL_CODE = ctypes.PYFUNCTYPE(c_int64)  # no argument types: they cost 0.15 us each
 
 
 class CodeUnit:
@@ -74,6 +74,9 @@ class CodeUnit:
         assert clock is not None
         p.clock_gettime = clock
         self.call_code = _CALL_CODE(thunks.entry("call_code"))
+        result = ctypes.addressof(p) + Parameters.result.offset  # type: ignore[attr-defined]
+        self.result = memoryview(c_uint64.from_address(result)).cast("B").cast("Q")
+        """EDX:EAX of the last call that returned."""
         self._stubs = _HALT + _CALL * HOST_CALLS
         self.reset()
 

@@ -126,6 +126,8 @@ _FIELDS = [
     "deadline",
     "cpu_began",
     "late",
+    "error",
+    "result",
     "lost_stack",
 ]
 
@@ -257,6 +259,8 @@ class Parameters(ctypes.Structure):
     deadline: int
     cpu_began: int
     late: int
+    error: int
+    result: int
     lost_stack: int
 
 

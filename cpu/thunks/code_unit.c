@@ -8,7 +8,7 @@
  */
 #include "thunks.h"
 
-enum { STUB = 8, STUB_SHIFT = 3, ARGUMENTS = 8, MOST_OF_A_BLOCK = 512, EDX = 2, ESP = 4, REGISTERS = 8 };
+enum { STUB = 8, STUB_SHIFT = 3, ARGUMENTS = 8, MOST_OF_A_BLOCK = 512, EAX = 0, EDX = 2, ESP = 4, REGISTERS = 8 };
 
 u32 ENTRY(host_call)(void *uc, u32 port, int width, void *user)
 {
@@ -37,12 +37,15 @@ void ENTRY(no_out)(void *uc, u32 port, int width, u32 value, void *user)
 /*
  * From `entry`, with the stack as it lies at `esp` and everything else as after FNINIT, to an exception: the engine ends a run at one when
  * nobody has hooked it. At most `budget` instructions, the last of them in blocks translated to be no
- * longer than what is left. Returns the engine's error, 0 when it was stopped.
+ * longer than what is left. Returns how many there were when the exception was that of the HLT every
+ * function returns to, P.result being EDX:EAX; otherwise -1, P.error being the engine's, or 0 when it
+ * was stopped.
  */
-int ENTRY(call_code)(u32 entry, u32 esp, u64 budget)
+s64 ENTRY(call_code)(u32 entry, u32 esp, u32 budget)
 {
+    enum { UC_ERR_EXCEPTION = 21 };
     struct params *around = P.process->running;
-    u64 *regs = P.env, last = P.count + budget, left;
+    u64 *regs = P.env, first = P.count, last = first + budget, left;
     int error = 0;
 
     for (int i = 0; i < REGISTERS; i++)
@@ -73,5 +76,10 @@ int ENTRY(call_code)(u32 entry, u32 esp, u64 budget)
     P.process->running = around;
     *P.cflags_next_tb = -1u;
     P.exact = 0;
-    return error;
+    P.error = error;
+    if ((u32)*P.eip + STUB != P.stubs || P.ended || P.late || P.gave_up ||
+        (error && error != UC_ERR_EXCEPTION))
+        return -1;
+    P.result = regs[EDX] << 32 | (u32)regs[EAX];
+    return (s64)(P.count - first);
 }

@@ -188,6 +188,7 @@ struct params {
     s64 deadline;                 /* CLOCK_MONOTONIC, ns; 0: none */
     s64 cpu_began;                /* CPU time when it was first seen to be late, or 0 */
     u64 late;                     /* 1: the time is spent */
+    u64 error, result;            /* of the last call */
     u64 lost_stack;               /* 1: a host call was made with ESP outside the stack */
 };
 
