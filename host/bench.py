@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .bench_bus import bench_bus
+from .bench_cards import bench_cards
 from .bench_result import Row
 from .bench_scale import bench_scale
 from .bench_switch import bench_control, bench_quiesce, bench_switch
@@ -26,6 +27,9 @@ LIMITS = {
     "cpu.compute": ("at least", 0.95, "the bare engine, same cures"),
     "cpu.mixed": ("at least", 0.85, "stock engine with trivial hooks"),
     "bus.posted_command": ("at most", 10, "one poll"),
+    "card.python": ("the base", 1, "itself"),
+    "card.elf": ("at most", 10, "a card in Python"),
+    "card.ratio": ("at most", 10, "a card in Python"),
     "control.latency_p99": ("at most", 1, "20 ms"),
     "switchover.quiesce_100_cards": ("at most", 1, "5 ms"),
     "switchover.blackout_mode2": ("at most", 1, "5 ms, translation apart"),
@@ -108,6 +112,8 @@ async def _bench(console: Console) -> list[Row]:
     rows: list[Row] = []
     with console.status("bus and CPU"):
         rows += await bench_bus()
+    with console.status("cards in machine code"):
+        rows += await bench_cards()
     with console.status("control socket"):
         rows.append(await bench_control())
     with console.status("cards"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import trio
 
@@ -32,7 +33,7 @@ def _u32(value: int) -> bytes:
     return struct.pack("<I", value)
 
 
-def _loop(count: int, body: bytes) -> bytes:
+def loop_of(count: int, body: bytes) -> bytes:
     """mov ecx,count; mov edx,PORT; mov esi,0x200000; L: body; dec ecx; jnz L; cli; hlt."""
     head = b"\xb9" + _u32(count) + b"\xba" + _u32(PORT) + b"\xbe" + _u32(0x200000)
     tail = b"\x49\x0f\x85" + struct.pack("<i", -(len(body) + 7))
@@ -79,11 +80,11 @@ class Echo(Card[EchoState]):
             slot.irq.pulse()
 
 
-async def run_on_board(code: bytes) -> tuple[float, Processor]:
-    """Run `code` to its HLT on a board with an Echo card: seconds, and the processor."""
+async def run_on_board(code: bytes, card: Card[Any] | None = None) -> tuple[float, Processor]:
+    """Run `code` to its HLT on a board with `card`, or an Echo: seconds, and the processor."""
     timebase = RealTime()
     async with open_backplane(MachineClock(timebase.now)) as backplane:
-        await backplane.insert(Echo())
+        await backplane.insert(Echo() if card is None else card)
         processor = Processor(Ram(RAM), backplane, timebase)
         processor.write_memory(AT, code)
         processor.flat32(AT, AT)
@@ -122,7 +123,7 @@ async def bench_bus() -> list[Row]:
     rows: list[Row] = []
     for name, body in (("in", IN), ("out", OUT)):
         count = 300_000
-        code = _loop(count, body)
+        code = loop_of(count, body)
         pair = await alternate(_on_board(code), _bare(run_with_bindings, code), 9)
         each = 1e6 / count
         rows.append(Row(f"bus.{name}", pair.ours * each, "us", pair.base * each, pair.factor))
@@ -143,7 +144,7 @@ async def _speed(
     n: int,
 ) -> Row:
     """MIPS of `count` loops over `length` instructions, against the bare engine's."""
-    code = _loop(count, body)
+    code = loop_of(count, body)
     pair = await alternate(_on_board(code), _bare(bare, code), n)
     millions = count * (length + 2) / 1e6
     return Row(f"cpu.{name}", millions / pair.ours, "MIPS", millions / pair.base, 1 / pair.factor)
@@ -154,7 +155,7 @@ async def _posted_command() -> Row:
     count = 200
     # mov dx,PORT+1; out dx,al; dec edx; P: inc ebx; in al,dx; test al,BUSY; jnz P
     body = b"\x42" + OUT + b"\x4a" + b"\x43" + IN + b"\xa8\x80" + b"\x75\xfa"
-    code = b"\x31\xdb" + _loop(count, body)
+    code = b"\x31\xdb" + loop_of(count, body)
     _, processor = await run_on_board(code)
     polls = processor.take_state().ebx / count
     return Row("bus.posted_command", polls, "polls", 1, polls)

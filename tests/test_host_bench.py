@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from hotswap.host.bench import LIMITS
+from hotswap.host.bench_cards import bench_cards
 from hotswap.host.bench_result import Row, alternate
 from hotswap.host.bench_switch import bench_control, bench_quiesce
 
@@ -48,3 +49,10 @@ async def test_a_row_has_a_limit_and_its_ratio(measure: Callable[[], Awaitable[R
 @pytest.mark.parametrize("name", [name for name in LIMITS if not name.startswith("systems.")])
 def test_a_row_is_explained_in_the_documents(name: str) -> None:
     assert f"`{name}`" in (Path(__file__).parents[1] / "docs" / "bench.md").read_text()
+
+
+async def test_a_port_of_a_card_in_machine_code_costs_at_most_ten_of_python() -> None:
+    rows = {row.name: row for row in await bench_cards(count=5_000, rounds=5)}
+    assert rows["card.python"].value < rows["card.elf"].value
+    assert rows["card.elf"].ratio == rows["card.ratio"].value
+    assert rows["card.ratio"].ratio < 10
