@@ -6,7 +6,7 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from hotswap.host.loader import LoadError
 from hotswap.host.logs import configure
 from hotswap.host.prove.sample_map import sample_map
 from hotswap.host.rom import BIOS, find_rom
+from hotswap.host.sandbox import SandboxPool
 from hotswap.switchover.layout import Record, layout_of
 from hotswap.switchover.records import Time
 from hotswap.switchover.savemap import SaveStateMap
@@ -121,3 +122,12 @@ def seabios() -> Path:
         if os.environ.get("HOTSWAP_HOST_WORKLOADS_REQUIRED"):
             pytest.fail(said)
         pytest.skip(said)
+
+
+@pytest.fixture(scope="session")
+def hostile_pool() -> Iterator[SandboxPool]:
+    """Confined processes that do what tests/sandbox_hostile.py has in store."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        with SandboxPool(entry="sandbox_hostile:main") as pool:
+            yield pool

@@ -1,0 +1,140 @@
+"""Processes for cards: forked, when one is asked for, from one that has everything imported."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import socket
+import subprocess
+import sys
+from typing import Self
+
+import trio
+
+from . import confine
+from .process_engine import DEADLINE, Child, ProcessEngine
+from .wire import SIZE, SandboxError
+
+MEMORY_MAX = 16 << 20
+"""Bytes a card's code may have, stack and page tables included."""
+SERVE = "hotswap.host.sandbox.child:serve"
+_PATIENCE = 1_000_000_000  # ns: the deadlines here are shorter
+_STARTING, _FORKING = 60.0, 10.0  # s
+_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
+
+
+class SandboxPool:
+    """Where cards' processes come from; `prepare` starts one, `take` gives it away.
+
+    A context manager: whoever opens it closes it, and with it end all processes. `entry` is what
+    they run: MODULE:FUNCTION, as `serve`.
+    """
+
+    def __init__(
+        self, memory_max: int = MEMORY_MAX, *, deadline: int = DEADLINE, entry: str = SERVE
+    ) -> None:
+        self._memory_max, self._deadline, self._entry = memory_max, deadline, entry
+        self._ready: list[Child] = []
+        self._first: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._lock = trio.Lock()
+        self._closed = False
+
+    @property
+    def process(self) -> int | None:
+        """The process cards' are forked from, if it was started."""
+        return None if self._first is None else self._first.pid
+
+    async def prepare(self, count: int = 1) -> None:
+        """Have `count` processes ready to be taken: the first takes a second, more some ms each.
+
+        Raises `SandboxError` where the kernel has no sandbox, or a process does not start.
+        """
+        if lacks := confine.missing():
+            raise SandboxError(
+                f"no process sandbox: the kernel lacks {lacks}. `--sandbox engine` isolates the "
+                "guest's memory only; a card nobody trusts needs another kernel"
+            )
+        async with self._lock:
+            if self._closed:
+                raise SandboxError("the cards' processes are closed: their board is gone")
+            if self._socket is None:
+                self._socket = await self._start()
+            while len(self._ready) < count:
+                self._ready.append(await self._fork(self._socket))
+
+    async def _start(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "hotswap.host.sandbox.child", str(theirs.fileno())]
+        command += [str(self._memory_max), str(_PATIENCE), self._entry]
+        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+
+        def start() -> subprocess.Popen[bytes]:
+            return subprocess.Popen(
+                command,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+                env=environment,
+            )
+
+        with theirs:
+            self._first = await trio.to_thread.run_sync(start)
+        ours.setblocking(False)
+        try:
+            with trio.fail_after(_STARTING):
+                await trio.lowlevel.wait_readable(ours)
+            if not ours.recv(1):
+                raise SandboxError("a card's process does not start; stderr says why")
+        except BaseException:
+            ours.close()
+            self._end_first()
+            raise
+        return ours
+
+    async def _fork(self, talk: socket.socket) -> Child:
+        memory = os.memfd_create("card")
+        files = [memory]
+        try:
+            os.truncate(memory, SIZE)
+            files += [os.eventfd(0, os.EFD_CLOEXEC), os.eventfd(0, os.EFD_CLOEXEC)]
+            # An answer nobody waits for would be taken for that to the next question.
+            with trio.CancelScope(shield=True), trio.fail_after(_FORKING):
+                socket.send_fds(talk, [b"F"], files)
+                await trio.lowlevel.wait_readable(talk)
+            _, found, _, _ = socket.recv_fds(talk, 1, 1)
+            if not found:
+                raise SandboxError("a card's process does not start; stderr says why")
+            shared = mmap.mmap(memory, SIZE)
+            return Child(shared, files.pop(1), files.pop(), found[0])
+        finally:
+            for file in files:
+                os.close(file)
+
+    def take(self) -> ProcessEngine:
+        """An engine in a process that `prepare` has started. Raises `SandboxError`."""
+        if not self._ready:
+            raise SandboxError("no process is ready for a card: await prepare() first")
+        return ProcessEngine(self._ready.pop(), self._deadline)
+
+    def close(self) -> None:
+        """End all processes, also those of engines that are not closed."""
+        self._closed = True
+        for child in self._ready:
+            ProcessEngine(child).close()
+        self._ready.clear()
+        if self._socket is not None:
+            self._socket.close()
+            self._end_first()
+
+    def _end_first(self) -> None:
+        assert self._first is not None
+        self._first.kill()
+        self._first.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,87 @@
+"""A card's process can compute and answer, and nothing else: tried with real system calls in it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trio
+
+from hotswap.host.sandbox import SandboxError, SandboxPool, confine
+
+from . import sandbox_hostile as hostile
+
+NO_FILES = """
+import os, sys
+from hotswap.host.sandbox import confine
+confine.no_files()
+for act in (
+    lambda: open("/etc/passwd"), lambda: os.listdir("/"), lambda: open("/tmp/x-hotswap", "w"),
+    lambda: open("/proc/self/maps"), lambda: os.mkdir("/tmp/x-hotswap"),
+):
+    try:
+        act()
+    except PermissionError:
+        print("refused")
+os.write(1, b"done")
+"""
+
+
+async def progress_of(pool: SandboxPool, action: int) -> int:
+    """Let a process do it; how far it came until it ended."""
+    await pool.prepare()
+    engine = pool.take()
+    try:
+        memory = engine._child.memory
+        memory[hostile.ACTION] = action
+        with trio.fail_after(30):
+            await trio.lowlevel.wait_readable(engine._child.process)
+        return memory[hostile.PROGRESS]
+    finally:
+        engine.close()
+
+
+@pytest.mark.parametrize("what", hostile.ATTEMPTS)
+async def test_a_process_is_ended_when_it_tries_to(what: str, hostile_pool: SandboxPool) -> None:
+    number = hostile.FIRST_ATTEMPT + list(hostile.ATTEMPTS).index(what)
+    assert await progress_of(hostile_pool, number) == hostile.TRIED
+
+
+async def test_memory_a_process_can_get_is_bounded(hostile_pool: SandboxPool) -> None:
+    assert await progress_of(hostile_pool, hostile.EXHAUST) == hostile.REFUSED
+
+
+def test_landlock_alone_keeps_every_file_away() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NO_FILES], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "done" + "refused\n" * 5 or done.stdout == "refused\n" * 5 + "done"
+    assert not Path("/tmp/x-hotswap").exists()
+
+
+@pytest.mark.parametrize(
+    ("landlock", "seccomp", "lacks"),
+    [
+        (0, True, "the kernel lacks landlock (Linux 5.13"),
+        (3, False, "the kernel lacks seccomp filters"),
+        (0, False, "and seccomp filters"),
+    ],
+)
+async def test_without_either_there_is_no_weaker_sandbox(
+    monkeypatch: pytest.MonkeyPatch, landlock: int, seccomp: bool, lacks: str
+) -> None:
+    monkeypatch.setattr(confine, "landlock_version", lambda: landlock)
+    monkeypatch.setattr(confine, "_seccomp_kills", lambda: seccomp)
+    assert confine.active().startswith("none: ")
+    with SandboxPool() as pool:
+        with pytest.raises(SandboxError) as refused:
+            await pool.prepare()
+        assert lacks in str(refused.value)
+        assert pool.process is None
+
+
+def test_what_is_active_is_told() -> None:
+    assert confine.missing() == ""
+    assert confine.active().startswith(f"landlock ABI {confine.landlock_version()}, seccomp")
