@@ -1,41 +1,13 @@
 """A card in machine code on a real backplane: cycles, lines, work, state."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from typing import Any
-
-import pytest
 import trio.testing
 
 from hotswap.bus import Backplane, PortRange
-from hotswap.cards.elf import ElfCard, load_image
-from hotswap.cpu import CodePool
 from hotswap.host.pytest_plugin import Ports
 
-CARDS = Path(__file__).parent / "elf"
+from .conftest import Make
 
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[CodePool]:
-    with CodePool() as engines:
-        yield engines
-
-
-@pytest.fixture
-async def make(pool: CodePool) -> AsyncIterator[Any]:
-    made: list[ElfCard] = []
-
-    def card(name: str, **settings: Any) -> ElfCard:
-        image = load_image((CARDS / f"{name}.o").read_bytes(), f"{name}.o")
-        made.append(ElfCard(image, settings, pool.take()))
-        return made[-1]
-
-    yield card
-    for one in made:
-        one.close()
-
-
-async def test_cycles_reach_the_code(backplane: Backplane, ports: Ports, make: Any) -> None:
+async def test_cycles_reach_the_code(backplane: Backplane, ports: Ports, make: Make) -> None:
     slot = await backplane.insert(make("counter"))
     assert slot.title == "counter"
     assert [ports.read(0x300), ports.read(0x300)] == [1, 2]
@@ -43,7 +15,7 @@ async def test_cycles_reach_the_code(backplane: Backplane, ports: Ports, make: A
     assert ports.read(0x302) == 8  # power_on has
 
 
-async def test_division_of_64_bits_is_there(backplane: Backplane, ports: Ports, make: Any) -> None:
+async def test_division_of_64_bits_is_there(backplane: Backplane, ports: Ports, make: Make) -> None:
     await backplane.insert(make("counter"))
     for _ in range(100):
         ports.write(0x301, 0xFF)
@@ -51,7 +23,7 @@ async def test_division_of_64_bits_is_there(backplane: Backplane, ports: Ports, 
 
 
 async def test_a_line_changes_within_the_cycle(
-    backplane: Backplane, ports: Ports, make: Any
+    backplane: Backplane, ports: Ports, make: Make
 ) -> None:
     await backplane.insert(make("counter"))
     ports.write(0x302, 1)
@@ -61,7 +33,7 @@ async def test_a_line_changes_within_the_cycle(
 
 
 async def test_the_second_jumpers_are_taken_when_the_first_are_not_free(
-    backplane: Backplane, ports: Ports, make: Any
+    backplane: Backplane, ports: Ports, make: Make
 ) -> None:
     await backplane.insert(make("counter"))
     slot = await backplane.insert(make("counter"))
@@ -72,7 +44,7 @@ async def test_the_second_jumpers_are_taken_when_the_first_are_not_free(
 
 
 async def test_what_is_posted_is_done_in_the_cards_own_task(
-    backplane: Backplane, ports: Ports, make: Any
+    backplane: Backplane, ports: Ports, make: Make
 ) -> None:
     slot = await backplane.insert(make("counter"))
     ports.write(0x303, ord("x"))
@@ -82,7 +54,7 @@ async def test_what_is_posted_is_done_in_the_cards_own_task(
 
 
 async def test_a_saved_state_is_put_back_bit_for_bit(
-    backplane: Backplane, ports: Ports, make: Any
+    backplane: Backplane, ports: Ports, make: Make
 ) -> None:
     card = make("counter")
     await backplane.insert(card)

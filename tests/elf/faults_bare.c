@@ -1,0 +1,3 @@
+/* faults.c without debug information.
+ * with: -g0 */
+#include "faults.c"
