@@ -108,8 +108,43 @@ def units(dwarf: DWARFInfo) -> Iterator[Any]:
         return
 
 
-def entries(unit: Any, most: int = ENTRIES_MAX) -> Iterator[DIE]:
-    """The entries of a unit one after the other, whatever they say about each other."""
+class Tree:
+    """The entries of all units by offset, and what is inside each.
+
+    Made by reading on from one entry to the next, whatever they say about each other.
+    """
+
+    def __init__(self, dwarf: DWARFInfo) -> None:
+        self.entries: dict[int, Any] = {}
+        self._children: dict[int, list[Any]] = {}
+        left = ENTRIES_MAX
+        for unit in units(dwarf):
+            inside: list[list[Any]] = [[]]
+            for entry in _entries(unit, left):
+                left -= 1
+                if entry.is_null():
+                    if len(inside) > 1:
+                        inside.pop()
+                    continue
+                self.entries[entry.offset] = entry
+                inside[-1].append(entry)
+                if entry.has_children:
+                    inside.append(self._children.setdefault(entry.offset, []))
+
+    def children(self, entry: Any) -> list[Any]:
+        """What is inside an entry, at the next level."""
+        return self._children.get(entry.offset, [])
+
+    def referred(self, entry: Any, name: str) -> Any:
+        """The entry that attribute `name` refers to, or None."""
+        attribute = entry.attributes.get(name)
+        if attribute is None or not isinstance(attribute.value, int):
+            return None
+        base = 0 if attribute.form == "DW_FORM_ref_addr" else entry.cu.cu_offset
+        return self.entries.get(base + attribute.value)
+
+
+def _entries(unit: Any, most: int) -> Iterator[Any]:
     at, count = unit.cu_die_offset, 0
     end = unit.cu_offset + unit["unit_length"] + unit.structs.initial_length_field_size()
     while at < end and count < most:
@@ -121,8 +156,7 @@ def entries(unit: Any, most: int = ENTRIES_MAX) -> Iterator[DIE]:
             return
         at += entry.size
         count += 1
-        if not entry.is_null():
-            yield entry
+        yield entry
 
 
 class Lines:

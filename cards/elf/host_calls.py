@@ -17,6 +17,7 @@ from .commands import Work
 from .host_names import HOST_CALLS
 from .log_limit import LogLimit
 from .memory import CardMemory
+from .picture import check
 from .place import PAGE
 from .state import ElfState, Picture
 
@@ -29,9 +30,6 @@ TEXT_MAX = 512
 BLOCKS_MAX = 256
 LEVELS = {7: logging.DEBUG, 6: logging.INFO, 5: logging.INFO, 4: logging.WARNING}
 """Of syslog; what is more urgent is an error."""
-PICTURE_MAX = 4096
-DEPTHS = {8: 1, 15: 2, 16: 2, 32: 4}
-"""Bytes of a pixel by bits."""
 
 
 class HostCalls:
@@ -258,14 +256,12 @@ class HostCalls:
         if not width:
             self._state.picture = None
             return 0
-        if bits not in DEPTHS or not 0 < height <= PICTURE_MAX or width > PICTURE_MAX:
-            raise HotswapError(f"hotswap_screen: {width} x {height} pixels of {bits} bits")
-        line = width * DEPTHS[bits]
-        if not line <= stride <= 4 * PICTURE_MAX:
-            raise HotswapError(f"hotswap_screen: a stride of {stride} bytes for lines of {line}")
-        for end in (pixels, pixels + (height - 1) * stride + line - 1):
-            self._read("hotswap_screen", end, 1)
-        self._state.picture = Picture(pixels, width, height, stride, bits)
+        picture = Picture(pixels, width, height, stride, bits)
+        try:
+            check(picture, self._card.engine)
+        except HotswapError as error:
+            raise HotswapError(f"hotswap_screen: {error}") from error
+        self._state.picture = picture
         return 0
 
     # -- bus master -----------------------------------------------------------------------------

@@ -16,11 +16,29 @@ _R3G3B2 = b"".join(
 """R, G, B of each value of a pixel of 8 bits."""
 
 
+PICTURE_MAX = 4096
+"""Pixels of a side."""
+DEPTHS = {8: 1, 15: 2, 16: 2, 32: 4}
+"""Bytes of a pixel by bits."""
+
+
+def check(picture: Picture, engine: CodeEngine) -> None:
+    """Raise `HotswapError` when there is no such picture, or its corners are nowhere."""
+    width, height, bits = picture.width, picture.height, picture.bits
+    if bits not in DEPTHS or not (0 < height <= PICTURE_MAX and 0 < width <= PICTURE_MAX):
+        raise HotswapError(f"{width} x {height} pixels of {bits} bits")
+    line = width * DEPTHS[bits]
+    if not line <= picture.stride <= 4 * PICTURE_MAX:
+        raise HotswapError(f"a stride of {picture.stride} bytes for lines of {line}")
+    for end in (picture.pixels, picture.pixels + (height - 1) * picture.stride + line - 1):
+        engine.read(end, 1)
+
+
 def shown(picture: Picture | None, engine: CodeEngine) -> PixelScreen:
     """The screen. Raises `BusError` when there is none."""
     if picture is None:
         raise BusError("the card has not said what its monitor shows")
-    line = picture.width * (picture.bits + 7) // 8
+    line = picture.width * DEPTHS[picture.bits]
     try:
         content = b"".join(
             engine.read(picture.pixels + row * picture.stride, line)

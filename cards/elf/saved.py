@@ -81,6 +81,6 @@ def put_pages(view: memoryview, found: dict[int, bytes]) -> None:
     """Make `view` those pages, and blank otherwise."""
     blank = bytes(PAGE)
     for at in range(0, len(view), PAGE):
-        page = found.get(at // PAGE, blank)[: len(view) - at]
+        page = found.get(at // PAGE, blank)[:PAGE].ljust(PAGE, b"\0")[: len(view) - at]
         if bytes(view[at : at + len(page)]) != page:  # do not touch pages nobody has written to
             view[at : at + len(page)] = page

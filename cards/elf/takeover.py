@@ -9,11 +9,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+import zstandard
+
 from hotswap.bus import HotswapError, SavedState, StateError
 
 from . import fields as by_name
+from .descriptor import TIMERS_MAX
+from .errors import ElfError
+from .host_calls import BLOCKS_MAX
+from .image import ElfImage, load_image
+from .layout import Move
+from .objects import FILE_MAX
+from .old import old_records
+from .picture import check
+from .place import PAGE
 from .saved import Memory, Rest, decode, encode, pages, put_pages
-from .state import ElfState
+from .state import ElfState, Picture
 
 if TYPE_CHECKING:
     from .card import ElfCard
@@ -61,49 +73,67 @@ def load(card: ElfCard, saved: SavedState) -> None:
             f"{version(card)}; use a newer build"
         )
     values, rest = decode(saved.fields, card.name)
-    with _undone_on_error(card):
+    try:
         if rest.memory is not None and rest.memory.digest == card.image.digest:
             _put_back(card, rest, rest.memory)
         else:
-            _take_over(card, saved.version, values, rest)
+            with _undone_on_error(card):
+                _take_over(card, saved.version, values, rest)
+    except HotswapError as error:
+        raise StateError(f"card {card.name}: does not take the state: {error}") from error
     card.has_begun = True
     card.arm()
 
 
 @contextmanager
 def _undone_on_error(card: ElfCard) -> Iterator[None]:
-    """Whatever is wrong becomes a `StateError`, and the card what it was."""
+    """When the block raises, the card is what it was."""
     before, begun = _rest(card, whole=True), card.has_begun
     try:
         yield
-    except Exception as error:
+    except BaseException:
         assert before.memory is not None
         _put_back(card, before, before.memory)
         card.has_begun = begun
-        if isinstance(error, StateError):
-            raise StateError(f"card {card.name}: {error}") from error
-        if not isinstance(error, HotswapError):
-            raise
-        raise StateError(f"card {card.name}: does not take the state: {error}") from error
+        card.arm()
+        raise
+
+
+# -- the same build ---------------------------------------------------------------------------
 
 
 def _put_back(card: ElfCard, rest: Rest, memory: Memory) -> None:
-    """Exactly what this build has saved."""
+    """Exactly what this build has saved; nothing has changed when this raises."""
+    if len(rest.timers) > TIMERS_MAX or len(rest.blocks) > BLOCKS_MAX:
+        raise StateError(f"{len(rest.timers)} timers, {len(rest.blocks)} blocks")
     card.memory.restore(memory.data, memory.arena)
     card.store_settings()
     card.state = ElfState(
-        timers=_timers(card, rest),
-        blocks={number: (at, size) for number, (at, size, _) in rest.blocks.items()},
-        picture=rest.picture,
+        timers=_timers(rest),
+        blocks={
+            number: (at, size)
+            for number, (at, size, _) in rest.blocks.items()
+            if card.memory.owns(at, size)
+        },
+        picture=_picture(card, rest.picture),
         busy_until=rest.busy_until,
         wants_room=rest.wants_room,
     )
     _put_windows(card, rest)
 
 
-def _timers(card: ElfCard, rest: Rest) -> list[int | None]:
-    count = len(ElfState().timers)
-    return (list(rest.timers) + [None] * count)[:count]
+def _timers(rest: Rest) -> list[int | None]:
+    return (list(rest.timers) + [None] * TIMERS_MAX)[:TIMERS_MAX]
+
+
+def _picture(card: ElfCard, found: Picture | None) -> Picture | None:
+    """None where the pixels would be nowhere."""
+    try:
+        if found is not None:
+            check(found, card.engine)
+    except HotswapError:
+        return None
+    return found
 
 
 def _put_windows(card: ElfCard, rest: Rest) -> None:
@@ -112,21 +142,26 @@ def _put_windows(card: ElfCard, rest: Rest) -> None:
         put_pages(view, found)
 
 
+# -- another one ------------------------------------------------------------------------------
+
+
 def _take_over(card: ElfCard, old_version: int, values: dict[str, Any], rest: Rest) -> None:
-    """Another build's state, or another implementation's: by field names."""
-    table = card.image.descriptor.fields
-    if not table or rest.memory is not None or old_version != version(card):
-        raise StateError("its state is of another build")
-    found = by_name.stores(table, values)
-    _as_at_power_on(card)
-    by_name.store(card.engine, found)
-    card.state.timers = _timers(card, rest)
-    card.state.picture, card.state.wants_room = rest.picture, rest.wants_room
-    card.state.busy_until = rest.busy_until
-    for number, (_, size, content) in rest.blocks.items():
-        if number not in card.state.blocks or card.state.blocks[number][1] != size:
-            raise StateError(f"block {number} of hotswap_keep has {size} bytes, here it has not")
-        card.engine.write(card.state.blocks[number][0], content)
+    """Another build's state, or another implementation's."""
+    can_migrate = bool(card.image.descriptor.functions.migrate)
+    old = None if rest.memory is None else _old_image(rest.memory)
+    try:
+        if old_version < version(card):
+            raise StateError(
+                f"the state's version is {old_version}, and it has no migrate() to read it with"
+            )
+        if old is not None:
+            _move(card, old, rest)
+        else:
+            _put_fields(card, values, rest)
+    except StateError:
+        if not can_migrate:
+            raise
+        _migrate(card, old_version, old, values, rest)
     _put_windows(card, rest)
     if card.plugged_in is None:
         card.owes_restored = True
@@ -134,12 +169,98 @@ def _take_over(card: ElfCard, old_version: int, values: dict[str, Any], rest: Re
         card.call("restored")
 
 
-def _as_at_power_on(card: ElfCard) -> None:
-    """Constructors, power_on and plugged, without the board noticing."""
+def _old_image(memory: Memory) -> ElfImage:
+    """The build the memory is of."""
+    try:
+        if not 0 <= zstandard.get_frame_parameters(memory.object).content_size <= FILE_MAX:
+            raise StateError("the state's object is too large")
+        content = zstandard.ZstdDecompressor().decompress(memory.object, max_output_size=FILE_MAX)
+        old = load_image(content, "the older build")
+    except (zstandard.ZstdError, ElfError) as error:
+        raise StateError(f"the state's object cannot be read: {error}") from error
+    size = 0 if old.data is None else old.data.size + -old.data.size % PAGE
+    if len(memory.data) != size:
+        raise StateError(f"{len(memory.data)} bytes of data, its object has {size}")
+    return old
+
+
+def _move(card: ElfCard, old: ElfImage, rest: Rest) -> None:
+    """The same variables, where this build has them."""
+    assert rest.memory is not None
+    if card.image.descriptor.fields:
+        raise StateError("the older build had no field table")
+    move = Move(old, card.image, rest.memory.data, rest.memory.arena)
+    card.memory.restore(move.moved(card.memory.initial), rest.memory.arena)
+    _as_plugged_in(card)
+    picture = rest.picture
+    if picture is not None:
+        picture = msgspec.structs.replace(picture, pixels=move.address("picture", picture.pixels))
+    card.state = ElfState(
+        timers=_timers(rest),
+        blocks={
+            number: (move.address(f"block {number}", at), size)
+            for number, (at, size, _) in rest.blocks.items()
+        },
+        picture=_picture(card, picture),
+        busy_until=rest.busy_until,
+        wants_room=rest.wants_room,
+    )
+
+
+def _put_fields(card: ElfCard, values: dict[str, Any], rest: Rest) -> None:
+    """The same fields, whoever has saved them."""
+    table = card.image.descriptor.fields
+    if not table:
+        raise StateError("it has no field table, and this is a state by field names")
+    found = by_name.stores(table, values)
+    _as_at_power_on(card)
+    by_name.store(card.engine, found)
+    _put_rest(card, rest)
+    for number, (_, size, content) in rest.blocks.items():
+        if number not in card.state.blocks or card.state.blocks[number][1] != size:
+            raise StateError(f"block {number} of hotswap_keep has {size} bytes, here it has not")
+        card.engine.write(card.state.blocks[number][0], content)
+
+
+def _put_rest(card: ElfCard, rest: Rest) -> None:
+    card.state.timers = _timers(rest)
+    card.state.wants_room, card.state.busy_until = rest.wants_room, rest.busy_until
+
+
+def _migrate(
+    card: ElfCard, old_version: int, old: ElfImage | None, values: dict[str, Any], rest: Rest
+) -> None:
+    """Let the card's own code read it."""
+    records = b"".join(old_records(old, values, rest))
+    _as_at_power_on(card)
+    at = card.memory.scratch(len(records))
+    card.engine.write(at, records)
+    with _quiet(card):
+        code = card.call("migrate", old_version, at, len(records))
+    if code:
+        raise StateError(f"its migrate() does not take the state over: it returned {code:#x}")
+    _put_rest(card, rest)
+
+
+@contextmanager
+def _quiet(card: ElfCard) -> Iterator[None]:
+    """Without the board noticing."""
     card.host.quiet = True
     try:
-        card.begin()
-        if card.plugged_in is not None:
-            card.plug()
+        yield
     finally:
         card.host.quiet = False
+
+
+def _as_at_power_on(card: ElfCard) -> None:
+    """Constructors, power_on and plugged."""
+    with _quiet(card):
+        card.begin()
+    _as_plugged_in(card)
+
+
+def _as_plugged_in(card: ElfCard) -> None:
+    """What it has leased may be elsewhere."""
+    with _quiet(card):
+        if card.plugged_in is not None:
+            card.plug()

@@ -89,7 +89,7 @@ struct hotswap_card {
 	uint32_t magic, size; /* HOTSWAP_MAGIC, sizeof(struct hotswap_card) */
 	uint16_t abi_major, abi_minor;
 	char name[32], version[16];
-	uint32_t state_version;
+	uint32_t state_version; /* 0 is 1 */
 	uint8_t cycle_width; /* bytes: 1 and 2 ISA, 4 VLB; 0 is 1 */
 	uint8_t policy;
 	uint8_t timers; /* how many it uses */
@@ -114,13 +114,42 @@ struct hotswap_card {
 	void (*timer)(uint32_t timer);                                       /* it has run out */
 	void (*input)(void);                                                 /* hotswap_get has bytes */
 	void (*work)(uint32_t what, uint32_t argument); /* hotswap_post's, in the card's own task */
-	/* State of an older `state_version`, or with another layout: 0 when taken over. `old` is what
-	 * the older build's fields, or data sections, held. */
+	/* State of an older `state_version`, or with another layout: 0 when taken over. `old` is
+	 * `size` bytes of struct hotswap_old, one after the other: what the older build's fields, or
+	 * its variables, held. Memory is as after power_on() and plugged(). */
 	int32_t (*migrate)(uint32_t version, const void *old, uint32_t size);
 	void (*output)(void);   /* hotswap_put has room again, after hotswap_room() was 0 */
 	void (*restored)(void); /* a saved state is in place (also another implementation's, which
 	                           says nothing of timers): set timers anew; lines are as they were */
 };
+
+/* For migrate(): a field of the older state, or a variable of the older build. Of a field table
+ * numbers, truth values and the items of a list have 8 bytes each, None has none; a variable has the
+ * bytes it had. A block of hotswap_keep is called "block N". */
+struct hotswap_old {
+	char name[64];
+	uint32_t size;     /* bytes of `content`; the next one begins at the next multiple of 4 */
+	uint8_t content[];
+};
+
+/* The one called `name`, or 0. */
+static inline const struct hotswap_old *hotswap_find_old(const void *old, uint32_t size,
+							 const char *name)
+{
+	const char *at = (const char *)old, *end = at + size;
+
+	while (at < end) {
+		const struct hotswap_old *one = (const struct hotswap_old *)at;
+		uint32_t same = 0;
+
+		while (same < sizeof(one->name) && one->name[same] == name[same] && name[same])
+			same++;
+		if (same < sizeof(one->name) && one->name[same] == name[same])
+			return one;
+		at += sizeof(*one) + ((one->size + 3) & ~3u);
+	}
+	return 0;
+}
 
 /* HOTSWAP_CARD(name, version, .read = ..., ...): the descriptor. */
 #define HOTSWAP_CARD(card_name, card_version, ...)                                                 \
@@ -169,7 +198,8 @@ void *hotswap_alloc(uint32_t size);
 void hotswap_keep(uint32_t id, void *block, uint32_t size);
 
 /* In plugged(): memory in one of the card's windows that guest and card share, e.g. video RAM.
- * It is part of the state. 0 where it cannot be had. */
+ * It is part of the state. 0 where it cannot be had. plugged() is called again after RESET, and
+ * gets the same memory for the same place. */
 void *hotswap_map_ram(uint32_t address, uint32_t size);
 /* What the monitor on this card shows: `bits` 8 (R3G3B2), 15, 16 or 32 a pixel. */
 void hotswap_screen(const void *pixels, uint32_t width, uint32_t height, uint32_t stride,

@@ -7,6 +7,7 @@ from hotswap.host.pytest_plugin import Ports
 
 from .conftest import Make
 
+
 async def test_cycles_reach_the_code(backplane: Backplane, ports: Ports, make: Make) -> None:
     slot = await backplane.insert(make("counter"))
     assert slot.title == "counter"

@@ -1,0 +1,3 @@
+/* Another build of ledger.c.
+ * with: -DBUILD=5 */
+#include "ledger.c"

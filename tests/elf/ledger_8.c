@@ -1,0 +1,3 @@
+/* Another build of ledger.c.
+ * with: -DBUILD=8 */
+#include "ledger.c"

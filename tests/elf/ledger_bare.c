@@ -1,0 +1,3 @@
+/* ledger.c without debug information.
+ * with: -g0 */
+#include "ledger.c"
