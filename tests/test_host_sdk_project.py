@@ -73,7 +73,7 @@ def test_where_nothing_can_be_made_nothing_is_left(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def tested(folder: Path, *arguments: str) -> str:
+def own_tests_of(folder: Path, *arguments: str) -> str:
     """What pytest says about the project in `folder`."""
     run = subprocess.run(
         [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
@@ -84,7 +84,7 @@ def tested(folder: Path, *arguments: str) -> str:
 
 
 def test_a_new_card_in_python_passes_its_tests(tmp_path: Path) -> None:
-    assert "5 passed" in tested(new_project("door_bell", "python", tmp_path))
+    assert "5 passed" in own_tests_of(new_project("door_bell", "python", tmp_path))
 
 
 def test_new_cards_in_c_and_assembly_pass_their_tests(tmp_path: Path) -> None:
@@ -96,4 +96,6 @@ def test_new_cards_in_c_and_assembly_pass_their_tests(tmp_path: Path) -> None:
     for made in (in_c, in_assembly):
         sources, root, output = sources_of([made])
         assert build(sources, output, compiler, root).warnings == ""
-    assert "14 passed" in tested(in_c, "-c", "pytest.ini", "tests", str(in_assembly / "tests"))
+    assert "14 passed" in own_tests_of(
+        in_c, "-c", "pytest.ini", "tests", str(in_assembly / "tests")
+    )
