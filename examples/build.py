@@ -37,6 +37,7 @@ OBJECT = [  # of a card
     *[option for option in COMPILE if option not in {"-static", "-no-pie"} and option[:3] != "-Wl"],
     "-g", "-gno-record-gcc-switches", f"-ffile-prefix-map={ROOT}/=",
 ]  # fmt: skip
+SAMPLES = {"sample-card.o": [], "sample-card-pic.o": ["-fpic", "-gdwarf-4", "-gz"]}
 PROGRAM = ["-s", "-Wl,-z,noseparate-code,-Ttext-segment=0x08048000"]
 CARDS = ("uart16550", "soundblaster", "vlbscreen")
 DATA_SEED, DATA_SIZE = 0x600DDA7A, 65537  # /etc/data; files.c knows them too
@@ -220,6 +221,10 @@ def elf(work: Path) -> Images:
     support = ROOT / "cards" / "elf" / "support.o"
     run(*OBJECT, "-g0", "-c", "-o", work / support.name, EXAMPLES / "elf-support" / "support.c")
     images[support] = (work / support.name).read_bytes()
+    sample = EXAMPLES / "elf-support" / "sample.c"
+    for name, options in SAMPLES.items():
+        run(*OBJECT, *options, "-I", ROOT / "host" / "sdk", "-c", "-o", work / name, sample)
+        images[ROOT / "host" / "guests" / name] = (work / name).read_bytes()
     for source in sorted([*TEST_CARDS.glob("*.c"), *TEST_CARDS.glob("*.S")]):
         more = re.search(r"with: (-.*?)(?: \*/)?$", source.read_text(), re.MULTILINE)
         options = shlex.split(more[1]) if more else []

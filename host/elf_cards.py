@@ -16,7 +16,7 @@ Sandbox: TypeAlias = Literal["engine", "process"]
 
 
 class Engines(Protocol):
-    """Where a card's engine comes from: `hotswap.cpu.CodePool`, or processes."""
+    """Where a card's engine comes from: `hotswap.cpu.CodePool`, or `SandboxPool` when prepared."""
 
     def take(self) -> CodeEngine:
         """An engine with empty memory."""
@@ -53,19 +53,20 @@ def elf_card(
     *,
     sandbox: Sandbox = "engine",
 ) -> ElfCard:
-    """The card in object file `path`, in an engine of `engines`, or in a process of its own.
+    """The card in object file `path`, in an engine of `engines`; those of a sandbox are processes.
 
     Raises `ElfError` when the file is no card or its settings do not fit, `HotswapError` when
     there is no engine for it; then nothing is left behind.
     """
     image = elf_image(Path(path))
-    engine = engines.take() if sandbox == "engine" else _process_engine()
+    if sandbox == "process":
+        from .sandbox import SandboxPool
+
+        if not isinstance(engines, SandboxPool):
+            raise HotswapError("a card in a process of its own needs an engine of a SandboxPool")
+    engine = engines.take()
     try:
         return ElfCard(image, settings, engine)
     except BaseException:
         engine.close()
         raise
-
-
-def _process_engine() -> CodeEngine:
-    raise HotswapError("no process to run the card in; use --sandbox engine")

@@ -83,6 +83,7 @@ def load_image(content: bytes, name: str) -> ElfImage:
     objects = [read_object(content, name)]
     if _undefined(objects[0]) & support_names():
         objects.append(_support())
+    place = _descriptor_section(name, objects[0])
     entries = got_symbols(objects)
     placement = Placement(objects, len(entries), taken_calls(objects, HOST_CALLS))
     resolver = Resolver(objects, placement, HOST_CALLS)
@@ -91,7 +92,7 @@ def load_image(content: bytes, name: str) -> ElfImage:
     segments = placement.segments()
     calls = tuple(relocator.calls)
     peek = Peek(name, segments)
-    descriptor = read_descriptor(_descriptor_address(name, objects[0], placement), peek)
+    descriptor = read_descriptor(placement.placed[0, place].address, peek)
     uses = frozenset(call.name for call in calls)
     if descriptor.windows_unanswered and "hotswap_map_ram" not in uses:
         raise ElfError(
@@ -128,15 +129,16 @@ def support_names() -> frozenset[str]:
     return frozenset(one.name for one in symbols if one.section and one.binding != STB_LOCAL)
 
 
-def _descriptor_address(name: str, one: ObjectFile, placement: Placement) -> int:
+def _descriptor_section(name: str, one: ObjectFile) -> int:
+    """Its index."""
     found = [section for section in one.sections if section.name == DESCRIPTOR]
-    if len(found) != 1 or (0, found[0].index) not in placement.placed:
-        what = "no" if not found else f"{len(found)}" if len(found) > 1 else "an empty"
-        raise ElfError(
-            f"{name}: {what} section {DESCRIPTOR}: a card has one descriptor, "
-            "HOTSWAP_CARD() of hotswap_card.h"
-        )
-    return placement.placed[0, found[0].index].address
+    if len(found) == 1 and found[0].allocated and found[0].size:
+        return found[0].index
+    what = "no" if not found else f"{len(found)}" if len(found) > 1 else "an empty"
+    raise ElfError(
+        f"{name}: {what} section {DESCRIPTOR}: a card has one descriptor, "
+        "HOTSWAP_CARD() of hotswap_card.h"
+    )
 
 
 def _constructors(objects: Sequence[ObjectFile], placement: Placement, peek: Peek) -> Iterator[int]:

@@ -64,8 +64,9 @@ class Section(msgspec.Struct, frozen=True):
 
     @property
     def writable(self) -> bool:
-        """The card may store into it."""
-        return bool(self.flags & SH_FLAGS.SHF_WRITE)
+        """The card may store into it; not into what is constant once it is relocated."""
+        constant = self.name.startswith((".data.rel.ro", ".hotswap.card"))
+        return bool(self.flags & SH_FLAGS.SHF_WRITE) and not constant
 
     @property
     def executable(self) -> bool:
