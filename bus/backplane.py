@@ -144,15 +144,20 @@ class Backplane(Slots):
 
     # -- replacement --------------------------------------------------------------------------
 
-    async def replace(self, number: int, card: Card[Any], *, seconds: float = 2.0) -> Slot:
+    async def replace(
+        self, number: int, card: Card[Any], *, seconds: float = 2.0, cold: bool = False
+    ) -> Slot:
         """Put another implementation of the card in slot `number` in its place, see `replacement`.
 
         It may take so many `seconds` of host time, in which the card in the slot works on. Raises
         `BusError` when the slot is empty, the new card's resources are others, work is under way
         that only the old one can end, or a transaction is; `CardError` when the new card does not
         take the state. Then the old card goes on, and the new one is the caller's.
+
+        With `cold` the new card begins as at power-on, with nothing of what the old one was about
+        to do: for one that has faulted.
         """
-        return await replace(self, number, card, seconds)
+        return await replace(self, number, card, seconds, cold)
 
     # -- freeze, thaw, snapshot ---------------------------------------------------------------
 

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from .slot import Slot
 
 
-async def replace(backplane: Backplane, number: int, card: Card[Any], seconds: float) -> Slot:
+async def replace(
+    backplane: Backplane, number: int, card: Card[Any], seconds: float, cold: bool
+) -> Slot:
     """See `Backplane.replace`."""
     slot = backplane.find(number)
     old = slot.card
@@ -42,7 +44,7 @@ async def replace(backplane: Backplane, number: int, card: Card[Any], seconds: f
         try:
             if slot.fault is None:
                 await _at_rest(slot, card, seconds)
-            _Exchange(backplane, slot, card).make(resources)
+            _Exchange(backplane, slot, card, cold).make(resources)
         finally:
             if not backplane.frozen:
                 slot.thaw()
@@ -140,8 +142,9 @@ def _knows(card: Card[Any], command: Any) -> bool:
 class _Exchange:
     """All that is changed by it, as it is before."""
 
-    def __init__(self, backplane: Backplane, slot: Slot, card: Card[Any]) -> None:
+    def __init__(self, backplane: Backplane, slot: Slot, card: Card[Any], cold: bool) -> None:
         self._backplane, self._slot, self._new = backplane, slot, card
+        self._cold = cold
         self._old: Card[Any] = slot.card
         self._log = slot.log
 
@@ -151,7 +154,7 @@ class _Exchange:
         backplane.io.settle()
         backplane.notice_interrupts(old)
         try:
-            saved = old.save()
+            saved = None if self._cold else old.save()
         except Exception as error:
             raise CardError(
                 old.name, f"it cannot be replaced: saving it failed: {error}"
@@ -162,13 +165,15 @@ class _Exchange:
         backplane.drq.hold(True)
         try:
             self._plug_in(resources)
-            new.adopt(saved)
+            if saved is not None:
+                new.adopt(saved)
             if slot.pnp is not None:
                 slot.pnp.announce()
-            self._raise_lines()
+            if saved is not None:
+                self._raise_lines()
         except BaseException as error:
             self._put_back()
-            if self._old_memory_is_shared:
+            if saved is not None and self._old_memory_is_shared:
                 old.load(saved)
             if not isinstance(error, Exception):
                 raise
@@ -215,6 +220,13 @@ class _Exchange:
         slot.alarms = [slot.alarm]
         for disk in slot.disks:
             disk.on_change = disk.on_room = nobody
+        if self._cold:
+            slot.commands.restore([])
+            slot.alarm.set(None)
+            for wire in (*slot.irqs, *slot.drqs):
+                wire.set(False)
+            new.plugged(slot)
+            return
         new.plugged(slot)
         self._wind_up()
         backplane.irq.restore(self._lines[0])

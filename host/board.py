@@ -89,6 +89,7 @@ class Board(Run):
         self._machine: Machine | None = None
         self._load: Callable[[], None] | None = None  # a boot loader's work, from its beginning
         self.paused = False
+        self._trouble = trio.Event()
         self._log = structlog.get_logger()
 
     # -- building and booting -------------------------------------------------------------------
@@ -203,6 +204,7 @@ class Board(Run):
                 self._start_again()
             case CardFault() | BudgetSpent() | StrayWrite():
                 self._log.error("board", happened=str(event))
+                self._look()
 
     def _start_again(self) -> None:
         """After RESET: the loader's work, from its beginning.
@@ -263,7 +265,18 @@ class Board(Run):
 
         Raises what `work` raises, and `MachineEnded` when the machine ends before `work` does.
         """
-        return await in_background(self.nursery, work)
+        try:
+            return await in_background(self.nursery, work)
+        finally:
+            self._look()  # a card's fault in a switchover was for that to hear
+
+    async def trouble(self) -> None:
+        """Until a card may have faulted, or have been put right."""
+        await self._trouble.wait()
+
+    def _look(self) -> None:
+        self._trouble.set()
+        self._trouble = trio.Event()
 
     def info(self) -> dict[str, Any]:
         """How the machine is, for people and machines."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -14,6 +14,7 @@ from hotswap.switchover.trust import Trust
 
 from . import wall_clock
 from .cables import Cable
+from .daemon.restart import RestartPolicy
 
 
 class BoardConfig(msgspec.Struct, frozen=True):
@@ -36,6 +37,13 @@ class BoardConfig(msgspec.Struct, frozen=True):
     """Whether the machine starts again when the guest resets it; else the run ends."""
 
 
+class CardRestart(msgspec.Struct, frozen=True):
+    """How a card begins anew that has faulted: see `card_restart`."""
+
+    begin: Literal["cold", "state"]
+    policy: RestartPolicy
+
+
 class PlugIn(msgspec.Struct, frozen=True):
     """A card, the slot it goes into, its settings, and what goes into its connector.
 
@@ -47,6 +55,7 @@ class PlugIn(msgspec.Struct, frozen=True):
     settings: dict[str, Any]
     cable: Cable | None = None
     resources: Resources | None = None
+    restart: CardRestart | None = None
 
 
 def usual_cards(config: BoardConfig, plan: MemoryPlan | None) -> list[PlugIn]:

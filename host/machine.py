@@ -12,6 +12,7 @@ from hotswap.cpu import Ram
 from .assembly import Assembly, Cold
 from .board import Board, open_board
 from .cables import OpenCable
+from .card_restart import restart_card
 from .machine_file import MachineFile
 from .media import open_medium
 
@@ -42,6 +43,9 @@ async def open_machine(
                 drives = [disk for slot in slots for disk in board.backplane.find(slot).disks]
                 for drive, medium in zip(drives, media, strict=False):
                     drive.change(medium)
+            for plug in assembly.cards:
+                if plug.restart is not None:
+                    board.nursery.start_soon(restart_card, board, plug, plug.restart)
             prepare(board)
             if isinstance(assembly.start, Cold):
                 cold = assembly.start

@@ -234,6 +234,17 @@ class CardTable(Table):
         None
     )
     settings: Annotated[dict[str, Any], Field(description="its jumpers")] = {}
+    restart: Annotated[
+        Literal["no", "cold", "state"],
+        Field(description="when it has faulted: as at power-on, or with the state it had"),
+    ] = "no"
+    restart_delay: Annotated[
+        float, Field(ge=0, le=3600, description="s of machine time; doubled with every restart")
+    ] = 0.1
+    restart_limit: Annotated[
+        int, Field(ge=1, le=1000, description="restarts in restart_within; then it stays off")
+    ] = 5
+    restart_within: Annotated[float, Field(ge=1, le=86_400, description="s of machine time")] = 60.0
 
 
 class SwitchoverTable(Table):

@@ -13,11 +13,13 @@ from hotswap.bus.leases import alternatives, described
 from hotswap.switchover.memory import MIB, MemoryPlan
 
 from .board import BoardConfig, PlugIn, usual_cards
+from .board_config import CardRestart
 from .cables import Cable
 from .card_settings import settings_faults
+from .daemon.restart import RestartPolicy
 from .discovery import card_of, card_type, offers
 from .machine_fault import Fault, fault
-from .machine_file import MachineFile, NetworkTable, ParallelTable, SerialTable
+from .machine_file import CardTable, MachineFile, NetworkTable, ParallelTable, SerialTable
 
 COM_PORTS = ((0x3F8, 4), (0x2F8, 3), (0x3E8, 5), (0x2E8, 11))
 """Base and IRQ of COM1 to COM4; on the ISA bus two cannot share a line."""
@@ -58,6 +60,7 @@ class Wanted(msgspec.Struct, frozen=True):
     settings: dict[str, Any]
     slot: int | None = None
     cable: Cable | None = None
+    restart: CardRestart | None = None
 
     def __str__(self) -> str:
         return f"{self.card} ({self.path})" if self.path else self.card
@@ -81,7 +84,8 @@ def wanted_cards(
             cards += _of_bios(config, found)
     anyway = len(cards)
     for number, table in enumerate(machine.card):
-        wanted = Wanted(f"card[{number}]", table.name, table.settings, table.slot)
+        restart = _restart(table)
+        wanted = Wanted(f"card[{number}]", table.name, table.settings, table.slot, restart=restart)
         index = next(
             (
                 i for i, c in enumerate(cards)
@@ -95,6 +99,19 @@ def wanted_cards(
             settings = {**cards[index].settings, **table.settings}
             cards[index] = msgspec.structs.replace(wanted, settings=settings)
     return cards
+
+
+def _restart(table: CardTable) -> CardRestart | None:
+    if table.restart == "no":
+        return None
+    policy = RestartPolicy(
+        "always",
+        table.restart_delay,
+        delay_max=table.restart_within,
+        limit=table.restart_limit,
+        within=table.restart_within,
+    )
+    return CardRestart(table.restart, policy)
 
 
 def _of_connectors(machine: MachineFile) -> Iterator[Wanted]:
@@ -194,6 +211,7 @@ def plug_ins(cards: Sequence[Wanted], faults: list[Fault]) -> list[PlugIn]:
             card.settings,
             card.cable,
             held[index] if len(offered[index]) > 1 else None,
+            card.restart,
         )
         for index, card in enumerate(cards)
         if index in held

@@ -74,6 +74,11 @@ class Restarts:
         """An operator has started it: what was does not count."""
         self._at.clear()
 
+    @property
+    def count(self) -> int:
+        """Those that counted when `after` was last asked, its own included."""
+        return len(self._at)
+
     def after(
         self, ending: Ending, why: str, policy: RestartPolicy, now: float
     ) -> Stopped | Failed | Again:

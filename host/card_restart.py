@@ -1,0 +1,59 @@
+"""A card that has faulted begins anew, as `restart` in its `[[card]]` says; a task of the machine.
+
+| faults in the last `restart_within` seconds | `cold` | `state` |
+|-|-|-|
+| the first | as at power-on | with the state it had |
+| a further one, after twice the delay of the one before | as at power-on | as at power-on |
+| after `restart_limit` restarts | it stays off the bus | it stays off the bus |
+
+It is another card of the same kind in the same slot: leases, media and what is plugged into its
+connectors stay. Seconds are of machine time, so that equal deterministic runs are equal.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from hotswap.bus import HotswapError, Slot
+
+from .board import Board, PlugIn
+from .board_config import CardRestart
+from .daemon.restart import Again, Ending, Restarts
+from .discovery import make_card
+
+
+async def restart_card(board: Board, plug: PlugIn, how: CardRestart) -> None:
+    """Restart the card of `plug` whenever it has faulted, until cancelled."""
+    restarts = Restarts()
+    log = structlog.get_logger().bind(card=plug.card, slot=plug.slot)
+    while True:
+        while (slot := _faulty(board, plug)) is None:
+            await board.trouble()
+        assert slot.fault is not None
+        why = slot.fault.what
+        now = board.backplane.clock.now()
+        verdict = restarts.after(Ending(1), why, how.policy, now / 1e9)
+        if not isinstance(verdict, Again):
+            log.error("card is not restarted any more; replace it", why=why)
+            given_up = slot.card
+            while (slot := _faulty(board, plug)) is None or slot.card is given_up:
+                await board.trouble()
+            restarts.forget()  # an operator had replaced it
+            continue
+        await board.backplane.clock.sleep_until(now + int(verdict.delay * 1e9))
+        await board.backplane.unlocked()
+        if _faulty(board, plug) is None:
+            continue  # pulled by an operator, or as before its fault, after a rollback
+        cold = how.begin == "cold" or restarts.count > 1
+        try:
+            card = make_card(plug.card, plug.settings)
+            await board.backplane.replace(plug.slot, card, cold=cold)
+            log.warning("card was restarted", why=why, begun="cold" if cold else "with its state")
+        except HotswapError as error:  # which is a fault like any other
+            log.error("card was not restarted", why=str(error))
+
+
+def _faulty(board: Board, plug: PlugIn) -> Slot | None:
+    slot = board.backplane.slots.get(plug.slot)
+    faulty = slot is not None and slot.fault is not None and slot.title == plug.card
+    return slot if faulty else None
