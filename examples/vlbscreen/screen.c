@@ -1,10 +1,10 @@
 /* A frame buffer on the VESA local bus: four registers of 32 bits, and video memory that the guest
  * writes at the speed of RAM.
  *
- *   1B0h  ID       r   "HSFB"
- *   1B4h  SIZE     rw  width, and height << 16, in pixels
- *   1B8h  CONTROL  rw  bits a pixel: 8 (R3G3B2), 15, 16 or 32; bit 31 lights the screen
- *   1BCh  START    rw  the first pixel shown, in bytes from the start of the memory
+ *   2C0h  ID       r   "HSFB"
+ *   2C4h  SIZE     rw  width, and height << 16, in pixels
+ *   2C8h  CONTROL  rw  bits a pixel: 8 (R3G3B2), 15, 16 or 32; bit 31 lights the screen
+ *   2CCh  START    rw  the first pixel shown, in bytes from the start of the memory
  *
  * Lines follow each other without gaps. A write that would show what is not video memory, or a
  * depth there is not, is ignored: read it back.
@@ -21,9 +21,9 @@ static uint32_t size, control, start;
 static uint8_t *video; /* set in plugged(); not part of the state, the memory is */
 
 static const struct hotswap_resources places[] = {
-	{.ports = {{0x1B0, 16}}, .windows = {{0xE0000000u, VIDEO_SIZE}}},
-	{.ports = {{0x1B0, 16}}, .windows = {{0xE8000000u, VIDEO_SIZE}}},
-	{.ports = {{0x1A0, 16}}, .windows = {{0xEC000000u, VIDEO_SIZE}}},
+	{.ports = {{0x2C0, 16}}, .windows = {{0xE0000000u, VIDEO_SIZE}}},
+	{.ports = {{0x2C0, 16}}, .windows = {{0xE8000000u, VIDEO_SIZE}}},
+	{.ports = {{0x2D0, 16}}, .windows = {{0xEC000000u, VIDEO_SIZE}}},
 };
 
 static const struct hotswap_field fields[] = {
