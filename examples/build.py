@@ -168,12 +168,15 @@ def bootstrap(work: Path) -> Images:
 
 
 def bench(work: Path) -> Images:
-    """The guest of `hotswap-host bench systems`."""
+    """The guest of `hotswap-host bench systems`, and the card of `hotswap-host bench`."""
     elf, image = work / "bench-debug.elf", ROOT / "host" / "guests" / "bench.elf"
     sources = [BENCH / name for name in ("start.S", "main.c", "compute.c", "board.c")]
     run(*COMPILE, "-T", BENCH / "bench.ld", "-o", elf, *sources)
     run("objcopy", "--strip-all", elf, work / image.name)
-    return {image: (work / image.name).read_bytes()}
+    card = image.with_name("bench-card.o")
+    include = ["-I", ROOT / "host" / "sdk"]
+    run(*OBJECT, "-g0", *include, "-c", "-o", work / card.name, BENCH / "card.c")
+    return {made: (work / made.name).read_bytes() for made in (image, card)}
 
 
 def guests(work: Path) -> Images:

@@ -30,6 +30,7 @@ LIMITS = {
     "card.python": ("the base", 1, "itself"),
     "card.elf": ("at most", 10, "a card in Python"),
     "card.ratio": ("at most", 10, "a card in Python"),
+    "card.sandbox": ("reported:", 1, "a card in Python"),
     "control.latency_p99": ("at most", 1, "20 ms"),
     "switchover.quiesce_100_cards": ("at most", 1, "5 ms"),
     "switchover.blackout_mode2": ("at most", 1, "5 ms, translation apart"),

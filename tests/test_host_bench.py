@@ -56,3 +56,4 @@ async def test_a_port_of_a_card_in_machine_code_costs_at_most_ten_of_python() ->
     assert rows["card.python"].value < rows["card.elf"].value
     assert rows["card.elf"].ratio == rows["card.ratio"].value
     assert rows["card.ratio"].ratio < 10
+    assert rows["card.sandbox"].value > rows["card.python"].value

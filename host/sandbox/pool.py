@@ -24,7 +24,7 @@ _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "
 
 
 class SandboxPool:
-    """Where cards' processes come from; `prepare` starts one, `take` gives it away.
+    """Where cards' processes come from; `prepare` starts one, `take` gives it away, `start` is both.
 
     A context manager: whoever opens it closes it, and with it end all processes. `entry` is what
     they run: MODULE:FUNCTION, as `serve`.
@@ -111,6 +111,11 @@ class SandboxPool:
         finally:
             for file in files:
                 os.close(file)
+
+    async def start(self) -> ProcessEngine:
+        """`prepare` and `take` in one: an engine in a new process. Raises `SandboxError`."""
+        await self.prepare()
+        return self.take()
 
     def take(self) -> ProcessEngine:
         """An engine in a process that `prepare` has started. Raises `SandboxError`."""
