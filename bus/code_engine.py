@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 
-class CodeFault(msgspec.Struct, frozen=True):
+class CodeFault(msgspec.Struct, frozen=True, gc=False):
     """Why a call ended early.
 
     `reason` is one line: an access outside the map, a bad opcode, the budget spent, a host call
@@ -26,7 +26,7 @@ class CodeFault(msgspec.Struct, frozen=True):
     callers: tuple[int, ...] = ()
 
 
-class CodeResult(msgspec.Struct, frozen=True):
+class CodeResult(msgspec.Struct, frozen=True, gc=False):
     """How a call ended. `value` is edx:eax, `instructions` what was executed, exactly."""
 
     value: int

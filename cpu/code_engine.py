@@ -119,8 +119,6 @@ class CodeLease:
             self._refuse(arguments, budget)
         esp = _ESP[count]
         _FRAMES[count].pack_into(self._stack, esp - STACK_TOP + STACK_SIZE, RETURN, *arguments)
-        p = self._parameters
-        first = p.count
         self._running = True
         try:
             instructions = self._call_code(entry, esp, budget)
@@ -128,11 +126,12 @@ class CodeLease:
             self._running = False
         if instructions >= 0:
             return CodeResult(self._result[0], instructions)
-        instructions = p.count - first
-        fault = self._fault(p.error, budget)
-        if self._closed:
-            self._release()
-        return CodeResult(0, instructions, fault)
+        try:
+            fault = self._fault(self._parameters.error, budget)
+        finally:
+            if self._closed:
+                self._release()
+        return CodeResult(0, ~instructions, fault)
 
     def _refuse(self, arguments: tuple[int, ...], budget: int) -> None:
         self._check_open()

@@ -38,8 +38,8 @@ void ENTRY(no_out)(void *uc, u32 port, int width, u32 value, void *user)
  * From `entry`, with the stack as it lies at `esp` and everything else as after FNINIT, to an exception: the engine ends a run at one when
  * nobody has hooked it. At most `budget` instructions, the last of them in blocks translated to be no
  * longer than what is left. Returns how many there were when the exception was that of the HLT every
- * function returns to, P.result being EDX:EAX; otherwise -1, P.error being the engine's, or 0 when it
- * was stopped.
+ * function returns to, P.result being EDX:EAX; otherwise their complement, P.error being the engine's, or 0
+ * when it was stopped.
  */
 s64 ENTRY(call_code)(u32 entry, u32 esp, u32 budget)
 {
@@ -79,7 +79,7 @@ s64 ENTRY(call_code)(u32 entry, u32 esp, u32 budget)
     P.error = error;
     if ((u32)*P.eip + STUB != P.stubs || P.ended || P.late || P.gave_up ||
         (error && error != UC_ERR_EXCEPTION))
-        return -1;
+        return ~(s64)(P.count - first);
     P.result = regs[EDX] << 32 | (u32)regs[EAX];
     return (s64)(P.count - first);
 }
