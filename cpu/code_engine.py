@@ -217,4 +217,7 @@ class CodeLease:
     def _release(self) -> None:
         self._callbacks.clear()
         unit, give_back = self._unit, self._give_back
+        # Nothing here keeps the engine, should the pool be closed.
+        del self._unit, self._give_back, self._core, self._env, self._parameters
+        del self._call_code, self._stack, self._result
         give_back(unit)

@@ -228,6 +228,10 @@ class CodeMemory:
                 symbols, handle = self._core.symbols, self._core.handle
                 symbols.tb_invalidate_phys_range(handle, start + first, start + last)
 
+    def forget_engine(self) -> None:
+        """The engine is to go: nothing here holds it."""
+        del self._core
+
     def close(self) -> None:
         """Give the host's memory back; the engine must be gone."""
         self._regions.clear()

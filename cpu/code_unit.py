@@ -21,7 +21,7 @@ from .code_memory import STACK_SIZE, STACK_TOP, STUBS, CodeMemory
 from .core import Core
 from .delivery import settle_exceptions
 from .host_memory import PAGE
-from .native import NO_LIMIT, Parameters
+from .native import Parameters
 from .registers import Hidden, Segment
 
 CODE_BUFFER = 4 << 20
@@ -127,8 +127,10 @@ class CodeUnit:
         return ebp, back
 
     def close(self) -> None:
-        """Give the engine up, then its memory."""
-        memory = self.memory
-        self.core.parameters.limit = NO_LIMIT
+        """Give the engine up, and then what it points at."""
+        memory, thunks = self.memory, self.core.thunks
+        self.result.release()
+        memory.forget_engine()
         del self.core, self.memory, self.call_code
         memory.close()
+        thunks.free()

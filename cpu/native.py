@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 
-from .host_memory import PAGE, make_executable, map_pages, map_pages_near
+from .host_memory import PAGE, make_executable, map_pages, map_pages_near, unmap_pages
 from .machine_code import CODE, ENTRIES
 
 _FIELDS = [
@@ -265,7 +265,7 @@ class Parameters(ctypes.Structure):
 
 
 class Thunks:
-    """One engine's copy of the thunks. Never freed: the engine points at it until it is closed.
+    """One engine's copy of the thunks. It stays, unless whoever closes the engine frees it.
 
     Translated code calls those `near` it in five bytes, and is rewritten only then.
     """
@@ -282,3 +282,7 @@ class Thunks:
     def entry(self, name: str) -> int:
         """The address of the thunk called `name` in its C source."""
         return self.address + ENTRIES[name]
+
+    def free(self) -> None:
+        """Give the pages up: nothing may point at them any more, the engine least of all."""
+        unmap_pages(self.address, _CODE_SIZE + PAGE)
