@@ -83,6 +83,7 @@ class Slot:
         self.raised: list[Wire] = []
         """The lines that were high when the card was taken off the bus."""
         self._connections: set[trio.CancelScope] = set()
+        self._pulled = False
         self._run_scope = trio.CancelScope()
         self._flushes: set[trio.CancelScope] = set()
         self._flush_deadline = math.inf
@@ -301,10 +302,17 @@ class Slot:
             self._memory(start).unmap(start)
         self.mapped.clear()
 
+    @property
+    def is_connected(self) -> bool:
+        """True while a back end is at one of the card's connectors."""
+        return bool(self._connections)
+
     @contextmanager
     def connected(self) -> Iterator[None]:
         """For back ends: the block is cancelled when the card is removed."""
         with trio.CancelScope() as scope:
+            if self._pulled:
+                scope.cancel()
             self._connections.add(scope)
             try:
                 yield
@@ -325,8 +333,14 @@ class Slot:
         except Exception as error:  # it is nobody's any more
             self.log.error("card does not close", exc_info=error)
 
+    async def sent(self, seconds: float) -> None:
+        """Until the back end has taken every byte that was written, for so long at most."""
+        with trio.move_on_after(seconds if self._connections else 0):
+            await self.output.drained()
+
     def disconnect(self) -> None:
-        """Pull the plugs out of the card's connectors."""
+        """Pull the plugs out of the card's connectors, for good."""
+        self._pulled = True
         for connection in self._connections:
             connection.cancel()
 

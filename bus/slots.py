@@ -177,16 +177,21 @@ class Slots(ABC):
             self.drq.release(wire)
         self._order = None
 
-    async def remove(self, number: int) -> None:
+    async def remove(self, number: int, *, drain: float = 0) -> None:
         """Pull the card: its ports float and its lines drop at once, then its task ends.
 
-        So do the back ends at its connectors; what they have not taken by then is lost.
+        The back ends at its connectors have up to `drain` seconds of host time to take what it has
+        sent; then they end, too.
         """
         self._check_unlocked(f"remove slot {number}")
         slot = self.find(number)
         self._unplug(slot)
         self._scopes.pop(number).cancel()
         self._log.info("card removed", card=slot.title, slot=number)
+        try:
+            await slot.sent(drain)
+        finally:
+            slot.disconnect()
         await slot.frozen()
 
     def change(self, number: int, settings: Settings) -> None:
@@ -252,7 +257,6 @@ class Slots(ABC):
         del self.slots[slot.number]
         self._order = None
         self.vacate(slot.card)
-        slot.disconnect()
         slot.freeze(trio.current_time())
 
     @abstractmethod

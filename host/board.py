@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 import structlog
 import trio
@@ -14,10 +14,12 @@ from hotswap.bus import (
     Backplane,
     BoardEvent,
     BudgetSpent,
+    Card,
     CardFault,
     CpuReset,
     CpuShutdown,
     MachineClock,
+    Resources,
     Slot,
     StrayWrite,
     open_backplane,
@@ -49,10 +51,18 @@ SHUTDOWN = 0x0F
 Reference, "Real-Time Clock and CMOS RAM", Shutdown Status Byte)."""
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 def _nobody(_file: Path, _taken_at: str, _time_ns: int) -> None:
     """Nobody keeps account of snapshots."""
+
+
+async def _until_pulled(
+    slot: Slot, serve: Callable[[*Ts], Awaitable[object]], *streams: *Ts
+) -> None:
+    with slot.connected():
+        await serve(*streams)
 
 
 class Board(Run):
@@ -84,7 +94,6 @@ class Board(Run):
         thread, for it may take as long as an fsync."""
         self.cables: dict[int, Cable] = {}
         """What `connect` was told, by slot."""
-        self._connected: list[Slot] = []
         self._timebase = timebase
         self._machine: Machine | None = None
         self._load: Callable[[], None] | None = None  # a boot loader's work, from its beginning
@@ -96,20 +105,30 @@ class Board(Run):
 
     async def plug_in(self, name: str, settings: Mapping[str, object] | None = None) -> Slot:
         """Insert a new card of this name. Raises `PluginError`, `BusError`."""
-        return await self.backplane.insert(await fetch_card(name, settings))
+        return await self.insert(await fetch_card(name, settings))
+
+    async def insert(
+        self, card: Card[Any], number: int | None = None, resources: Resources | None = None
+    ) -> Slot:
+        """As `Backplane.insert`; a card that may end the run is obeyed."""
+        slot = await self.backplane.insert(card, number, resources=resources)
+        if slot.title == "debugexit":
+            self.nursery.start_soon(self.obey_debug_exit, slot)
+        return slot
 
     def connect(self, slot: Slot, back_end: BackEnd, cable: Cable | None = None) -> None:
         """Plug an open back end into a card's connector. Raises `NetworkError`."""
         if cable is not None:
             self.cables[slot.number] = cable
-        self._connected.append(slot)
         if not isinstance(back_end, NetworkBackEnd):
-            self.nursery.start_soon(back_end.serve, slot.input, slot.output)
+            self.nursery.start_soon(_until_pulled, slot, back_end.serve, slot.input, slot.output)
             return
         if cable is not None and cable.capture:
             now = self.backplane.clock.now if self.config.deterministic else wall_clock.now_ns
             back_end = capture(back_end, Path(cable.capture), now, append=cable.append)
-        self.nursery.start_soon(back_end.serve, slot.frames_in, slot.frames_out)
+        self.nursery.start_soon(
+            _until_pulled, slot, back_end.serve, slot.frames_in, slot.frames_out
+        )
 
     def boot(self, kernel: KernelImage, *, initrd: bytes = b"", append: str = "") -> None:
         """Load a kernel as a boot loader does; the CPU task runs it. Raises `LoadError`."""
@@ -224,8 +243,9 @@ class Board(Run):
     async def drain(self, seconds: float) -> None:
         """Let the serial and parallel back ends take what the guest has sent."""
         with trio.move_on_after(seconds):
-            for slot in self._connected:
-                await slot.output.drained()
+            for slot in list(self.backplane.slots.values()):
+                if slot.is_connected:
+                    await slot.output.drained()
 
     # -- operating --------------------------------------------------------------------------------
 
@@ -311,10 +331,8 @@ async def open_board(
                         await backplane.quiesce(each=0, total=0)
                     for plug in usual_cards(config, board.plan) if cards is None else cards:
                         card = await fetch_card(plug.card, plug.settings)
-                        await backplane.insert(card, plug.slot, resources=plug.resources)
+                        await board.insert(card, plug.slot, plug.resources)
                     titles = {slot.title for slot in backplane.slots.values()}
-                    if "debugexit" in titles:
-                        nursery.start_soon(board.obey_debug_exit)
                     if serial is not None and "uart" in titles:
                         board.connect(board.serial, serial)
                     try:

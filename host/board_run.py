@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import trio
 
-from hotswap.bus import Backplane
+from hotswap.bus import Backplane, Slot
 
 from .exits import Exit, debug_exit_status
 
@@ -45,10 +45,11 @@ class Run:
         """Neither kernel can go on."""
         self.end(Ended(Exit.FAILED, why))
 
-    async def obey_debug_exit(self) -> None:
+    async def obey_debug_exit(self, slot: Slot) -> None:
         """End the run when a byte written to the debug-exit port has been let out."""
-        await self.backplane.card("debugexit").slot.output.ready()
-        self._end_by_debug_exit()
+        with slot.connected():
+            await slot.output.ready()
+            self._end_by_debug_exit()
 
     def _end_by_debug_exit(self) -> None:
         """End the run if a byte for the debug-exit port is out."""

@@ -1,4 +1,4 @@
-"""A card's settings, checked key by key, so that everything wrong with them is found at once."""
+"""A card's settings: said in words, read from words, and checked key by key, all at once."""
 
 from __future__ import annotations
 
@@ -7,9 +7,22 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from hotswap.bus import Card
+from hotswap.bus import Card, Settings
 
 from .machine_fault import Fault, fault
+
+
+class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One setting, for people and machines. `type` is in words."""
+
+    name: str
+    type: str
+    default: Any = None
+    required: bool = False
+    settable: bool = False
+    """It may be changed while the card is plugged in."""
+    value: Any = None
+    """What it is set to, of a card that is plugged in."""
 
 
 def settings_faults(kind: type[Card[Any]], settings: Mapping[str, Any], path: str) -> list[Fault]:
@@ -18,8 +31,7 @@ def settings_faults(kind: type[Card[Any]], settings: Mapping[str, Any], path: st
 
 
 def _faults(kind: type[Card[Any]], settings: Mapping[str, Any], path: str) -> Iterator[Fault]:
-    types = get_type_hints(kind.settings_type, include_extras=True)
-    types = {name: types[name] for name in kind.settings_type.__struct_fields__}
+    types = _types(kind.settings_type)
     for name, value in settings.items():
         place = f"{path}.{name}"
         if name not in types:
@@ -34,8 +46,98 @@ def _faults(kind: type[Card[Any]], settings: Mapping[str, Any], path: str) -> It
             yield fault(place, what[0].lower() + what[1:], value, _literals(types[name]))
 
 
+def _types(settings: type[Settings]) -> dict[str, Any]:
+    types = get_type_hints(settings, include_extras=True)
+    return {name: types[name] for name in settings.__struct_fields__}
+
+
 def _literals(annotation: Any) -> tuple[Any, ...]:
     """The values a type allows, when it is a `Literal`."""
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+# -- from words ---------------------------------------------------------------------------------
+
+
+def from_words(settings: type[Settings], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Each value that is text as its setting's type has it; what does not fit stays as it is.
+
+    Numbers may be in any base Python knows; lists and tables are JSON.
+    """
+    types = _types(settings)
+    return {name: _from_word(types[name], value) if name in types else value
+            for name, value in given.items()}  # fmt: skip
+
+
+def _from_word(annotation: Any, word: Any) -> Any:
+    if not isinstance(word, str) or _fits(word, annotation, strict=True):
+        return word
+    for read in (lambda text: int(text, 0), msgspec.json.decode, str):
+        try:
+            value = read(word)
+        except ValueError:
+            continue
+        if _fits(value, annotation, strict=not isinstance(value, str)):
+            return msgspec.to_builtins(msgspec.convert(value, annotation, strict=False))
+    return word
+
+
+def _fits(value: Any, annotation: Any, *, strict: bool) -> bool:
+    try:
+        msgspec.convert(value, annotation, strict=strict)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+# -- in words -----------------------------------------------------------------------------------
+
+
+def settings_of(kind: type[Card[Any]], card: Card[Any] | None = None) -> list[Setting]:
+    """The settings of a card, with their values when it is plugged in."""
+    types = _types(kind.settings_type)
+    return [
+        Setting(
+            name=field.name,
+            type=_in_words(msgspec.json.schema(types[field.name])),
+            default=_plain(_default(field)),
+            required=field.required,
+            settable=field.name in kind.settable,
+            value=None if card is None else _plain(getattr(card.settings, field.name)),
+        )
+        for field in msgspec.structs.fields(kind.settings_type)
+    ]
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default is not msgspec.NODEFAULT:
+        return field.default
+    return None if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it; of bytes only how many, they may be a BIOS."""
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    return msgspec.to_builtins(value, str_keys=True)
+
+
+def _in_words(schema: Mapping[str, Any]) -> str:
+    """A JSON schema in short: `integer from 0 to 15`, `"a" or "b"`, `list of integer`."""
+    if "$ref" in schema:
+        return "table"
+    if "enum" in schema:
+        return " or ".join(msgspec.json.encode(value).decode() for value in schema["enum"])
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(map(_in_words, schema["anyOf"])))
+    kind = str(schema.get("format") or schema.get("type") or schema.get("contentEncoding", "any"))
+    if kind == "array" and isinstance(items := schema.get("items"), Mapping):
+        return f"list of {_in_words(items)}"
+    lo, hi = schema.get("minimum"), schema.get("maximum")
+    bounds = (f" from {lo}" if lo is not None else "") + (f" to {hi}" if hi is not None else "")
+    names = {"string": "text", "object": "table", "array": "list", "base64": "bytes"}
+    return names.get(kind, kind) + bounds

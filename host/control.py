@@ -31,6 +31,7 @@ BLACKOUT_MIN, BLACKOUT_MAX = 1, 700
 """ms: the limits of the phases from QUIESCE to COMMIT come to no more."""
 PATIENCE_MAX = 100
 REHEARSALS_MAX = 10_000
+SLOT_MAX = 255
 FileName: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
 
 
@@ -41,7 +42,10 @@ class ControlError(HotswapError):
 class Request(msgspec.Struct, forbid_unknown_fields=True):
     """What a client asks for."""
 
-    op: Literal["info", "pause", "continue", "stop", "keys", "screen", "switchover", "snapshot"]
+    op: Literal[
+        "card_info", "card_insert", "card_remove", "card_replace", "card_set", "cards",
+        "continue", "info", "keys", "pause", "screen", "snapshot", "stop", "switchover",
+    ]  # fmt: skip
     image: FileName = ""
     plan: bool = False
     mode: Annotated[int, msgspec.Meta(ge=0, le=2)] = 2
@@ -56,6 +60,12 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
     guard: bool = False
     dry_run: bool = False
     count: Annotated[int, msgspec.Meta(ge=1, le=REHEARSALS_MAX)] = 1
+    card: str = ""
+    slot: Annotated[int, msgspec.Meta(ge=0, le=SLOT_MAX)] | None = None
+    new: str = ""
+    settings: dict[str, Any] = {}
+    sandbox: Literal["engine", "process"] = "engine"
+    to: FileName = ""
     blackout_max_ms: Annotated[float, msgspec.Meta(ge=BLACKOUT_MIN, le=BLACKOUT_MAX)] = 250
 
 

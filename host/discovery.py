@@ -68,6 +68,12 @@ def _from(point: EntryPoint) -> tuple[str, str] | None:
     return None if point.dist is None else (point.dist.name, point.dist.version)
 
 
+def version_of(name: str) -> str:
+    """The version of the distribution card `name` is from; empty when there is none."""
+    point = _entry_points().get(name)
+    return (_from(point) or ("", ""))[1] if point is not None else ""
+
+
 def card_type(name: str) -> type[Card[Any]]:
     """Import the plugin of card `name` and ask it for its class. Raises `PluginError`."""
     _try_if_new(name, {})

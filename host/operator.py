@@ -10,6 +10,7 @@ import msgspec
 import structlog
 import trio
 
+from hotswap.bus import Slot
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.errors import Lost, Refused, RolledBack
 from hotswap.switchover.image import KernelImage, load_image, read_file
@@ -21,6 +22,8 @@ from hotswap.switchover.trust import Trust, signature_of, trusted_key
 
 from . import keys
 from .board import Board
+from .card_changes import insert_card, remove_card, replace_card, set_card
+from .card_report import card_info, card_row, card_rows
 from .control import Answer, Replied, Reply, Request, Tell
 from .rehearsal import refused, rehearse_often, summary
 from .screen import description, save_png
@@ -32,6 +35,12 @@ def answer_for(board: Board) -> Answer:
 
     async def answer(request: Request, tell: Tell) -> Reply:
         match request.op:
+            case "cards":
+                return Reply(True, msgspec.to_builtins(card_rows(board)))
+            case "card_info":
+                return Reply(True, msgspec.to_builtins(await card_info(board, request.card)))
+            case "card_insert" | "card_remove" | "card_replace" | "card_set":
+                return await _change_cards(board, request)
             case "info":
                 return Reply(True, board.info())
             case "pause":
@@ -56,6 +65,27 @@ def answer_for(board: Board) -> Answer:
                 return await _snapshot(board, Path(request.file))
 
     return answer
+
+
+async def _change_cards(board: Board, request: Request) -> Reply:
+    """Insert, remove, replace or set a card; the one it is about, as it is then."""
+
+    async def change() -> Slot:
+        match request.op:
+            case "card_insert":
+                return await insert_card(
+                    board, request.card, number=request.slot, settings=request.settings,
+                    to=request.to,
+                )  # fmt: skip
+            case "card_remove":
+                return await remove_card(board, request.card)
+            case "card_replace":
+                return await replace_card(board, request.card, request.new, request.settings)
+            case _:
+                return set_card(board, request.card, request.settings)
+
+    slot = await board.in_background(change)
+    return Reply(True, msgspec.to_builtins(card_row(slot)))
 
 
 def replied_for(board: Board) -> Replied:

@@ -1,0 +1,137 @@
+"""The cards of a machine, and those it could have, for people and machines."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+import trio
+
+from hotswap.bus import Card, Resources, Slot
+
+from .board import Board
+from .card_changes import find_slot
+from .card_settings import Setting, settings_of
+from .discovery import card_of, card_type, version_of
+
+Implementation: TypeAlias = Literal["python", "elf", "elf-process"]
+
+
+class Leased(msgspec.Struct, frozen=True):
+    """What a card has of the board; ports and windows as `first-last`."""
+
+    ports: list[str]
+    irqs: list[int]
+    drqs: list[int]
+    windows: list[str]
+    drives: int
+
+
+class CardRow(msgspec.Struct, frozen=True):
+    """A card of a machine. `fault` is the report of one that is faulted."""
+
+    slot: int
+    name: str
+    implementation: Implementation
+    version: str
+    resources: Leased
+    policy: str
+    state: Literal["running", "frozen", "faulted"]
+    fault: str = ""
+
+
+class CardInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What there is to know of a card; `slot` and what follows only of one that is plugged in."""
+
+    name: str
+    implementation: Implementation
+    version: str
+    policy: str
+    resources: list[Leased]
+    """What it has leased, or its alternatives."""
+    settings: list[Setting]
+    state_version: int
+    slot: int | None = None
+    state: str = ""
+    fault: str = ""
+    statistics: dict[str, int] = {}
+
+
+def card_rows(board: Board) -> list[CardRow]:
+    """The cards of a machine, by slot."""
+    return [card_row(slot) for _, slot in sorted(board.backplane.slots.items())]
+
+
+def card_row(slot: Slot) -> CardRow:
+    """The card in a slot."""
+    frozen = slot.backplane.frozen and slot.card.freezes
+    return CardRow(
+        slot.number,
+        slot.title,
+        "python",
+        version_of(slot.title),
+        leased(slot.resources),
+        slot.policy.value,
+        "faulted" if slot.fault else "frozen" if frozen else "running",
+        slot.fault.what if slot.fault else "",
+    )
+
+
+def leased(resources: Resources) -> Leased:
+    """What a card leases, for people and machines."""
+    return Leased(
+        [str(ports) for ports in resources.ports],
+        list(resources.irqs),
+        list(resources.drqs),
+        [str(window) for window in resources.windows],
+        resources.disks,
+    )
+
+
+async def card_info(board: Board, word: str) -> CardInfo:
+    """A card that is plugged in, by its slot or name; else as `offered`. Raises `HotswapError`."""
+    names = {slot.title for slot in board.backplane.slots.values()}
+    if word.isdecimal() or word in names:
+        return _plugged_in(find_slot(board.backplane, word))
+    return await trio.to_thread.run_sync(offered, word)  # it may be a large file
+
+
+def offered(name: str) -> CardInfo:
+    """A card that could be inserted, from its plugin. Raises `PluginError`."""
+    kind = card_type(name)
+    alternatives = [leased(each) for each in _alternatives(kind)]
+    return CardInfo(
+        name, "python", version_of(name), kind.switchover.value, alternatives, settings_of(kind),
+        kind.state_type.VERSION,
+    )  # fmt: skip
+
+
+def _alternatives(kind: type[Card[Any]]) -> list[Resources]:
+    """With its settings as they are by default; none when it needs some."""
+    if any(field.required for field in msgspec.structs.fields(kind.settings_type)):
+        return []
+    return list(card_of(kind).alternatives())
+
+
+def _plugged_in(slot: Slot) -> CardInfo:
+    row = card_row(slot)
+    return CardInfo(
+        row.name, row.implementation, row.version, row.policy, [row.resources],
+        settings_of(type(slot.card), slot.card), slot.card.state.VERSION, slot.number, row.state,
+        row.fault, _statistics(slot),
+    )  # fmt: skip
+
+
+def _statistics(slot: Slot) -> dict[str, int]:
+    """Bytes and frames that went through its connectors, and what waits."""
+    output, frames = slot.output.snapshot(), slot.frames_out.snapshot()
+    return {
+        "sent": output.delivered,
+        "to_send": len(output.data),
+        "unread": len(slot.input.snapshot().data),
+        "frames_sent": frames.delivered,
+        "frames_to_send": len(frames.frames),
+        "frames_dropped": frames.dropped,
+        "frames_unread": len(slot.frames_in.snapshot().frames),
+        "commands": len(slot.commands),
+    }
