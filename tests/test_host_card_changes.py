@@ -194,7 +194,9 @@ async def test_a_replacement_has_the_settings_of_the_card_before(board: Board) -
     assert board.backplane.find(20).card is not old
     said = await refused(board, "card_replace", card="20", new="uart", settings={"irq": "5"})
     assert "card uart has IRQ 5, card uart in slot 20 has 3" in said
-    assert "lpt has ports 0x02f8-0x02fa" in await refused(board, "card_replace", card="20", new="lpt")
+    assert "lpt has ports 0x02f8-0x02fa" in await refused(
+        board, "card_replace", card="20", new="lpt"
+    )
 
 
 async def test_a_setting_that_is_fixed_cannot_be_set(board: Board) -> None:
