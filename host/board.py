@@ -37,7 +37,9 @@ from .board_config import BoardConfig, PlugIn, usual_cards
 from .board_info import board_info
 from .board_run import Ended, Run
 from .cables import BackEnd, Cable
+from .card_engines import CardEngines
 from .discovery import fetch_card
+from .elf_cards import ElfFile, in_engine
 from .exits import Exit
 from .history.record import Recording
 from .loader import BOOT_STACK, BOOTLOADER_MAGIC, Loaded, load_kernel
@@ -75,6 +77,7 @@ class Board(Run):
         backplane: Backplane,
         processor: Processor,
         timebase: RealTime | InstructionTime,
+        engines: CardEngines,
     ) -> None:
         super().__init__(backplane)
         self.config = config
@@ -92,6 +95,7 @@ class Board(Run):
         self.on_saved: Callable[[Path, str, int], None] = _nobody
         """Called with each snapshot: its file, when (ISO 8601) and its machine time (ns). In a
         thread, for it may take as long as an fsync."""
+        self.engines = engines
         self.cables: dict[int, Cable] = {}
         """What `connect` was told, by slot."""
         self._timebase = timebase
@@ -105,7 +109,16 @@ class Board(Run):
 
     async def plug_in(self, name: str, settings: Mapping[str, object] | None = None) -> Slot:
         """Insert a new card of this name. Raises `PluginError`, `BusError`."""
-        return await self.insert(await fetch_card(name, settings))
+        return await self.insert(await self.make_card(name, settings or {}))
+
+    async def make_card(
+        self, name: str, settings: Mapping[str, Any], elf: ElfFile | None = None
+    ) -> Card[Any]:
+        """A new card of this name, or that of an object file. Raises `PluginError`, `ElfError`."""
+        if elf is None:
+            return await fetch_card(name, settings)
+        image = elf.image
+        return in_engine(image, settings, await self.engines.take(elf.sandbox))
 
     async def insert(
         self, card: Card[Any], number: int | None = None, resources: Resources | None = None
@@ -320,17 +333,17 @@ async def open_board(
     `BusError`.
     """
     timebase = InstructionTime(config.rate) if config.deterministic else RealTime()
-    with structlog.contextvars.bound_contextvars(machine=config.name):
+    with structlog.contextvars.bound_contextvars(machine=config.name), CardEngines() as engines:
         async with open_backplane(MachineClock(timebase.now, timebase.wait)) as backplane:
             memory = Ram(config.memory * MIB) if ram is None else ram
             processor = Processor(memory, backplane, timebase, model=config.cpu)
             async with trio.open_nursery() as nursery:
-                board = Board(config, nursery, backplane, processor, timebase)
+                board = Board(config, nursery, backplane, processor, timebase, engines)
                 with backplane.listening(board.on_event):
                     if cards is not None and frozen:
                         await backplane.quiesce(each=0, total=0)
                     for plug in usual_cards(config, board.plan) if cards is None else cards:
-                        card = await fetch_card(plug.card, plug.settings)
+                        card = await board.make_card(plug.card, plug.settings, plug.elf)
                         await board.insert(card, plug.slot, plug.resources)
                     titles = {slot.title for slot in backplane.slots.values()}
                     if serial is not None and "uart" in titles:

@@ -15,6 +15,7 @@ from hotswap.switchover.trust import Trust
 from . import wall_clock
 from .cables import Cable
 from .daemon.restart import RestartPolicy
+from .elf_cards import ElfFile
 
 
 class BoardConfig(msgspec.Struct, frozen=True):
@@ -56,6 +57,8 @@ class PlugIn(msgspec.Struct, frozen=True):
     cable: Cable | None = None
     resources: Resources | None = None
     restart: CardRestart | None = None
+    elf: ElfFile | None = None
+    """What the card is made of, when it is not in Python."""
 
 
 def usual_cards(config: BoardConfig, plan: MemoryPlan | None) -> list[PlugIn]:

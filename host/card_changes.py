@@ -11,14 +11,14 @@ from typing import Any
 
 import msgspec
 
-from hotswap.bus import Backplane, BusError, Card, HotswapError, MediaError, Slot
+from hotswap.bus import Backplane, BusError, MediaError, Slot
 
 from .backends import open_backend
 from .board import Board
 from .board_config import usual_cards
 from .cables import Cable
-from .card_settings import from_words, settings_faults
-from .discovery import card_of, card_type
+from .card_kind import CardKind, fetch_kind
+from .elf_cards import Sandbox
 from .network import is_form, open_network
 
 DRAIN = 1.0
@@ -42,21 +42,12 @@ def find_slot(backplane: Backplane, word: str) -> Slot:
     raise BusError(f"no card called {word} is plugged in; {hint}")
 
 
-def new_card(board: Board, name: str, given: Mapping[str, Any]) -> Card[Any]:
-    """A card for `board`, with the settings it gives a card of this name and those `given`.
-
-    Raises `PluginError`, or `BusError` with all that is wrong with the settings.
-    """
-    kind = card_type(name)
-    usual = {plug.card: plug.settings for plug in usual_cards(board.config, board.plan)}
-    return card_of(kind, usual.get(name, {}) | _fitting(kind, given))
-
-
-def _fitting(kind: type[Card[Any]], given: Mapping[str, Any]) -> dict[str, Any]:
-    settings = from_words(kind.settings_type, given)
-    if wrong := settings_faults(kind, settings, f"card {kind.name}"):
-        raise BusError("; ".join(map(str, wrong)))
-    return settings
+def _usual(board: Board, kind: CardKind) -> dict[str, Any]:
+    """The settings the board gives a card of this name."""
+    plugs = usual_cards(board.config, board.plan)
+    usual = next((plug.settings for plug in plugs if plug.card == kind.name), {})
+    mine = kind.settings_type.__struct_fields__
+    return {name: value for name, value in usual.items() if name in mine}
 
 
 async def insert_card(
@@ -65,13 +56,15 @@ async def insert_card(
     *,
     number: int | None = None,
     settings: Mapping[str, Any] = {},
+    sandbox: Sandbox = "engine",
     to: str = "",
 ) -> Slot:
     """Insert a new card and connect it: to nothing, or where `to` says, as cables do.
 
-    Raises `PluginError`, `BusError`, `CardError`, `BackEndError`, `NetworkError`.
+    Raises `PluginError`, `ElfError`, `BusError`, `CardError`, `BackEndError`, `NetworkError`.
     """
-    card = new_card(board, name, settings)
+    kind = await fetch_kind(name, sandbox)
+    card = await board.make_card(kind.name, _usual(board, kind) | kind.fitting(settings), kind.elf)
     try:
         slot = await board.insert(card, number)
     except BaseException:
@@ -90,12 +83,12 @@ async def _connect(board: Board, slot: Slot, to: str) -> None:
         return  # its byte ends the run
     if to.startswith("hub:"):
         raise BusError(f"{to}: the cards of a hub are there from the start; use peer or passt")
-    if is_form(to) and to != "none":
+    to = to or "none"
+    if is_form(to) and (to != "none" or slot.title == "ne2000"):
         board.connect(slot, open_network(to), Cable(to))
         return
     port = "parallel" if slot.title == "lpt" else "serial"
-    cable = Cable(to, port) if to else None
-    board.connect(slot, await open_backend(to or "none"), cable)
+    board.connect(slot, await open_backend(to), Cable(to, port))
     board.connect(slot, open_network("none"))
 
 
@@ -115,37 +108,35 @@ async def remove_card(board: Board, word: str) -> Slot:
     return slot
 
 
-async def replace_card(board: Board, word: str, name: str, given: Mapping[str, Any]) -> Slot:
+async def replace_card(
+    board: Board,
+    word: str,
+    name: str,
+    settings: Mapping[str, Any] = {},
+    sandbox: Sandbox = "engine",
+) -> Slot:
     """Replace a card by another implementation, which has the settings it knows of the old one.
 
-    Raises `PluginError`, `BusError`, `CardError`.
+    Raises `PluginError`, `ElfError`, `BusError`, `CardError`.
     """
     slot = find_slot(board.backplane, word)
-    kind = card_type(name)
-    card = card_of(kind, _settings_of(slot.card, kind) | _fitting(kind, given))
+    kind = await fetch_kind(name, sandbox)
+    fitting = kind.known(slot.card.settings) | kind.fitting(settings)
+    card = await board.make_card(kind.name, fitting, kind.elf)
     try:
+        if board.backplane.slots.get(slot.number) is not slot:
+            raise BusError(f"card {slot.title} in slot {slot.number} was removed meanwhile")
         return await board.backplane.replace(slot.number, card)
     except BaseException:
         card.close()
         raise
 
 
-def _settings_of(card: Card[Any], kind: type[Card[Any]]) -> dict[str, Any]:
-    """The settings of a card which cards of `kind` have, too."""
-    settings: dict[str, Any] = msgspec.to_builtins(card.settings, builtin_types=(bytes,))
-    return {
-        name: settings[name] for name in kind.settings_type.__struct_fields__ if name in settings
-    }
-
-
 def set_card(board: Board, word: str, given: Mapping[str, Any]) -> Slot:
     """Change settings of a card that is plugged in. Raises `BusError`, `CardError`."""
     slot = find_slot(board.backplane, word)
-    kind = type(slot.card)
-    settings = _settings_of(slot.card, kind) | _fitting(kind, given)
-    try:
-        fitting = msgspec.convert(settings, kind.settings_type)
-    except msgspec.ValidationError as error:
-        raise HotswapError(f"card {slot.title}: settings do not fit: {error}") from error
-    board.backplane.change(slot.number, fitting)
+    card = slot.card
+    kind = CardKind(card.name, card.settings_type, card.settable)
+    settings = kind.known(card.settings) | kind.fitting(given)
+    board.backplane.change(slot.number, msgspec.convert(settings, card.settings_type))
     return slot

@@ -47,12 +47,8 @@ set_option = click.option(
 
 def named(card: str) -> str:
     """A card as the machine knows it: the file it is in with its whole path."""
-    return str(Path(card).absolute()) if is_file(card) else card
-
-
-def is_file(card: str) -> bool:
-    """Whether a card is named by the ELF file it is in."""
-    return "/" in card or card.endswith(".o")
+    is_file = "/" in card or card.endswith(".o")  # as elf_cards, which takes long to import
+    return str(Path(card).absolute()) if is_file else card
 
 
 @click.group("card")

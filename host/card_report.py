@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 import trio
 
 from hotswap.bus import Card, Resources, Slot
+from hotswap.cards.elf import ElfCard
+from hotswap.cards.elf.card import POLICIES, resources_of
 
 from .board import Board
 from .card_changes import find_slot
+from .card_kind import of_file
 from .card_settings import Setting, settings_of
 from .discovery import card_of, card_type, version_of
+from .elf_cards import ElfFile, file_of, is_elf_path, read_elf
 
 Implementation: TypeAlias = Literal["python", "elf", "elf-process"]
 
@@ -68,13 +74,21 @@ def card_row(slot: Slot) -> CardRow:
     return CardRow(
         slot.number,
         slot.title,
-        "python",
-        version_of(slot.title),
+        *_made_of(slot.card),
         leased(slot.resources),
         slot.policy.value,
         "faulted" if slot.fault else "frozen" if frozen else "running",
         slot.fault.what if slot.fault else "",
     )
+
+
+def _made_of(card: Card[Any]) -> tuple[Implementation, str]:
+    """Its implementation and version."""
+    if not isinstance(card, ElfCard):
+        return "python", version_of(card.name)
+    file = file_of(card)
+    in_process = file is not None and file.sandbox == "process"
+    return "elf-process" if in_process else "elf", card.image.descriptor.version
 
 
 def leased(resources: Resources) -> Leased:
@@ -96,28 +110,40 @@ async def card_info(board: Board, word: str) -> CardInfo:
     return await trio.to_thread.run_sync(offered, word)  # it may be a large file
 
 
-def offered(name: str) -> CardInfo:
-    """A card that could be inserted, from its plugin. Raises `PluginError`."""
-    kind = card_type(name)
+def offered(word: str) -> CardInfo:
+    """A card that could be inserted, from its plugin or file. Raises `PluginError`, `ElfError`."""
+    if is_elf_path(word):
+        return _in_file(read_elf(Path(word)))
+    kind = card_type(word)
     alternatives = [leased(each) for each in _alternatives(kind)]
     return CardInfo(
-        name, "python", version_of(name), kind.switchover.value, alternatives, settings_of(kind),
-        kind.state_type.VERSION,
+        word, "python", version_of(word), kind.switchover.value, alternatives,
+        settings_of(kind.settings_type, kind.settable), kind.state_type.VERSION,
     )  # fmt: skip
 
 
-def _alternatives(kind: type[Card[Any]]) -> list[Resources]:
+def _in_file(file: ElfFile) -> CardInfo:
+    kind, descriptor = of_file(file), file.image.descriptor
+    return CardInfo(
+        descriptor.name, "elf", descriptor.version, POLICIES[descriptor.policy].value,
+        [leased(each) for each in resources_of(file.image)],
+        settings_of(kind.settings_type, kind.settable), descriptor.state_version,
+    )  # fmt: skip
+
+
+def _alternatives(kind: type[Card[Any]]) -> Sequence[Resources]:
     """With its settings as they are by default; none when it needs some."""
     if any(field.required for field in msgspec.structs.fields(kind.settings_type)):
-        return []
-    return list(card_of(kind).alternatives())
+        return ()
+    return card_of(kind).alternatives()
 
 
 def _plugged_in(slot: Slot) -> CardInfo:
     row = card_row(slot)
     return CardInfo(
         row.name, row.implementation, row.version, row.policy, [row.resources],
-        settings_of(type(slot.card), slot.card), slot.card.state.VERSION, slot.number, row.state,
+        settings_of(slot.card.settings_type, slot.card.settable, slot.card.settings),
+        slot.card.save().version, slot.number, row.state,
         row.fault, _statistics(slot),
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from hotswap.bus import Card, Settings
+from hotswap.bus import Settings
 
 from .machine_fault import Fault, fault
 
@@ -25,18 +25,22 @@ class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
     """What it is set to, of a card that is plugged in."""
 
 
-def settings_faults(kind: type[Card[Any]], settings: Mapping[str, Any], path: str) -> list[Fault]:
-    """What does not fit the card's settings, which stand at `path`."""
-    return list(_faults(kind, settings, path))
+def settings_faults(
+    card: str, kind: type[Settings], given: Mapping[str, Any], path: str
+) -> list[Fault]:
+    """What of `given`, which stands at `path`, does not fit the settings of `card`."""
+    return list(_faults(card, kind, given, path))
 
 
-def _faults(kind: type[Card[Any]], settings: Mapping[str, Any], path: str) -> Iterator[Fault]:
-    types = _types(kind.settings_type)
-    for name, value in settings.items():
+def _faults(
+    card: str, kind: type[Settings], given: Mapping[str, Any], path: str
+) -> Iterator[Fault]:
+    types = _types(kind)
+    for name, value in given.items():
         place = f"{path}.{name}"
         if name not in types:
             near = fault(place, "", name, types)
-            what = f"card {kind.name} has no such setting"
+            what = f"card {card} has no such setting"
             yield msgspec.structs.replace(near, what=what, value="")
             continue
         try:
@@ -95,19 +99,21 @@ def _fits(value: Any, annotation: Any, *, strict: bool) -> bool:
 # -- in words -----------------------------------------------------------------------------------
 
 
-def settings_of(kind: type[Card[Any]], card: Card[Any] | None = None) -> list[Setting]:
-    """The settings of a card, with their values when it is plugged in."""
-    types = _types(kind.settings_type)
+def settings_of(
+    kind: type[Settings], settable: frozenset[str], now: Settings | None = None
+) -> list[Setting]:
+    """The settings of a card, some of them `settable`; with the values they have `now`."""
+    types = _types(kind)
     return [
         Setting(
             name=field.name,
             type=_in_words(msgspec.json.schema(types[field.name])),
             default=_plain(_default(field)),
             required=field.required,
-            settable=field.name in kind.settable,
-            value=None if card is None else _plain(getattr(card.settings, field.name)),
+            settable=field.name in settable,
+            value=None if now is None else _plain(getattr(now, field.name)),
         )
-        for field in msgspec.structs.fields(kind.settings_type)
+        for field in msgspec.structs.fields(kind)
     ]
 
 

@@ -23,7 +23,17 @@ from hotswap.bus.api import check_api
 from .plugin_fence import PluginError, fence, kept_from_stdout, try_plugin
 from .plugin_trial import ask
 
-__all__ = ["Offer", "PluginError", "card_of", "card_type", "fetch_card", "make_card", "offers"]
+__all__ = [
+    "Offer",
+    "PluginError",
+    "card_of",
+    "card_type",
+    "fetch_card",
+    "fetch_type",
+    "make_card",
+    "offers",
+    "version_of",
+]
 
 OWN = "hotswap-host"
 
@@ -94,6 +104,13 @@ async def fetch_card(name: str, settings: Mapping[str, object] | None = None) ->
     if _is_new(_find(name)):
         await trio.to_thread.run_sync(_try_if_new, name, settings or {})
     return card_of(_load(name), settings)
+
+
+async def fetch_type(name: str) -> type[Card[Any]]:
+    """As `card_type`, for a running machine."""
+    if _is_new(_find(name)):
+        await trio.to_thread.run_sync(_try_if_new, name, {})
+    return _load(name)
 
 
 def card_of(kind: type[Card[Any]], settings: Mapping[str, object] | None = None) -> Card[Any]:

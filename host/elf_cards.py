@@ -7,9 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
-from hotswap.bus import CodeEngine, HotswapError
+import msgspec
+
+from hotswap.bus import Card, CodeEngine, HotswapError
 from hotswap.cards.elf import ElfCard, ElfError, ElfImage, load_image
 from hotswap.cards.elf.objects import FILE_MAX
+from hotswap.cpu.code_engine import CodeLease
 
 Sandbox: TypeAlias = Literal["engine", "process"]
 """Where a card's code runs: in this process's engine, or in a process of its own."""
@@ -28,16 +31,44 @@ def is_elf_path(name: str) -> bool:
     return "/" in name or name.endswith(".o")
 
 
-def elf_image(path: Path) -> ElfImage:
-    """The card in the file, checked; no code of it is run. Raises `ElfError`."""
+class ElfFile(msgspec.Struct, frozen=True):
+    """An object file by its content, and where its code runs: all that makes its card again."""
+
+    name: str
+    content: bytes
+    sandbox: Sandbox = "engine"
+
+    @property
+    def image(self) -> ElfImage:
+        """The card in it, checked; no code of it is run. Raises `ElfError`."""
+        return _loaded(self.content, self.name)
+
+
+def read_elf(path: Path, sandbox: Sandbox = "engine") -> ElfFile:
+    """The file as it is now. Raises `ElfError` when it cannot be read."""
     try:
         with path.open("rb") as file:
-            content = file.read(FILE_MAX + 1)
+            return ElfFile(path.name, file.read(FILE_MAX + 1), sandbox)
     except OSError as error:
         raise ElfError(
             f"{path}: {error.strerror}; give the path of a card's object file"
         ) from error
-    return _loaded(content, path.name)
+
+
+def elf_image(path: Path) -> ElfImage:
+    """The card in the file, checked; no code of it is run. Raises `ElfError`."""
+    return read_elf(path).image
+
+
+def file_of(card: Card[Any]) -> ElfFile | None:
+    """What the card was made of; None when it is in Python."""
+    if not isinstance(card, ElfCard):
+        return None
+    return ElfFile(card.image.name, card.image.content, _sandbox_of(card))
+
+
+def _sandbox_of(card: ElfCard) -> Sandbox:
+    return "engine" if isinstance(card.engine, CodeLease) else "process"
 
 
 @lru_cache(maxsize=32)
@@ -64,7 +95,11 @@ def elf_card(
 
         if not isinstance(engines, SandboxPool):
             raise HotswapError("a card in a process of its own needs an engine of a SandboxPool")
-    engine = engines.take()
+    return in_engine(image, settings, engines.take())
+
+
+def in_engine(image: ElfImage, settings: Mapping[str, Any], engine: CodeEngine) -> ElfCard:
+    """The card of `image` in `engine`, which is closed when this raises."""
     try:
         return ElfCard(image, settings, engine)
     except BaseException:

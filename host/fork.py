@@ -19,6 +19,7 @@ from hotswap.bus import Card, Disk
 
 from .board import Board
 from .discovery import PluginError, card_type
+from .elf_cards import file_of
 from .media_shared import SharedDisk, share
 from .snapshot import describe, flushed
 from .snapshot_elf import SnapshotError
@@ -57,7 +58,8 @@ async def fork(board: Board, stack: ExitStack, purpose: str = "a fork") -> Fork:
     """
     ram, backplane = board.processor.ram, board.backplane
     for number, slot in backplane.slots.items():
-        _check_installed(number, slot.card)
+        if file_of(slot.card) is None:
+            _check_installed(number, slot.card)
     with backplane.locked(purpose):  # nobody commits
         copy = await trio.to_thread.run_sync(ram.copy_base)
         stack.callback(os.close, copy)

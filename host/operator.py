@@ -75,12 +75,14 @@ async def _change_cards(board: Board, request: Request) -> Reply:
             case "card_insert":
                 return await insert_card(
                     board, request.card, number=request.slot, settings=request.settings,
-                    to=request.to,
+                    sandbox=request.sandbox, to=request.to,
                 )  # fmt: skip
             case "card_remove":
                 return await remove_card(board, request.card)
             case "card_replace":
-                return await replace_card(board, request.card, request.new, request.settings)
+                return await replace_card(
+                    board, request.card, request.new, request.settings, request.sandbox
+                )
             case _:
                 return set_card(board, request.card, request.settings)
 

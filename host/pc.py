@@ -230,7 +230,7 @@ def _alternatives(card: Wanted, names: Sequence[str], faults: list[Fault]) -> Se
     path = f"{card.path}.settings" if by_name else card.path
     try:
         kind = card_type(card.card)
-        wrong = settings_faults(kind, card.settings, path)
+        wrong = settings_faults(kind.name, kind.settings_type, card.settings, path)
         faults += wrong
         return () if wrong else alternatives(card_of(kind, card.settings))
     except HotswapError as error:

@@ -32,6 +32,7 @@ from .backends import SerialBackEnd
 from .board import Board, PlugIn, open_board
 from .cables import Cable, OpenCable
 from .durable import write_durably
+from .elf_cards import file_of
 from .media_overlay import Overlay
 from .media_raw import RawImage
 from .snapshot_debug import debugger_notes, linear_mappings
@@ -157,6 +158,7 @@ def _saved(
         slot=state.slot,
         settings=msgspec.to_builtins(slot.card.settings, builtin_types=(bytes,)),
         resources=slot.resources,
+        elf=file_of(slot.card),
         state=state.saved,
         commands=[save_command(slot.card, command) for command in state.commands],
         fault=state.fault,
@@ -286,7 +288,7 @@ async def open_restored(
     """
     machine = snapshot.machine
     plugs = [
-        PlugIn(card.slot, card.name, card.settings, resources=card.resources)
+        PlugIn(card.slot, card.name, card.settings, resources=card.resources, elf=card.elf)
         for card in machine.cards
     ]
     with ExitStack() as open_media:

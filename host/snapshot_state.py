@@ -19,6 +19,7 @@ from hotswap.switchover.machine import kernel_name
 
 from .board import BoardConfig
 from .cables import Cable
+from .elf_cards import ElfFile
 from .snapshot_elf import Extent, SnapshotError
 
 VERSION = 1
@@ -66,6 +67,8 @@ class SavedCard(msgspec.Struct, frozen=True, kw_only=True):
     """What it had leased; None in snapshots of older programs."""
     pnp: PnpState | None = None
     """Of a Plug and Play card, with what the guest has made it lease since."""
+    elf: ElfFile | None = None
+    """What it is made of, when it is not in Python."""
 
     @property
     def name(self) -> str:

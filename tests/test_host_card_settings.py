@@ -6,14 +6,20 @@ from typing import Any
 
 import pytest
 
+from hotswap.bus import Card
 from hotswap.cards.ide import Ide
 from hotswap.cards.ne2000 import Ne2000
 from hotswap.host.card_settings import settings_faults
 from hotswap.host.discovery import make_card
+from hotswap.host.machine_fault import Fault
+
+
+def faults(card: type[Card[Any]], settings: dict[str, Any], path: str) -> list[Fault]:
+    return settings_faults(card.name, card.settings_type, settings, path)
 
 
 def complaints(settings: dict[str, Any]) -> list[str]:
-    return [str(fault) for fault in settings_faults(Ne2000, settings, "card[0].settings")]
+    return [str(fault) for fault in faults(Ne2000, settings, "card[0].settings")]
 
 
 def test_what_fits_is_no_fault() -> None:
@@ -39,5 +45,5 @@ def test_a_number_out_of_its_range_is_found(base: int) -> None:
 
 
 def test_a_list_of_the_wrong_length_is_found() -> None:
-    (found,) = settings_faults(Ide, {"geometry0": [1, 2]}, "disk[0]")
+    (found,) = faults(Ide, {"geometry0": [1, 2]}, "disk[0]")
     assert found.path == "disk[0].geometry0"

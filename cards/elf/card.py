@@ -77,7 +77,7 @@ class ElfCard(Card[ElfState]):
         self.budgets = budgets or Budgets()
         self.host = HostCalls(self, self.budgets)
         self._stores = list(stores(image, self.settings))
-        self._alternatives = _alternatives(image)
+        self._alternatives = resources_of(image)
         most = self._alternatives or (Resources(),)
         self.irq_count = min(len(one.irqs) for one in most)
         self.drq_count = min(len(one.drqs) for one in most)
@@ -361,7 +361,8 @@ class ElfCard(Card[ElfState]):
         return shown(self.state.picture, self.engine)
 
 
-def _alternatives(image: ElfImage) -> tuple[Resources, ...]:
+def resources_of(image: ElfImage) -> tuple[Resources, ...]:
+    """Every way to set the card's jumpers."""
     width = cast("Width", image.descriptor.cycle_width)
     return tuple(
         Resources(

@@ -1,0 +1,45 @@
+"""The engines of a board's cards in machine code: here, or in processes; made when wanted."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from hotswap.bus import CodeEngine
+from hotswap.cpu import CodePool
+
+from .elf_cards import Sandbox
+from .sandbox import SandboxPool
+
+
+class CardEngines:
+    """A context manager, to be closed when all its cards have been."""
+
+    def __init__(self) -> None:
+        self.here: CodePool | None = None
+        """Those in this process; most boards need none."""
+        self.processes: SandboxPool | None = None
+
+    async def take(self, sandbox: Sandbox) -> CodeEngine:
+        """An engine with empty memory. Raises `UnsupportedEngine`, `SandboxError`."""
+        if sandbox == "process":
+            if self.processes is None:
+                self.processes = SandboxPool()
+            await self.processes.prepare()
+            return self.processes.take()
+        if self.here is None:
+            self.here = CodePool()
+        return self.here.take()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        for pool in (self.here, self.processes):
+            if pool is not None:
+                pool.close()
