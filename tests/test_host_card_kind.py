@@ -22,6 +22,7 @@ from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel
 from hotswap.host.operator import answer_for
 from hotswap.host.rehearsal import rehearse
+from hotswap.host.sandbox import missing
 from hotswap.host.snapshot import go_on, open_restored, read_snapshot, take_snapshot, write_snapshot
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.options import Options
@@ -48,6 +49,24 @@ async def test_a_card_in_a_file_is_inserted_and_listed(board: Board) -> None:
     assert row["resources"]["ports"] == ["0x0300-0x0303"]
     assert [read(board, COUNT) for _ in range(3)] == [1, 2, 3]
     assert [row.slot for row in card_rows(board) if row.implementation == "elf"] == [30]
+
+
+async def test_one_in_a_process_of_its_own_is_named_so_and_ends_with_its_removal(
+    board: Board, tmp_path: Path
+) -> None:
+    if lacks := missing():
+        pytest.skip(f"NOT TESTED: no sandbox here: {lacks}")
+    row = await ask(board, "card_insert", card=str(COUNTER), slot=30, sandbox="process")
+    assert row["implementation"] == "elf-process"
+    assert [read(board, COUNT) for _ in range(3)] == [1, 2, 3]
+    await board.pause()
+    write_snapshot(tmp_path / "s", await take_snapshot(board))
+    row = await ask(board, "card_replace", card="30", new=str(COUNTER))
+    assert row["implementation"] == "elf"
+    assert read(board, COUNT) == 4
+    async with open_restored(read_snapshot(tmp_path / "s")) as other:
+        assert card_rows(other)[-1].implementation == "elf-process"
+        assert read(other, COUNT) == 4
 
 
 async def test_the_second_of_them_has_the_second_of_its_places(board: Board) -> None:
@@ -118,6 +137,10 @@ async def test_python_and_c_take_turns(board: Board) -> None:
 # -- wherever the machine goes ------------------------------------------------------------------
 
 
+def vanish(file: Path) -> None:
+    file.unlink()
+
+
 async def counting(board: Board, tmp_path: Path) -> None:
     """A machine with an inserted card in a file that is not there any more."""
     guest = Guest(board)
@@ -127,7 +150,7 @@ async def counting(board: Board, tmp_path: Path) -> None:
     slot = await insert_card(board, str(file), number=30)
     assert read(board, COUNT) == 1
     slot.post(Work(ord("x"), 5))
-    file.unlink()
+    vanish(file)
     await remove_card(board, "post")
 
 
