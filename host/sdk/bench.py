@@ -52,7 +52,7 @@ class Source:
         elif self._script is not None or not self._given:
             script = self._script or sys.stdin
             for number, line in enumerate(script, start=1):
-                yield f"{script.name}, line {number}: ", line.rstrip("\n")
+                yield f"{getattr(script, 'name', 'input')}, line {number}: ", line.rstrip("\n")
 
     def _typed(self) -> Iterator[tuple[str, str]]:
         while True:

@@ -104,7 +104,7 @@ def parse(line: str, where: str = "") -> Step | None:
 
 def _cycle(word: str, address: str, value: str | None, more: list[str]) -> Cycle:
     memory = word in {"read", "write"}
-    width = int(more[0], 0) if more else 1
+    width = _number(more[0], 4) if more else 1
     if width not in FLOATING:
         raise ValueError(f"a cycle of {width} bytes; there are those of 1, 2 and 4")
     place = _number(address, ADDRESS_MAX if memory else PORT_MAX)

@@ -60,7 +60,8 @@ class Workbench:
     async def insert(self, card: Card[Any]) -> Slot:
         """Plug the card to be tried in. Raises `BusError`, `CardError`."""
         slot = self._slot = await self.backplane.insert(card)
-        slot.log = structlog.wrap_logger(None, processors=[self._logged])
+        everything = structlog.make_filtering_bound_logger(0)  # whatever the host logs
+        slot.log = structlog.wrap_logger(None, [self._logged], everything)
         await self.settle()
         return slot
 
@@ -127,7 +128,7 @@ class Workbench:
         plane, memory = self.backplane, self.backplane.memory
         if not step.memory:
             return plane.io.reads[step.width][step.address](step.address, step.width)
-        if memory is not None and memory.holds(step.address, step.width):
+        if memory is not None and self._is_ram(step):
             return int.from_bytes(memory.read_memory(step.address, step.width), "little")
         return plane.memory_read(step.address, step.width)
 
@@ -135,10 +136,19 @@ class Workbench:
         plane, memory = self.backplane, self.backplane.memory
         if not step.memory:
             plane.io.writes[step.width][step.address](step.address, step.width, value)
-        elif memory is not None and memory.holds(step.address, step.width):
+        elif memory is not None and self._is_ram(step):
             memory.write_memory(step.address, value.to_bytes(step.width, "little"))
         else:
             plane.memory_write(step.address, step.width, value)
+
+    def _is_ram(self, step: Cycle) -> bool:
+        """A card's window lies over RAM, as that of a board with a hole for cards."""
+        memory, windows = self.backplane.memory, self.backplane.windows
+        return (
+            memory is not None
+            and windows.holder(step.address) is None
+            and memory.holds(step.address, step.width)
+        )
 
     def _cell(self, step: Cycle) -> memoryview | None:
         """The card's own memory at the address, which is no bus cycle."""
