@@ -174,8 +174,8 @@ def bench(work: Path) -> Images:
     run(*COMPILE, "-T", BENCH / "bench.ld", "-o", elf, *sources)
     run("objcopy", "--strip-all", elf, work / image.name)
     card = image.with_name("bench-card.o")
-    include = ["-I", ROOT / "host" / "sdk"]
-    run(*OBJECT, "-g0", *include, "-c", "-o", work / card.name, BENCH / "card.c")
+    include = ROOT / "host" / "sdk"
+    run(*OBJECT, "-g0", "-I", include, "-c", "-o", work / card.name, BENCH / "card.c")
     return {made: (work / made.name).read_bytes() for made in (image, card)}
 
 

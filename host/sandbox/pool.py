@@ -24,7 +24,7 @@ _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "
 
 
 class SandboxPool:
-    """Where cards' processes come from; `prepare` starts one, `take` gives it away, `start` is both.
+    """Where cards' processes come from; `prepare` starts one, `take` gives it, `start` does both.
 
     A context manager: whoever opens it closes it, and with it end all processes. `entry` is what
     they run: MODULE:FUNCTION, as `serve`.
