@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from hotswap.host.inventory import inventory
 from hotswap.host.sandbox import SandboxError, SandboxPool, confine
 
 from . import sandbox_hostile as hostile
@@ -85,3 +86,4 @@ async def test_without_either_there_is_no_weaker_sandbox(
 def test_what_is_active_is_told() -> None:
     assert confine.missing() == ""
     assert confine.active().startswith(f"landlock ABI {confine.landlock_version()}, seccomp")
+    assert inventory()["sandbox"] == confine.active()
