@@ -64,7 +64,7 @@ def test_what_goes_wrong_is_one_line_or_an_answer_in_json(
     assert main(["sdk", "run", "urat", "--in", "1"]) == 1
     assert "did you mean uart?" in capsys.readouterr().err
     assert main(["sdk", "run", UART, "--set", "base=1", "--in", "1"]) == 1
-    assert "it has no setting base" in capsys.readouterr().err
+    assert "card uart has no such setting" in capsys.readouterr().err
 
 
 def test_faults_of_an_object_are_listed_with_status_1(

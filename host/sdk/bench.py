@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, TextIO
 
 import click
@@ -12,9 +11,10 @@ import msgspec
 import trio
 
 from hotswap.bus import Card, HotswapError, Resources
-from hotswap.cpu import CodePool
+from hotswap.host.card_engines import CardEngines
+from hotswap.host.card_kind import CardKind, kind_of
 from hotswap.host.discovery import make_card
-from hotswap.host.elf_cards import Sandbox, elf_card, is_elf_path
+from hotswap.host.elf_cards import Sandbox, in_engine
 
 from .events import Event
 from .steps import WORDS, Quit, parse
@@ -68,18 +68,18 @@ class Source:
 
 
 def run_bench(
-    card: str, settings: Mapping[str, Any], sandbox: Sandbox, steps: Source, show: Show
+    card: str, settings: Mapping[str, str], sandbox: Sandbox, steps: Source, show: Show
 ) -> Bench:
     """Try the card of this name, or in this file. Raises `HotswapError`."""
     return trio.run(_session, card, settings, sandbox, steps, show)
 
 
 async def _session(
-    name: str, settings: Mapping[str, Any], sandbox: Sandbox, steps: Source, show: Show
+    name: str, settings: Mapping[str, str], sandbox: Sandbox, steps: Source, show: Show
 ) -> Bench:
-    with CodePool() as engines:
+    with CardEngines() as engines:
         async with open_workbench() as bench:
-            card = _card(name, settings, sandbox, engines)
+            card = await _card(kind_of(name, sandbox), settings, engines)
             await bench.insert(card)
             resources = bench.slot.resources
             show(_title(card, resources))
@@ -97,10 +97,11 @@ async def _session(
     )
 
 
-def _card(name: str, settings: Mapping[str, Any], sandbox: Sandbox, engines: CodePool) -> Card[Any]:
-    if is_elf_path(name):
-        return elf_card(Path(name), settings, engines, sandbox=sandbox)
-    return make_card(name, settings)
+async def _card(kind: CardKind, given: Mapping[str, str], engines: CardEngines) -> Card[Any]:
+    settings = kind.fitting(given)
+    if kind.elf is None:
+        return make_card(kind.name, settings)
+    return in_engine(kind.elf.image, settings, await engines.take(kind.elf.sandbox))
 
 
 def _title(card: Card[Any], resources: Resources) -> str:

@@ -10,10 +10,11 @@ import click
 import msgspec
 
 from hotswap.bus import HotswapError
+from hotswap.host.card_cli import sandbox_option, set_option
 from hotswap.host.exits import Exit
 from hotswap.host.remote import json_option
 
-from .options import Given, InOrder, settings_option
+from .options import Given, InOrder
 from .project import LANGUAGES, Language, new_project
 from .toolchain import NAMES, find_compiler
 
@@ -114,7 +115,7 @@ def check_(file: Path, in_json: bool) -> int:
 
 @sdk_command.command("run", cls=InOrder)
 @click.argument("card", metavar="FILE.o|CARD")
-@settings_option
+@set_option
 @click.option("--in", "in_", multiple=True, metavar="PORT[:WIDTH]",
               help="An IN of 1, 2 or 4 bytes; repeatable, as the next ones, in order.")  # fmt: skip
 @click.option("--out", multiple=True, metavar="PORT=VALUE[:WIDTH]", help="An OUT.")
@@ -124,8 +125,7 @@ def check_(file: Path, in_json: bool) -> int:
               help="Bytes for the card's connector; \\n, \\x41 and so on.")  # fmt: skip
 @click.option("--script", type=click.File(encoding="utf-8"), metavar="FILE",
               help="Then the steps of a file; - is standard input.")  # fmt: skip
-@click.option("--sandbox", type=click.Choice(["engine", "process"]), default="engine",
-              show_default=True, help="Where the code of FILE.o runs.")  # fmt: skip
+@sandbox_option
 @json_option
 @click.pass_context
 def run_(

@@ -37,31 +37,3 @@ class Given:
                 value: str = next(left[name])
                 cycle = name in {"in_", "out"}
                 yield f"{STEPS[name]} {value.replace(':', ' ') if cycle else value}"
-
-
-def _settings(
-    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
-) -> dict[str, int | bool | str]:
-    found: dict[str, int | bool | str] = {}
-    for value in values:
-        name, equals, text = value.partition("=")
-        if not (name and equals):
-            raise click.BadParameter(f"{value!r} is no NAME=VALUE")
-        found[name] = _value(text)
-    return found
-
-
-def _value(text: str) -> int | bool | str:
-    """A number, true or false, or the text itself."""
-    if text in {"true", "false"}:
-        return text == "true"
-    try:
-        return int(text, 0)
-    except ValueError:
-        return text
-
-
-settings_option = click.option(
-    "--set", "settings", multiple=True, callback=_settings, metavar="NAME=VALUE",
-    help="A setting of the card; repeatable.",
-)  # fmt: skip

@@ -67,6 +67,8 @@ class Workbench:
 
     def _logged(self, _logger: Any, level: str, event: MutableMapping[str, Any]) -> NoReturn:
         what = event.pop("event", "")
+        if what == "card fault":  # as the board reports it, too
+            raise structlog.DropEvent
         event.pop("exc_info", None)
         rest = "".join(f" {key}={value}" for key, value in event.items())
         self._happened("log", text=f"{level}: {what}{rest}")
