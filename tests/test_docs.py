@@ -39,6 +39,9 @@ from hotswap.switchover.report import PhaseEvent, Report
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")]
 DOCUMENTS += [ROOT / "examples" / name / "README.md" for name in ("refkernel", "initrd")]
+DOCUMENTS += [
+    ROOT / "examples" / name / "README.md" for name in ("uart16550", "soundblaster", "vlbscreen")
+]
 DOCUMENTS += sorted((ROOT / "docs").rglob("*.md"))
 FENCE = re.compile(r"(?:<!-- file: (\S+) -->\n)?```(\w+)\n(.*?)```", re.DOTALL)
 
