@@ -3,6 +3,8 @@
 `.ci/run` runs the same sessions with `--no-venv` in one environment it has made itself.
 """
 
+from pathlib import Path
+
 import nox
 
 nox.options.default_venv_backend = "venv"
@@ -60,6 +62,13 @@ def guests(session: nox.Session) -> None:
     install(session, "-e", ".[test]")
     session.run("python", "examples/build.py")
     pytest(session, *GUEST_TESTS, *session.posargs)
+
+
+@nox.session
+def compilers(session: nox.Session) -> None:
+    """Cards in C and assembly by the zig wheel (100 MB to fetch) as well as by gcc."""
+    install(session, "-e", ".[test]", "ziglang")
+    pytest(session, *sorted(map(str, Path("tests").glob("test_host_sdk_*.py"))), *session.posargs)
 
 
 @nox.session

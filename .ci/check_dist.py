@@ -29,7 +29,8 @@ def shipped() -> dict[str, Path]:
     files: dict[str, Path] = {}
     for package in PACKAGES:
         inside, folder = package.replace(".", "/"), folder_of(package)
-        patterns = ("*.py", "*.bin", "py.typed", "guest/*", "guests/*")
+        patterns = ("*.py", "*.bin", "*.o", "*.h", "*.inc", "py.typed", "guest/*", "guests/*",
+                    "templates/*/*.in", "templates/*/tests/*.in")  # fmt: skip
         found = [file for pattern in patterns for file in folder.glob(pattern)]
         files |= {f"{inside}/{file.relative_to(folder)}": file for file in found}
     return files

@@ -17,6 +17,8 @@ from hotswap.host.logs import configure
 from hotswap.host.prove.sample_map import sample_map
 from hotswap.host.rom import BIOS, find_rom
 from hotswap.host.sandbox import SandboxPool
+from hotswap.host.sdk.errors import SdkError
+from hotswap.host.sdk.toolchain import NAMES, Compiler, find_compiler
 from hotswap.switchover.layout import Record, layout_of
 from hotswap.switchover.records import Time
 from hotswap.switchover.savemap import SaveStateMap
@@ -104,6 +106,32 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
         monkeypatch.delitem(sys.modules, module, raising=False)
 
     return install
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test of `compiler` is one for each that is here: gcc, and after `nox -s compilers` zig."""
+    if "compiler" in metafunc.fixturenames:
+        found = [compiler for name in NAMES if (compiler := _compiler(name)) is not None]
+        metafunc.parametrize("compiler", found or [None], indirect=True, ids=_compiler_name)
+
+
+def _compiler(name: str) -> Compiler | None:
+    try:
+        return find_compiler(name)
+    except SdkError:
+        return None
+
+
+def _compiler_name(compiler: Compiler | None) -> str:
+    return compiler.name if compiler else "none"
+
+
+@pytest.fixture
+def compiler(request: pytest.FixtureRequest) -> Compiler:
+    """What cards in C are built with."""
+    if not isinstance(request.param, Compiler):
+        pytest.skip("NOT TESTED: there is no compiler for cards in C (apt install gcc)")
+    return request.param
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -8,22 +8,13 @@ from elftools.elf.sections import SymbolTableSection
 
 from hotswap.host.sdk.build import build, sources_of
 from hotswap.host.sdk.errors import SdkError
-from hotswap.host.sdk.toolchain import NAMES, Compiler, find_compiler
+from hotswap.host.sdk.toolchain import Compiler, find_compiler
 
 CARD = """#include "hotswap_card.h"
 uint64_t total;
 static uint32_t read(uint32_t port, uint32_t width) { return total / (port + width); }
 HOTSWAP_CARD("divider", "1", .read = read);
 """
-
-
-@pytest.fixture(params=NAMES)
-def compiler(request: pytest.FixtureRequest) -> Compiler:
-    """Each of those that are here."""
-    try:
-        return find_compiler(request.param)
-    except SdkError as error:
-        pytest.skip(f"NOT TESTED: {error}")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hotswap.cards.elf import load_image
 from hotswap.cards.elf.host_names import HOST_CALLS
 from hotswap.host.sdk.build import build
 from hotswap.host.sdk.errors import SdkError
-from hotswap.host.sdk.toolchain import NAMES, SDK, Compiler, find_compiler
+from hotswap.host.sdk.toolchain import SDK, Compiler, find_compiler
 
 HEADER = (SDK / "hotswap_card.h").read_text()
 MACROS = (SDK / "hotswap_card.inc").read_text()
@@ -101,15 +101,6 @@ fields:
     + ", ".join(f"{name}={name}_" for name in decoded.FUNCTIONS)
     + "\n"
 )
-
-
-@pytest.fixture(params=NAMES)
-def compiler(request: pytest.FixtureRequest) -> Compiler:
-    """Each of those that are here."""
-    try:
-        return find_compiler(request.param)
-    except SdkError as error:
-        pytest.skip(f"NOT TESTED: {error}")
 
 
 @pytest.mark.parametrize(("suffix", "source"), [(".c", CARD), (".S", ASSEMBLY)], ids=["c", "asm"])
