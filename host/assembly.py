@@ -13,14 +13,13 @@ from typing import Any
 
 import msgspec
 
-from hotswap.bus import HasScreen
 from hotswap.switchover.image import KernelImage
 from hotswap.switchover.memory import MIB, RAM_MIN, plan_memory
 from hotswap.switchover.trust import Trust, trusted_key
 
 from .board import BoardConfig, PlugIn
 from .cables import Cable
-from .discovery import make_card
+from .card_kind import kind_of, of_file
 from .drives import drives
 from .loader import Loaded, Module, load_kernel, load_multiboot
 from .loader_flat import flat_mode, jump_rom, load_flat
@@ -84,7 +83,8 @@ def assemble(checked: Checked, source: str = "") -> Assembly:
 
 
 def _has_screen(plug: PlugIn) -> bool:
-    return isinstance(make_card(plug.card, plug.settings), HasScreen)
+    kind = kind_of(plug.card) if plug.elf is None else of_file(plug.elf)
+    return kind.has_screen
 
 
 class _Assembler:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import trio
 
-from hotswap.bus import BusError, Settings
+from hotswap.bus import BusError, Resources, Settings
+from hotswap.bus.leases import alternatives
 from hotswap.cards.elf import ElfCard
+from hotswap.cards.elf.card import resources_of
 from hotswap.cards.elf.settings import settings_type
 
 from .card_settings import from_words, settings_faults
-from .discovery import card_type, fetch_type
+from .discovery import card_of, card_type, fetch_type
 from .elf_cards import ElfFile, Sandbox, is_elf_path, read_elf
 
 
@@ -32,6 +34,19 @@ class CardKind(msgspec.Struct, frozen=True):
         if wrong := settings_faults(self.name, self.settings_type, settings, f"card {self.name}"):
             raise BusError("; ".join(map(str, wrong)))
         return settings
+
+    def alternatives(self, settings: Mapping[str, Any]) -> Sequence[Resources]:
+        """What a card with these settings could lease. Raises `PluginError`, `BusError`."""
+        if self.elf is not None:
+            return resources_of(self.elf.image) or (Resources(),)
+        return alternatives(card_of(card_type(self.name), settings))
+
+    @property
+    def has_screen(self) -> bool:
+        """Whether a monitor can be connected."""
+        if self.elf is not None:
+            return "hotswap_screen" in self.elf.image.host_calls
+        return hasattr(card_type(self.name), "screen")
 
     def known(self, settings: Settings) -> dict[str, Any]:
         """Those of another kind's settings that this one has, too."""

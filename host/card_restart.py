@@ -19,7 +19,6 @@ from hotswap.bus import HotswapError, Slot
 from .board import Board, PlugIn
 from .board_config import CardRestart
 from .daemon.restart import Again, Ending, Restarts
-from .discovery import make_card
 
 
 async def restart_card(board: Board, plug: PlugIn, how: CardRestart) -> None:
@@ -46,7 +45,7 @@ async def restart_card(board: Board, plug: PlugIn, how: CardRestart) -> None:
             continue  # pulled by an operator, or as before its fault, after a rollback
         cold = how.begin == "cold" or restarts.count > 1
         try:
-            card = make_card(plug.card, plug.settings)
+            card = await board.make_card(plug.card, plug.settings, plug.elf)
             await board.backplane.replace(plug.slot, card, cold=cold)
             log.warning("card was restarted", why=why, begun="cold" if cold else "with its state")
         except HotswapError as error:  # which is a fault like any other

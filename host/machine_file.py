@@ -30,6 +30,7 @@ from hotswap.cpu import Model
 from hotswap.switchover.trust import trusted_key
 
 from .backends import is_file
+from .elf_cards import is_elf_path
 from .machine_fault import Fault, MachineError, from_pydantic
 from .network import FORMS, is_form
 
@@ -66,6 +67,15 @@ def _serial_end(to: str, info: ValidationInfo) -> str:
     return str(_can_be_made(_below_base(Path(to), info))) if is_file(to) else to
 
 
+def _card_name(name: str, info: ValidationInfo) -> str:
+    """An ELF file with its whole path."""
+    return str(_is_there(_below_base(Path(name), info)).absolute()) if is_elf_path(name) else name
+
+
+def _card_end(to: str, info: ValidationInfo) -> str:
+    return to if is_form(to) else _serial_end(to, info)
+
+
 def _network_end(to: str) -> str:
     if not is_form(to):
         raise PydanticCustomError("forms", "is no network", {"allowed": FORMS})
@@ -91,6 +101,9 @@ ImageFile = Annotated[
     Path, Field(strict=False), AfterValidator(_below_base), AfterValidator(_is_there)
 ]
 SerialEnd = Annotated[str, Field(description=SERIAL_FORMS), AfterValidator(_serial_end)]
+CardEnd = Annotated[
+    str, Field(description=f"{SERIAL_FORMS}; {', '.join(FORMS[1:])}"), AfterValidator(_card_end)
+]
 NetworkEnd = Annotated[str, Field(description=", ".join(FORMS)), AfterValidator(_network_end)]
 TrustedKey = Annotated[str, AfterValidator(_trusted)]
 Base = Annotated[int | None, Field(ge=0, le=0xFFFF, description="first port")]
@@ -229,11 +242,21 @@ class DisplayTable(Table):
 class CardTable(Table):
     """`[[card]]`: any other card; or settings for one of those a PC has anyway."""
 
-    name: Annotated[str, Field(description="as its entry point is called")]
+    name: Annotated[
+        str, Field(description="as its entry point is called, or its ELF file"),
+        AfterValidator(_card_name),
+    ]  # fmt: skip
     slot: Annotated[int | None, Field(ge=0, le=255, description="by default the next free one")] = (
         None
     )
     settings: Annotated[dict[str, Any], Field(description="its jumpers")] = {}
+    sandbox: Annotated[
+        Literal["engine", "process"],
+        Field(description="where the code of an ELF file runs; process: it can touch nothing"),
+    ] = "engine"
+    to: Annotated[
+        CardEnd | None, Field(description="what its connector leads to, as of serial or network")
+    ] = None
     restart: Annotated[
         Literal["no", "cold", "state"],
         Field(description="when it has faulted: as at power-on, or with the state it had"),

@@ -9,17 +9,20 @@ from typing import Any
 import msgspec
 
 from hotswap.bus import HotswapError, Resources
-from hotswap.bus.leases import alternatives, described
+from hotswap.bus.leases import described
 from hotswap.switchover.memory import MIB, MemoryPlan
 
 from .board import BoardConfig, PlugIn, usual_cards
 from .board_config import CardRestart
 from .cables import Cable
+from .card_kind import CardKind, kind_of
 from .card_settings import settings_faults
 from .daemon.restart import RestartPolicy
-from .discovery import card_of, card_type, offers
+from .discovery import offers
+from .elf_cards import Sandbox, is_elf_path
 from .machine_fault import Fault, fault
 from .machine_file import CardTable, MachineFile, NetworkTable, ParallelTable, SerialTable
+from .network import is_form
 
 COM_PORTS = ((0x3F8, 4), (0x2F8, 3), (0x3E8, 5), (0x2E8, 11))
 """Base and IRQ of COM1 to COM4; on the ISA bus two cannot share a line."""
@@ -61,6 +64,7 @@ class Wanted(msgspec.Struct, frozen=True):
     slot: int | None = None
     cable: Cable | None = None
     restart: CardRestart | None = None
+    sandbox: Sandbox = "engine"
 
     def __str__(self) -> str:
         return f"{self.card} ({self.path})" if self.path else self.card
@@ -85,7 +89,10 @@ def wanted_cards(
     anyway = len(cards)
     for number, table in enumerate(machine.card):
         restart = _restart(table)
-        wanted = Wanted(f"card[{number}]", table.name, table.settings, table.slot, restart=restart)
+        wanted = Wanted(
+            f"card[{number}]", table.name, table.settings, table.slot, _cable(table), restart,
+            table.sandbox,
+        )  # fmt: skip
         index = next(
             (
                 i for i, c in enumerate(cards)
@@ -99,6 +106,14 @@ def wanted_cards(
             settings = {**cards[index].settings, **table.settings}
             cards[index] = msgspec.structs.replace(wanted, settings=settings)
     return cards
+
+
+def _cable(table: CardTable) -> Cable | None:
+    if table.to is None:
+        return None
+    if is_form(table.to) and (table.to != "none" or table.name == "ne2000"):
+        return Cable(table.to)
+    return Cable(table.to, "parallel" if table.name == "lpt" else "serial")
 
 
 def _restart(table: CardTable) -> CardRestart | None:
@@ -179,7 +194,8 @@ def plug_ins(cards: Sequence[Wanted], faults: list[Fault]) -> list[PlugIn]:
     Cards that can be in one place only have it before others choose among theirs.
     """
     names = [offer.name for offer in offers()]
-    offered = [_alternatives(card, names, faults) for card in cards]
+    kinds = [_kind(card, names, faults) for card in cards]
+    offered = [_alternatives(*each, faults) for each in zip(cards, kinds, strict=True)]
     held: dict[int, Resources] = {}
     taken: dict[int, Wanted] = {}
     for index, card in enumerate(cards):
@@ -207,32 +223,49 @@ def plug_ins(cards: Sequence[Wanted], faults: list[Fault]) -> list[PlugIn]:
     return [
         PlugIn(
             next(free_slots) if card.slot is None else card.slot,
-            card.card,
+            kind.name,
             card.settings,
             card.cable,
             held[index] if len(offered[index]) > 1 else None,
             card.restart,
+            kind.elf,
         )
-        for index, card in enumerate(cards)
-        if index in held
+        for index, (card, kind) in enumerate(zip(cards, kinds, strict=True))
+        if index in held and kind is not None
     ]
 
 
-def _alternatives(card: Wanted, names: Sequence[str], faults: list[Fault]) -> Sequence[Resources]:
-    """What the card could lease; nothing when it cannot be had, which is added to `faults`."""
+def _kind(card: Wanted, names: Sequence[str], faults: list[Fault]) -> CardKind | None:
+    """What the card is; None when it cannot be had, which is added to `faults`."""
     by_name = card.path.startswith("card")
-    if card.card not in names:
-        if by_name:
-            faults.append(fault(f"{card.path}.name", "no card is called so", card.card, names))
-        else:
-            faults.append(Fault(card.path, f"needs card {card.card}, which is not installed"))
-        return ()
-    path = f"{card.path}.settings" if by_name else card.path
+    place = f"{card.path}.name" if by_name else card.path
+    if not is_elf_path(card.card):
+        if card.sandbox != "engine":
+            what = "is for cards in ELF files; this one is in Python"
+            faults.append(fault(f"{card.path}.sandbox", what, card.sandbox))
+        if card.card not in names:
+            if by_name:
+                faults.append(fault(place, "no card is called so", card.card, names))
+            else:
+                faults.append(Fault(place, f"needs card {card.card}, which is not installed"))
+            return None
     try:
-        kind = card_type(card.card)
-        wrong = settings_faults(kind.name, kind.settings_type, card.settings, path)
+        return kind_of(card.card, card.sandbox)
+    except HotswapError as error:
+        faults.append(Fault(place, str(error)))
+        return None
+
+
+def _alternatives(card: Wanted, kind: CardKind | None, faults: list[Fault]) -> Sequence[Resources]:
+    """What the card could lease; nothing when it cannot be had, which is added to `faults`."""
+    if kind is None:
+        return ()
+    path = f"{card.path}.settings" if card.path.startswith("card") else card.path
+    if wrong := settings_faults(kind.name, kind.settings_type, card.settings, path):
         faults += wrong
-        return () if wrong else alternatives(card_of(kind, card.settings))
+        return ()
+    try:
+        return kind.alternatives(card.settings)
     except HotswapError as error:
         faults.append(Fault(path, str(error)))
         return ()

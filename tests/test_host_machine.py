@@ -206,6 +206,9 @@ async def test_the_complete_example_of_the_documents_runs(seabios: Path, tmp_pat
     boot_disk(tmp_path, "disk.img", 8 * MIB)
     (tmp_path / "scratch.img").write_bytes(bytes(10 * 16 * 63 * 512))
     (tmp_path / "diskette.img").write_bytes(bytes(1440 * 1024))
+    built = (ROOT / "examples" / "uart16550" / "uart16550.o").read_bytes()
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "uart16550.o").write_bytes(built)
     async with machine(found[1], tmp_path) as board:
         with trio.fail_after(100):
             ended = await board.ended()
@@ -216,7 +219,7 @@ async def test_the_complete_example_of_the_documents_runs(seabios: Path, tmp_pat
     assert (tmp_path / "com1.log").read_text().startswith("80\n")
     assert names(tmp_path) == {
         *("m.toml", "disk.img", "scratch.img", "diskette.img"),
-        *("com1.log", "printed", "disk.overlay", "lab.pcapng"),
+        *("com1.log", "printed", "disk.overlay", "lab.pcapng", "build", "uart.log"),
     }
 
 
