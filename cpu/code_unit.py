@@ -22,7 +22,7 @@ from .core import Core
 from .delivery import settle_exceptions
 from .host_memory import PAGE
 from .native import Parameters
-from .registers import Hidden, Segment
+from .registers import Hidden, Segment, SegmentCache
 
 CODE_BUFFER = 4 << 20
 """Bytes for translations of a card's code."""
@@ -37,6 +37,7 @@ _CALL = b"\xe5\x00\xc3".ljust(_STUB, b"\xf4")  # in eax,0; ret
 _CR0 = 0x8001_0033  # PG, WP, NE, ET, MP, PE
 _CR4 = 1 << 2 | 1 << 5 | 1 << 9 | 1 << 10  # TSD, PAE, OSFXSR, OSXMMEXCPT
 _NXE = 1 << 11
+_SEGMENTS = 6 * ctypes.sizeof(SegmentCache)
 _USER_CODE, _USER_DATA = 0xCFFB00, 0xCFF300  # descriptor flags: flat, DPL 3
 _CALL_CODE = ctypes.PYFUNCTYPE(c_int64)  # no argument types: they cost 0.15 us each
 
@@ -62,6 +63,10 @@ class CodeUnit:
         p.start = core.symbols.address_of("uc_emu_start")
         p.process = ctypes.addressof(core.shared)
         p.df, p.old_exception = core.env_field("df"), core.env_field("old_exception")
+        p.load_mxcsr = core.symbols.address_of("helper_ldmxcsr")
+        p.fpregs, p.xmm = core.env_field("fpregs"), core.env_field("xmm")
+        self._flat = ctypes.create_string_buffer(_SEGMENTS)
+        p.segments, p.flat = core.env_field("segs"), ctypes.addressof(self._flat)
         p.stubs, p.stub_count = FIRST_CALL, 0
         p.host_calls = ctypes.addressof(self._functions)
         p.stack, p.stack_low, p.stack_size = (
@@ -93,6 +98,7 @@ class CodeUnit:
         for segment in env.segs:
             segment.selector, segment.flags = 0x23, _USER_DATA
         env.segs[Segment.CS].selector, env.segs[Segment.CS].flags = 0x1B, _USER_CODE
+        ctypes.memmove(self._flat, ctypes.addressof(env.segs), _SEGMENTS)
         env.gdt.limit = env.idt.limit = 0
         env.ldt.flags = env.tr.flags = 0  # not present
         env.efer = _NXE

@@ -114,6 +114,11 @@ _FIELDS = [
     "process",
     "df",
     "old_exception",
+    "load_mxcsr",
+    "fpregs",
+    "xmm",
+    "segments",
+    "flat",
     "hflags_at_start",
     "stubs",
     "stub_count",
@@ -247,6 +252,11 @@ class Parameters(ctypes.Structure):
     process: int
     df: int
     old_exception: int
+    load_mxcsr: int
+    fpregs: int
+    xmm: int
+    segments: int
+    flat: int
     hflags_at_start: int
     stubs: int
     stub_count: int

@@ -46,6 +46,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "cpu_x86_update_cr4_x86_64": (None, [c_void_p, c_uint32]),
     "cpu_x86_update_dr7_x86_64": (None, [c_void_p, c_uint32]),
     "helper_fninit_x86_64": (None, [c_void_p]),
+    "helper_ldmxcsr_x86_64": (None, [c_void_p, c_uint32]),
     # QEMU: instructions that are mended, see instructions.py
     "helper_read_eflags_x86_64": (None, []),
     "helper_fwait_x86_64": (None, []),

@@ -8,7 +8,8 @@
  */
 #include "thunks.h"
 
-enum { STUB = 8, STUB_SHIFT = 3, ARGUMENTS = 8, MOST_OF_A_BLOCK = 512, EAX = 0, EDX = 2, ESP = 4, REGISTERS = 8 };
+enum { STUB = 8, STUB_SHIFT = 3, ARGUMENTS = 8, MOST_OF_A_BLOCK = 512, EAX = 0, EDX = 2, ESP = 4, REGISTERS = 8, SEGMENTS = 6 * 24,
+       MXCSR = 0x1F80, CC_OP_EFLAGS = 1 };
 
 u32 ENTRY(host_call)(void *uc, u32 port, int width, void *user)
 {
@@ -34,8 +35,30 @@ void ENTRY(no_out)(void *uc, u32 port, int width, u32 value, void *user)
     P.raise_exception(P.env, EXCP_GP);
 }
 
+/* Everything a card's code can have changed of the registers, as after reset; in VM86 mode, which the
+   engine enters by an IRET of any ring, also the segments. */
+static void clear_registers(void)
+{
+    u64 *regs = P.env;
+
+    for (int i = 0; i < REGISTERS; i++) {
+        regs[i] = 0;
+        ((wide *)P.fpregs)[i] = ((wide *)P.xmm)[4 * i] = (wide){0, 0};
+    }
+    for (u64 at = 0; at < SEGMENTS; at += sizeof(wide))
+        *(wide *)(P.segments + at) = *(const wide *)(P.flat + at);
+    *P.eflags = 2;
+    *P.df = 1;
+    P.eflags[1] = P.eflags[2] = P.eflags[3] = 0; /* cc_dst, cc_src, cc_src2: */
+    P.df[-1] = CC_OP_EFLAGS;      /* what the arithmetic flags are made of */
+    *P.hflags = P.hflags_at_start;
+    *P.old_exception = -1;        /* or this call's first would be a double fault */
+    P.process->fninit(P.env);
+    P.load_mxcsr(P.env, MXCSR);
+}
+
 /*
- * From `entry`, with the stack as it lies at `esp` and everything else as after FNINIT, to an exception: the engine ends a run at one when
+ * From `entry`, with the stack as it lies at `esp`, to an exception: the engine ends a run at one when
  * nobody has hooked it. At most `budget` instructions, the last of them in blocks translated to be no
  * longer than what is left. Returns how many there were when the exception was that of the HLT every
  * function returns to, P.result being EDX:EAX; otherwise their complement, P.error being the engine's, or 0
@@ -48,15 +71,9 @@ s64 ENTRY(call_code)(u32 entry, u32 esp, u32 budget)
     u64 *regs = P.env, first = P.count, last = first + budget, left;
     int error = 0;
 
-    for (int i = 0; i < REGISTERS; i++)
-        regs[i] = 0;
+    clear_registers();
     regs[ESP] = esp;
-    P.process->fninit(P.env);
     *P.eip = entry;
-    *P.eflags = 2;
-    *P.df = 1;
-    *P.old_exception = -1;        /* or this call's first would be a double fault */
-    *P.hflags = P.hflags_at_start;
     P.last = 0;
     P.ended = P.late = P.lost_stack = P.cpu_began = 0;
     P.deadline = now(CLOCK_MONOTONIC) + P.patience;

@@ -14,6 +14,7 @@ typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long u64;
 typedef signed long s64;
+typedef u64 wide __attribute__((vector_size(16), aligned(1)));
 
 /* QEMU 5.0, target/i386/cpu.h and hw/core/cpu.h */
 enum {
@@ -178,6 +179,9 @@ struct params {
     int (*start)(void *uc, u64 begin, u64 until, u64 timeout, u64 count);
     struct params *process;       /* the process's own copy */
     int *df, *old_exception;
+    void (*load_mxcsr)(void *env, u32 value);
+    u8 *fpregs, *xmm;             /* 16 bytes of 16, and of 64 */
+    u8 *segments, *flat;          /* the segment registers; what they are when a call begins */
     u64 hflags_at_start;
     u64 stubs, stub_count;        /* linear address of the first; how many */
     u64 (**host_calls)(u32, u32, u32, u32, u32, u32, u32, u32);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from hotswap.cpu import CodePool
 
 TEXT, RODATA, DATA = 0x100000, 0x200000, 0x300000
 PAGE = 0x1000
+STUBS = 0xF0000000
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,20 @@ def test_memory_is_kept_between_calls_and_registers_are_not(engine: CodeEngine) 
     assert run(engine, "89d8 c3").value == 0  # mov eax,ebx ; ret
     assert run(engine, "dfe0 c3").value == 0  # fnstsw ax ; ret: TOP
     assert engine.read(DATA, 4) == struct.pack("<I", 3)
+
+
+def test_a_call_begins_as_after_reset_whatever_the_one_before_has_done(
+    engine: CodeEngine,
+) -> None:
+    # mov dword [DATA],0 ; ldmxcsr [DATA] ; movups xmm3,[TEXT] ; xor ecx,ecx ; mov fs,cx ; ret
+    code = "c705 00003000 00000000 0fae1500003000 0f101d00001000 31c9 8ee1 c3"
+    assert run(engine, code).fault is None
+    # stmxcsr [DATA] ; movups [DATA+16],xmm3 ; mov eax,[DATA] ; or eax,[DATA+16] ; mov dx,fs ; ret
+    code = "0fae1d00003000 0f111d10003000 a100003000 0b0510003000 66 8ce2 c3"
+    assert run(engine, code).value == 0x23_0000_1F80
+    # push 23000h ; push 0 ; push 8 ; iret: to VM86 mode, at 0:8, where nothing is
+    assert fault(engine, "6800300200 6a00 6a08 cf").reason == "fetch at 0x8: a null pointer"
+    assert run(engine, "8cc8 c3").value == 0x1B  # mov eax,cs ; ret
 
 
 @pytest.mark.parametrize(
@@ -328,3 +344,41 @@ def test_an_engine_taken_again_is_as_new(pool: CodePool) -> None:
     again.close()
     with pytest.raises(HotswapError, match="closed"):
         engine.read(DATA, 1)
+
+
+PIECES = bytes.fromhex(
+    "d9 db df dd f3 f2 66 67 f0 0f c4 c5 62 8e 8c 9d cf ea 9a ff 63 c8 c9 6c 6f e4 ec cd cef1 2e 64"
+)
+PAIRS = bytes.fromhex("0fae 0fc7 0f01 0f00 0f18 0fa2 0f31 0f32 0f30 0f05 0f34 0f77 0f38 ffd0")
+"""Prefixes and opcodes that are rare or privileged, and `call eax`."""
+
+
+def random_code(chance: random.Random) -> bytes:
+    pieces: list[bytes] = []
+    for _ in range(chance.choice([3, 10, 60])):
+        if chance.random() < 0.5:
+            at = chance.randrange(0, len(PAIRS), 2)
+            pieces.append(chance.choice([bytes([chance.choice(PIECES)]), PAIRS[at : at + 2]]))
+        elif chance.random() < 0.5:
+            place = chance.choice([DATA, TEXT, STUBS, STUBS + 8, 0xF7FF8000, 0, 0xFFFFFFFF])
+            pieces.append(bytes([0xB8 + chance.randrange(8)]) + struct.pack("<I", place))
+        else:
+            pieces.append(chance.randbytes(chance.choice([1, 2, 5])))
+    return b"".join(pieces)
+
+
+def test_whatever_code_does_ends_with_it(engine: CodeEngine) -> None:
+    """A thousand random programs: after each, the same function gives the same."""
+    chance = random.Random(1)
+    engine.host_call(lambda first, second: first ^ second, 2)
+    engine.write(RODATA, bytes(range(256)))
+    # fldpi ; fistp dword [DATA] ; mov eax,[DATA] ; mov dx,fs ; pushf ; pop ecx ; add eax,ecx
+    # ret
+    function = bytes.fromhex("d9eb db1d00003000 a100003000 66 8ce2 9c 59 01c8 c3")
+    for _ in range(1000):
+        engine.write(TEXT, random_code(chance).ljust(PAGE, b"\x90")[:PAGE])
+        budget = chance.choice([50, 1000, 20_000])
+        assert engine.call(TEXT, (1, 2), budget).instructions <= budget
+        engine.write(TEXT, function)
+        assert engine.call(TEXT, (), 100) == CodeResult(0x23_0000_0005, 8)
+        assert engine.read(RODATA, 256) == bytes(range(256))
