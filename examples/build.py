@@ -180,12 +180,12 @@ def bench(work: Path) -> Images:
 
 
 def guests(work: Path) -> Images:
-    """The tests' own machine code: each NAME.S becomes a flat NAME.bin.
+    """The tests' own machine code: each NAME.S and NAME.c becomes a flat NAME.bin.
 
     It is linked where a comment of the source says `-Ttext=0x...`, else at 0.
     """
     images: Images = {}
-    for source in sorted(TESTS.glob("*.S")):
+    for source in sorted(TESTS.glob("*.[Sc]")):
         elf, flat = work / f"{source.stem}.elf", work / f"{source.stem}.bin"
         place = re.search(r"-Ttext=(0x[0-9a-fA-F]+)", source.read_text())
         origin = place[1] if place else "0"
