@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import trio
 
 from .api import check_api
@@ -62,7 +63,8 @@ async def replace(
 def _fitting(card: Card[Any], slot: Slot) -> Resources:
     """What the new card leases, which must be what the old one has. Raises `BusError`."""
     check_api(type(card))
-    if identity(card) != (None if slot.pnp is None else slot.pnp.identity):
+    there = None if slot.pnp is None else slot.pnp.identity
+    if msgspec.msgpack.encode(identity(card)) != msgspec.msgpack.encode(there):  # lists or tuples
         raise BusError(
             f"card {card.name} says another thing to Plug and Play than card {slot.title} in slot "
             f"{slot.number}; set it to the same, or remove that card and insert this one"

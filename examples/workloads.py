@@ -76,7 +76,10 @@ PACKAGES: dict[str, tuple[Package, ...]] = {
     "linux-686": (Package(
         "main/l/linux-signed-i386/linux-image-6.1.0-50-686_6.1.176-1_i386.deb",
         "526c469c5148a2b61c4241c3f6575427096575e0ffef9541b6729351c600b3e4",
-        {"boot/vmlinuz-6.1.0-50-686": "vmlinuz"},
+        {"boot/vmlinuz-6.1.0-50-686": "vmlinuz"} | {
+            f"lib/modules/6.1.0-50-686/kernel/drivers/net/ethernet/8390/{name}": name
+            for name in ("8390p.ko", "ne.ko")
+        },
     ),),
 }  # fmt: skip
 LINUX = "linux-486"

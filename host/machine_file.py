@@ -82,6 +82,14 @@ def _network_end(to: str) -> str:
     return to
 
 
+def _plug_and_play(pnp: bool, info: ValidationInfo) -> bool:
+    set_here = [name for name in ("base", "irq") if info.data.get(name) is not None]
+    if pnp and set_here:
+        why = "the guest chooses {what}: leave it out, or set no pnp"
+        raise PydanticCustomError("pnp", why, {"what": set_here[0]})
+    return pnp
+
+
 def _trusted(word: str, info: ValidationInfo) -> str:
     """A key as it is, a file with its whole path."""
     path = _below_base(Path(word), info)
@@ -108,6 +116,9 @@ NetworkEnd = Annotated[str, Field(description=", ".join(FORMS)), AfterValidator(
 TrustedKey = Annotated[str, AfterValidator(_trusted)]
 Base = Annotated[int | None, Field(ge=0, le=0xFFFF, description="first port")]
 Irq = Annotated[int | None, Field(ge=0, le=15)]
+PlugAndPlay = Annotated[
+    bool, Field(description="the guest chooses base and IRQ"), AfterValidator(_plug_and_play)
+]
 
 
 class Table(BaseModel):
@@ -193,6 +204,7 @@ class SerialTable(Table):
     to: SerialEnd = "stdio"
     base: Base = None
     irq: Irq = None
+    pnp: PlugAndPlay = False
 
 
 class ParallelTable(Table):
@@ -231,6 +243,7 @@ class NetworkTable(Table):
     base: Base = None
     irq: Irq = None
     mac: Annotated[str | None, Field(description="XX:XX:XX:XX:XX:XX")] = None
+    pnp: PlugAndPlay = False
 
 
 class DisplayTable(Table):

@@ -33,6 +33,8 @@ MAC = "52:54:00:12:34:{:02x}"
 MAC_FIRST = 0x56
 IDE_CHANNELS = ((0x1F0, 0x3F6, 14), (0x170, 0x376, 15))
 """Base, control port and IRQ of the primary and the secondary channel."""
+PNP: dict[str, Any] = {"pnp": True}
+"""Instead of jumpers: the guest chooses both."""
 CHIPS = ("dma", "ferr", "kbc", "vga")
 """On every PC, with the usual cards."""
 MANY = frozenset({"uart", "ide", "ne2000", "lpt"})
@@ -131,13 +133,13 @@ def _restart(table: CardTable) -> CardRestart | None:
 
 def _of_connectors(machine: MachineFile) -> Iterator[Wanted]:
     for n, serial in enumerate(machine.serial):
-        settings = _jumpers(serial, COM_PORTS[n])
+        settings = PNP if serial.pnp else _jumpers(serial, COM_PORTS[n])
         yield Wanted(f"serial[{n}]", "uart", settings, cable=Cable(serial.to, "serial"))
     for n, parallel in enumerate(machine.parallel):
         settings = _jumpers(parallel, LPT_PORTS[n])
         yield Wanted(f"parallel[{n}]", "lpt", settings, cable=Cable(parallel.to, "parallel"))
     for n, network in enumerate(machine.network):
-        settings = _jumpers(network, NETWORK_CARDS[n])
+        settings = dict(PNP if network.pnp else _jumpers(network, NETWORK_CARDS[n]))
         settings["mac"] = MAC.format(MAC_FIRST + n) if network.mac is None else network.mac
         capture = "" if network.capture is None else str(network.capture.absolute())
         cable = Cable(network.to, capture=capture)

@@ -39,12 +39,13 @@ class Odd(Card[State]):
 
 
 def identity(*devices: LogicalDevice, **fields: Any) -> PlugAndPlay:
-    values = {"id": "TST0001", "name": "a test", "devices": devices or (device(),)}
+    values: dict[str, Any] = {"id": "TST0001", "name": "a test", "devices": devices or (device(),)}
     return PlugAndPlay(**(values | fields))
 
 
 def device(always: Choices = Choices(), *others: Choices, **fields: Any) -> LogicalDevice:  # noqa: B008
-    return LogicalDevice(**({"id": "TST0002"} | fields), always=always, alternatives=others)
+    values: dict[str, Any] = {"id": "TST0002", "always": always, "alternatives": others} | fields
+    return LogicalDevice(**values)
 
 
 def test_a_choice_of_ports_is_a_row_of_bases() -> None:

@@ -461,7 +461,12 @@ async def test_a_replacement_takes_over_what_is_configured(
     guest = await found(backplane, ports)
     guest.activate(0, BASE, IRQ)
     ports.write(BASE, 0x42)
-    new = Modem(answer=0x44)
+
+    class Newer(Modem):
+        def plug_and_play(self) -> PlugAndPlay | None:
+            return PlugAndPlay(self.vendor, "modem", [DEVICE, WINDOW], self.serial)
+
+    new = Newer(answer=0x44)
     await backplane.replace(0, new)
     assert ports.read(BASE) == 0x44
     assert new.state.got == [0x42]

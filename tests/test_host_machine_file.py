@@ -76,6 +76,14 @@ def test_every_fault_is_found_at_once() -> None:
         assert any(line.startswith(words) for line in found), (words, found)
 
 
+@pytest.mark.parametrize("key", ["base", "irq"])
+@pytest.mark.parametrize("table", ["serial", "network"])
+def test_jumpers_of_a_plug_and_play_card_are_refused(table: str, key: str) -> None:
+    assert complaints(f"[[{table}]]\n{key} = 5\npnp = true") == [
+        f"{table}[0].pnp = true: the guest chooses {key}: leave it out, or set no pnp"
+    ]
+
+
 def test_an_unknown_key_is_named_with_the_nearest_one() -> None:
     (found,) = checked("[machine]\nmemroy = 3").faults
     assert (found.path, found.nearest) == ("machine.memroy", "memory")

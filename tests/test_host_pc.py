@@ -53,6 +53,15 @@ def test_a_place_can_be_chosen() -> None:
     assert places(settings_of(text, "ne2000")) == [(0x300, 3)]
 
 
+def test_a_plug_and_play_card_has_no_place_until_the_guest_chooses_one() -> None:
+    text = (
+        "[[serial]]\n[[serial]]\npnp = true\n[[network]]\npnp = true\n[[network]]\nbase = 0x280\n"
+    )
+    assert settings_of(text, "uart")[1] == {"pnp": True}
+    mac = "52:54:00:12:34:56"
+    assert settings_of(text, "ne2000")[0] == {"pnp": True, "mac": mac}
+
+
 def test_network_cards_have_different_addresses() -> None:
     text = '[[network]]\n[[network]]\n[[network]]\nmac = "00:00:00:00:00:02"'
     assert [each["mac"] for each in settings_of(text, "ne2000")] == [
