@@ -94,9 +94,8 @@ async def test_it_finds_configures_and_drives_plug_and_play_cards(
         path = "/sys/bus/pnp/devices/00:02.00"
         await asked(console, f"cat {path}/resources\n", "^state = active\nio 0x3e8-0x3ef\nirq 5\n")
         await asked(console, f"readlink {path}/driver\n", "^.*/pnp/drivers/serial\n")
-        console.type(
-            "sh -c 'echo ready; read word; grep ttyS2 /proc/interrupts; echo got $word' <> /dev/ttyS2 >&0\n"
-        )
+        script = "echo ready; read word; grep ttyS2 /proc/interrupts; echo got $word"
+        console.type(f"sh -c '{script}' <> /dev/ttyS2 >&0\n")
         await sent(serial, b"ready")
         serial.input.feed(b"hello\n")
         said = await sent(serial, b"got hello")
