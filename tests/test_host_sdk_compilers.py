@@ -98,7 +98,7 @@ async def test_a_card_does_the_same_whoever_has_compiled_it(
     built = build(sources, tmp_path / usual.name, compiler, root)
     assert built.warnings == ""
     wanted = await happened(elf_card(usual, {}, engines), STEPS[name])
-    assert len(wanted) > 10
+    assert len(wanted) >= 10
     assert await happened(elf_card(built.file, {}, engines), STEPS[name]) == wanted
 
 
