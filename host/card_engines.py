@@ -25,8 +25,7 @@ class CardEngines:
         if sandbox == "process":
             if self.processes is None:
                 self.processes = SandboxPool()
-            await self.processes.prepare()
-            return self.processes.take()
+            return await self.processes.start()
         if self.here is None:
             self.here = CodePool()
         return self.here.take()

@@ -193,4 +193,4 @@ async def test_a_report_of_a_hostile_process_is_only_text(hostile_pool: SandboxP
         assert len(fault.reason) <= 500
         assert len(fault.callers) <= 32
         assert all(0 <= at < 1 << 32 for at in (fault.eip, *fault.callers))
-        engine._kill()
+        engine._talk.kill()

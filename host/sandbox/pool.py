@@ -12,7 +12,8 @@ from typing import Self
 import trio
 
 from . import confine
-from .process_engine import DEADLINE, Child, ProcessEngine
+from .process_engine import DEADLINE, ProcessEngine
+from .talk import Child
 from .wire import SIZE, SandboxError
 
 MEMORY_MAX = 16 << 20
@@ -24,7 +25,7 @@ _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "
 
 
 class SandboxPool:
-    """Where cards' processes come from; `prepare` starts one, `take` gives it, `start` does both.
+    """Where cards' processes come from: `start` one, or `prepare` some to be taken.
 
     A context manager: whoever opens it closes it, and with it end all processes. `entry` is what
     they run: MODULE:FUNCTION, as `serve`.
@@ -50,18 +51,28 @@ class SandboxPool:
 
         Raises `SandboxError` where the kernel has no sandbox, or a process does not start.
         """
+        async with self._lock:
+            talk = await self._ready_to_fork()
+            while len(self._ready) < count:
+                self._ready.append(await self._fork(talk))
+
+    async def start(self) -> ProcessEngine:
+        """An engine in a new process, for whoever asks. Raises `SandboxError` as `prepare`."""
+        async with self._lock:
+            talk = await self._ready_to_fork()
+            return ProcessEngine(await self._fork(talk), self._deadline)
+
+    async def _ready_to_fork(self) -> socket.socket:
         if lacks := confine.missing():
             raise SandboxError(
                 f"no process sandbox: the kernel lacks {lacks}. `--sandbox engine` isolates the "
                 "guest's memory only; a card nobody trusts needs another kernel"
             )
-        async with self._lock:
-            if self._closed:
-                raise SandboxError("the cards' processes are closed: their board is gone")
-            if self._socket is None:
-                self._socket = await self._start()
-            while len(self._ready) < count:
-                self._ready.append(await self._fork(self._socket))
+        if self._closed:
+            raise SandboxError("the cards' processes are closed: their board is gone")
+        if self._socket is None:
+            self._socket = await self._start()
+        return self._socket
 
     async def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair()
@@ -111,11 +122,6 @@ class SandboxPool:
         finally:
             for file in files:
                 os.close(file)
-
-    async def start(self) -> ProcessEngine:
-        """`prepare` and `take` in one: an engine in a new process. Raises `SandboxError`."""
-        await self.prepare()
-        return self.take()
 
     def take(self) -> ProcessEngine:
         """An engine in a process that `prepare` has started. Raises `SandboxError`."""

@@ -6,37 +6,16 @@ what makes no sense is killed, and the call ends with a fault that says so.
 
 from __future__ import annotations
 
-import ctypes
-import mmap
-import os
-import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from typing import NamedTuple, NoReturn
 
 import msgspec
 
 from hotswap.bus import HotswapError
 from hotswap.bus.code_engine import CodeFault, CodeResult
 
-from .wire import (
-    ANSWER,
-    ANSWER_AT,
-    ANSWER_PAYLOAD,
-    ANSWERED,
-    ASKED,
-    AWAKE,
-    HOST_CALLS,
-    PAYLOAD,
-    QUESTION,
-    QUESTION_AT,
-    QUESTION_PAYLOAD,
-    WORDS,
-    Answer,
-    Ask,
-    SandboxError,
-)
+from .talk import Child, Talk
+from .wire import HOST_CALLS, PAYLOAD, WORDS, Answer, Ask, SandboxError
 
 DEADLINE = 1_000_000
 """Longest a port cycle waits, ns; a call that may execute more has that much longer."""
@@ -46,30 +25,7 @@ LONGEST = 100
 """Times the deadline, at most."""
 SETTING_UP = 50_000_000
 """Longest anything but a call waits, ns: mapping, reading and writing memory."""
-SPIN = 30_000
-"""How long the host looks for an answer before it sleeps, ns."""
 _U64 = (1 << 64) - 1
-_POLLIN = 1
-_SECOND = 1_000_000_000
-_ONE = (1).to_bytes(8, "little")
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-class Child(NamedTuple):
-    """A card's process: what is shared, its event file, ours, and its pidfd."""
-
-    memory: mmap.mmap
-    wake: int
-    wait: int
-    process: int
-
-
-class _PollFile(ctypes.Structure):
-    _fields_ = (("file", ctypes.c_int), ("events", ctypes.c_short), ("found", ctypes.c_short))
-
-
-class _Timespec(ctypes.Structure):
-    _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
 
 
 class ProcessEngine:
@@ -77,98 +33,33 @@ class ProcessEngine:
 
     def __init__(self, child: Child, deadline: int = DEADLINE) -> None:
         self._child = child
+        self._talk = Talk(child)
         self._deadline = deadline
-        self._memory = memoryview(child.memory)
-        self._words = self._memory[:16].cast("I")
-        self._files = (_PollFile * 2)(
-            _PollFile(child.wait, _POLLIN), _PollFile(child.process, _POLLIN)
-        )
-        self._left = _Timespec()
-        self._number = 0
         self._functions: list[tuple[Callable[..., int], int]] = []
         self._until: int | None = None  # when the call under way must be over
-        self._allowed = 0
-        self._lost = ""
-        self._closed = False
-
-    # -- questions and answers ----------------------------------------------------------------
+        self._allowed = SETTING_UP
 
     def _ask(
         self,
         ask: Ask,
-        first: int = 0,
-        second: int = 0,
-        third: int = 0,
-        *,
+        *numbers: int,
         words: tuple[int, ...] = WORDS,
         payload: bytes = b"",
     ) -> tuple[int, ...]:
-        """The answer, as the process gave it. Raises `SandboxError`."""
-        if self._lost:
-            raise SandboxError(self._lost)
-        until = self._until
+        until, allowed = self._until, self._allowed
         if until is None:
-            until = time.monotonic_ns() + SETTING_UP
-        memory = self._memory
-        try:
-            if payload:
-                memory[QUESTION_PAYLOAD : QUESTION_PAYLOAD + len(payload)] = payload
-            QUESTION.pack_into(memory, QUESTION_AT, ask, first, second, third, len(payload), *words)
-            self._number = number = (self._number + 1) & 0xFFFFFFFF
-            self._words[ASKED // 4] = number
-            self._wait(number, until)
-            answer = ANSWER.unpack(bytes(memory[ANSWER_AT : ANSWER_AT + ANSWER.size]))
-        except BaseException:
-            self._kill()
-            raise
-        if answer[1] > PAYLOAD:
-            self._nonsense(f"a payload of {answer[1]} bytes")
-        return answer
-
-    def _wait(self, number: int, until: int) -> None:
-        words, answered = self._words, ANSWERED // 4
-        woken = not words[AWAKE // 4]
-        if woken:
-            os.write(self._child.wake, _ONE)
-        sleep = min(time.monotonic_ns() + SPIN, until)
-        while words[answered] != number:
-            if time.monotonic_ns() < sleep:
-                continue
-            if not woken:  # what it said of being awake may have been out of date
-                woken = True
-                os.write(self._child.wake, _ONE)
-            left = until - time.monotonic_ns()
-            if left <= 0:
-                allowed = SETTING_UP if self._until is None else self._allowed
-                self._lose(f"no answer within {allowed / 1e6:g} ms")
-            self._left.seconds, self._left.nanoseconds = divmod(left, _SECOND)
-            _libc.ppoll(self._files, 2, ctypes.byref(self._left), None)
-            ours, process = self._files
-            if ours.found:
-                os.read(self._child.wait, 8)
-            elif process.found:
-                self._lose("the card's process has ended")
-
-    def _lose(self, reason: str) -> NoReturn:
-        self._lost = reason
-        self._kill()
-        raise SandboxError(reason)
-
-    def _nonsense(self, what: str) -> NoReturn:
-        self._lose(f"the card's process answers what makes no sense: {what}")
-
-    def _payload(self, answer: tuple[int, ...]) -> bytes:
-        return bytes(self._memory[ANSWER_PAYLOAD : ANSWER_PAYLOAD + answer[1]])
+            until, allowed = time.monotonic_ns() + SETTING_UP, SETTING_UP
+        return self._talk.ask(until, allowed, ask, *numbers, words=words, payload=payload)
 
     def _small(self, ask: Ask, *numbers: int, payload: bytes = b"") -> tuple[int, ...]:
         """A question whose answer is DONE, or a refusal. Raises `HotswapError`."""
-        if self._closed:
+        if self._talk.closed:
             raise SandboxError("the card's process is closed")
         answer = self._ask(ask, *numbers, payload=payload)
         if answer[0] == Answer.REFUSED:
-            raise HotswapError(_text(self._payload(answer)))
+            raise HotswapError(_text(self._talk.payload(answer)))
         if answer[0] != Answer.DONE:
-            self._nonsense(f"answer {answer[0]}")
+            self._talk.nonsense(f"answer {answer[0]}")
         return answer
 
     # -- memory -------------------------------------------------------------------------------
@@ -198,9 +89,9 @@ class ProcessEngine:
         for at in range(address, address + size, PAYLOAD):
             count = min(PAYLOAD, address + size - at)
             _check(at, count)
-            content = self._payload(self._small(Ask.READ, at, count))
+            content = self._talk.payload(self._small(Ask.READ, at, count))
             if len(content) != count:
-                self._nonsense(f"{len(content)} bytes for {count}")
+                self._talk.nonsense(f"{len(content)} bytes for {count}")
             parts.append(content)
         return b"".join(parts)
 
@@ -222,13 +113,13 @@ class ProcessEngine:
             )
         answer = self._small(Ask.HOST_CALL)
         if answer[2] >= 1 << 32:
-            self._nonsense(f"a host call at {answer[2]:#x}")
+            self._talk.nonsense(f"a host call at {answer[2]:#x}")
         self._functions.append((function, arguments))
         return answer[2]
 
     def call(self, entry: int, arguments: tuple[int, ...], budget: int) -> CodeResult:
         """See `CodeEngine.call`. What is no `HotswapError` in a host call is raised here."""
-        if self._closed or self._until is not None:
+        if self._talk.closed or self._until is not None:
             raise HotswapError("a card's code is called from its own host call, or closed")
         if len(arguments) > len(WORDS) or not 0 < budget < 1 << 32:
             raise HotswapError(f"{len(arguments)} arguments and {budget} instructions: too many")
@@ -252,58 +143,44 @@ class ProcessEngine:
         self, answer: tuple[int, ...], failure: BaseException | None
     ) -> tuple[tuple[int, ...], BaseException | None]:
         if answer[2] >= len(self._functions) or failure is not None:
-            self._nonsense(f"host call {answer[2]}")
+            self._talk.nonsense(f"host call {answer[2]}")
         function, count = self._functions[answer[2]]
         try:
             value = function(*answer[4 : 4 + count]) & _U64
         except HotswapError as error:
-            if self._lost:
-                raise SandboxError(self._lost) from error
+            if self._talk.lost:
+                raise SandboxError(self._talk.lost) from error
             text = str(error).encode()[:PAYLOAD]
             return self._ask(Ask.FAIL, payload=text), None
         except BaseException as error:
-            if self._lost:
+            if self._talk.lost:
                 raise
             return self._ask(Ask.FAIL, payload=b"the host call failed"), error
-        if self._closed:
+        if self._talk.closed:
             raise SandboxError("the engine was closed in a host call")
         return self._ask(Ask.RETURN, value & 0xFFFFFFFF, value >> 32), None
 
     def _result(self, answer: tuple[int, ...], budget: int) -> CodeResult:
         kind, _, value, instructions, *_words = answer
         if instructions > budget:
-            self._nonsense(f"{instructions} instructions of {budget}")
+            self._talk.nonsense(f"{instructions} instructions of {budget}")
         if kind == Answer.DONE:
             return CodeResult(value, instructions)
         if kind == Answer.REFUSED:
-            self._nonsense(f"refused: {_text(self._payload(answer))}")
+            self._talk.nonsense(f"refused: {_text(self._talk.payload(answer))}")
         if kind != Answer.FAULT:
-            self._nonsense(f"answer {kind}")
+            self._talk.nonsense(f"answer {kind}")
         try:
-            fault = msgspec.msgpack.decode(self._payload(answer), type=CodeFault)
+            fault = msgspec.msgpack.decode(self._talk.payload(answer), type=CodeFault)
         except msgspec.MsgspecError:
-            self._nonsense("a fault of no known form")
+            self._talk.nonsense("a fault of no known form")
         return CodeResult(0, instructions, _checked(fault))
 
     # -- the end ------------------------------------------------------------------------------
 
-    def _kill(self) -> None:
-        self._lost = self._lost or "the card's process was stopped in the middle of a call"
-        if not self._closed:
-            with suppress(ProcessLookupError):  # it has ended by itself
-                signal.pidfd_send_signal(self._child.process, signal.SIGKILL)
-
     def close(self) -> None:
         """See `CodeEngine.close`: the process is killed."""
-        if self._closed:
-            return
-        self._kill()
-        self._closed = True
-        self._words.release()
-        self._memory.release()
-        self._child.memory.close()
-        for file in (self._child.wake, self._child.wait, self._child.process):
-            os.close(file)
+        self._talk.close()
 
 
 def _check(address: int, size: int) -> None:
