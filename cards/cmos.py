@@ -8,6 +8,7 @@ Reference, "System Board, Real-Time Clock and CMOS RAM". The clock shows UTC.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Annotated, Any, Literal, TypeAlias, get_args
@@ -86,7 +87,7 @@ class CmosSettings(Settings, frozen=True, forbid_unknown_fields=True):
     boot: Annotated[list[BootDevice], msgspec.Meta(max_length=3)] = msgspec.field(
         default_factory=list
     )
-    """What a BIOS tries, in this order."""
+    """What a BIOS tries, in this order; set while the machine runs, at its next start."""
 
 
 class CmosState(State):
@@ -104,6 +105,7 @@ class Cmos(Card[CmosState]):
     switchover = Policy.CARRY
     state_type = CmosState
     settings_type = CmosSettings
+    settable = frozenset({"boot"})
     settings: CmosSettings
 
     def __init__(self, settings: CmosSettings | None = None) -> None:
@@ -115,6 +117,11 @@ class Cmos(Card[CmosState]):
         """A battery keeps the cells; only interrupts are off."""
         self.state.chip.reset()
         self.state.address = Cell.D
+
+    def change(self, settings: CmosSettings) -> None:
+        """Choose another boot order, as in a BIOS's setup."""
+        self.settings = settings
+        _set_boot_order(self.state.chip.cells, settings.boot)
 
     def _set_up(self) -> None:
         """Leave the cells as a BIOS would."""
@@ -141,7 +148,7 @@ class Cmos(Card[CmosState]):
 
     def _set_up_drives(self, cells: bytearray) -> None:
         settings = self.settings
-        kinds, devices = get_args(Diskette), get_args(BootDevice)
+        kinds = get_args(Diskette)
         types = [kinds.index(kind) for kind in settings.diskettes]
         first, second = (*types, 0, 0)[:2]
         cells[Ram.DISKETTES] = first << 4 | second
@@ -161,10 +168,7 @@ class Cmos(Card[CmosState]):
                     "<HBHBHB", drive.cylinders, drive.heads, 0xFFFF,
                     8 if drive.heads > 8 else 0, drive.cylinders, drive.sectors,
                 )  # fmt: skip
-        order = [devices.index(device) for device in settings.boot]
-        first, second, third = (*order, 0, 0, 0)[:3]
-        cells[Ram.BOOT_ORDER] = second << 4 | first
-        cells[Ram.BOOT_FLAGS] = third << 4 | 1 if order else 0
+        _set_boot_order(cells, settings.boot)
 
     # -- bus cycles ---------------------------------------------------------------------------
 
@@ -203,6 +207,13 @@ class Cmos(Card[CmosState]):
         deadline = chip.next_irq()
         if deadline != slot.alarm.deadline:
             slot.alarm.set(deadline)
+
+
+def _set_boot_order(cells: bytearray, boot: Sequence[BootDevice]) -> None:
+    order = [get_args(BootDevice).index(device) for device in boot]
+    first, second, third = (*order, 0, 0, 0)[:3]
+    cells[Ram.BOOT_ORDER] = second << 4 | first
+    cells[Ram.BOOT_FLAGS] = third << 4 | 1 if order else 0
 
 
 @hookimpl

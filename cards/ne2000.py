@@ -61,8 +61,8 @@ class Offset(IntEnum):
 class Ne2000Settings(Settings, frozen=True):
     """The jumpers, and the address in the PROM.
 
-    With `wait_for_room` no frame is lost to a full ring; without it the ring overflows. With `pnp`
-    the guest chooses base and line.
+    With `wait_for_room` no frame is lost to a full ring; without it the ring overflows. It may be
+    set while the card is plugged in. With `pnp` the guest chooses base and line.
     """
 
     base: Annotated[int, msgspec.Meta(ge=0x200, le=0x3E0, multiple_of=0x20)] = 0x300
@@ -89,6 +89,7 @@ class Ne2000(Card[Ne2000State]):
     switchover = Policy.CARRY
     state_type = Ne2000State
     settings_type = Ne2000Settings
+    settable = frozenset({"wait_for_room"})
     settings: Ne2000Settings
 
     def __init__(self, settings: Any = None) -> None:
@@ -121,6 +122,11 @@ class Ne2000(Card[Ne2000State]):
         if at is not None:
             self._base, self._irq = at.ports[0] or 0, at.irqs[0]
             self._settle()
+
+    def change(self, settings: Ne2000Settings) -> None:
+        """A frame that waits for room waits no longer when there need not be any."""
+        self.settings = settings
+        self._settle()
 
     def power_on(self) -> None:
         """RESET, and what is in the PROM."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from hotswap.bus import Backplane, Slot
+from hotswap.bus import Backplane, BusError, Slot
 from hotswap.cards.cmos import Cmos, CmosSettings
 from hotswap.cards.mc146818 import A, B, C, Cell
 from hotswap.host.discovery import PluginError, make_card
@@ -109,6 +109,17 @@ async def test_a_bios_finds_the_drives_and_what_to_boot(backplane: Backplane, rt
     assert (rtc.get(0x3D), rtc.get(0x38)) == (0x12, 0x41)
     checksum = rtc.get(0x2E) << 8 | rtc.get(0x2F)
     assert checksum == sum(rtc.get(cell) for cell in range(0x10, 0x2E))
+
+
+async def test_the_boot_order_may_be_set_while_the_machine_runs(
+    backplane: Backplane, slot: Slot, rtc: Rtc
+) -> None:
+    before = [rtc.get(cell) for cell in range(0x0E, 0x38)]
+    backplane.change(slot.number, CmosSettings(boot=["cdrom", "disk"]))
+    assert (rtc.get(0x3D), rtc.get(0x38)) == (0x23, 0x01)
+    assert [rtc.get(cell) for cell in range(0x0E, 0x38)] == before
+    with pytest.raises(BusError, match="memory_kib cannot be changed"):
+        backplane.change(slot.number, CmosSettings(memory_kib=1))
 
 
 async def test_without_drives_a_bios_finds_none(slot: Slot, rtc: Rtc) -> None:

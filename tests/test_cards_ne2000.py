@@ -359,6 +359,26 @@ async def test_with_the_jumper_set_a_full_ring_overflows_and_the_driver_recovers
     assert card.receive_all() == [frame(7)]
 
 
+async def test_what_waits_for_room_waits_no_longer_when_the_jumper_is_set(
+    backplane: Backplane, card: Driver
+) -> None:
+    card.start()
+    for n in range(100):
+        card.slot.frames_in.feed(frame(n))
+    await settle()
+    assert len(card.slot.frames_in) == 99  # the first is not acknowledged
+    backplane.change(card.slot.number, Ne2000Settings(wait_for_room=False))
+    await settle()
+    assert len(card.slot.frames_in) == 0
+    assert card.read(ISR) & OVW
+    backplane.change(card.slot.number, Ne2000Settings())
+    card.start()
+    card.slot.frames_in.feed(frame(1))
+    card.slot.frames_in.feed(frame(2))
+    await settle()
+    assert len(card.slot.frames_in) == 1
+
+
 # -- freeze and rollback ------------------------------------------------------------------------
 
 
