@@ -18,7 +18,7 @@ from .card import Card, Resources
 from .clock import MachineClock
 from .dma import DmaAcknowledge
 from .line import LinesState
-from .pins import BoardEvent, CpuPins, Memory
+from .pins import BoardEvent, CpuPins
 from .replacement import replace
 from .slot import Slot, SlotState
 from .slots import Slots
@@ -38,7 +38,6 @@ class Backplane(Slots):
     def __init__(self, nursery: trio.Nursery, clock: MachineClock) -> None:
         super().__init__(nursery, clock)
         self.cpu: CpuPins | None = None
-        self.memory: Memory | None = None
         self.in_slice = False
         """True while guest code runs; set by the CPU."""
         self.port_reads = tuple(self.io.reads.get(w) for w in range(5))

@@ -15,7 +15,7 @@ import trio
 from .api import check_api
 from .card import Card, Resources, Settings
 from .clock import MachineClock
-from .cycle import Cycle, Space
+from .cycle import Cycle, MemoryRange, Space
 from .dependence import waves
 from .disk import Disk
 from .dma import DmaController
@@ -23,7 +23,7 @@ from .errors import CARD_RAISES, BusError, CardError
 from .injections import Injections
 from .leases import Lease, check, choose
 from .line import Lines
-from .pins import InterruptController, NumericErrors
+from .pins import InterruptController, Memory, NumericErrors
 from .pnp_interface import plug_and_play
 from .ports import IoSpace, PortHolder
 from .screen import HasScreen, Screen
@@ -48,6 +48,7 @@ class Slots(ABC):
         self.controller: InterruptController | None = None
         self.dma: DmaController | None = None
         self.numeric_errors: NumericErrors | None = None
+        self.memory: Memory | None = None
         self.frozen = False
         self.locked_by: str | None = None
         """What forbids insertion and removal now, e.g. a switchover transaction."""
@@ -127,10 +128,24 @@ class Slots(ABC):
         def check(resources: Resources) -> None:
             self.io.check(resources.ports, card.name)
             self.windows.check(resources.windows, card.name)
+            self._check_outside_ram(resources.windows, card.name)
             self.irq.check(resources.irqs, card.name)
             self.drq.check(resources.drqs, card.name)
 
         return check
+
+    def _check_outside_ram(self, windows: Sequence[MemoryRange], card: str) -> None:
+        """RAM begins and ends at multiples of 64 KiB, and no card hears of what goes there."""
+        if (memory := self.memory) is None:
+            return
+        for window in windows:
+            end = window.start + window.size
+            for start in range(window.start & ~0xFFFF, end, 0x10000):
+                if memory.holds(max(start, window.start), 4096):
+                    raise BusError(
+                        f"card {card}: window {window} is in the machine's RAM; use "
+                        "0x000a0000-0x000bffff, or what is above RAM"
+                    )
 
     def _lease(self, slot: Slot) -> None:
         """Lease what was found free: nothing in here fails."""
