@@ -83,11 +83,12 @@ def choose(
     if len(offered) == 1:
         raise BusError(reasons[0])
     told = (
-        f"{described(each)} ({reason.removeprefix(f'card {card.name}: ')})"
+        f"{described(each)} ({reason.removeprefix(f'card {card.name}: ').partition('; ')[0]})"
         for each, reason in zip(offered, reasons, strict=True)
     )
     raise BusError(
-        f"card {card.name}: none of its {len(offered)} alternatives is free: {'; '.join(told)}"
+        f"card {card.name}: none of its {len(offered)} alternatives is free: {'; '.join(told)}; "
+        "remove a card that is in the way"
     )
 
 

@@ -79,11 +79,10 @@ async def test_when_none_is_free_each_is_named_with_who_has_it(backplane: Backpl
     assert str(refused.value) == (
         "card jumpered: none of its 3 alternatives is free: "
         "ports 0x0280-0x0281, IRQ 5 (port 0x0281 (of 0x0280-0x0281) is taken by card holder in "
-        "slot 0; set another base or remove it); "
-        "ports 0x0290-0x0291, IRQ 5 (IRQ 5 is driven by card holder in slot 1; set another line or "
-        "remove that card); "
-        "ports 0x0290-0x0291, IRQ 3 (IRQ 3 is driven by card holder in slot 2; set another line or "
-        "remove that card)"
+        "slot 0); "
+        "ports 0x0290-0x0291, IRQ 5 (IRQ 5 is driven by card holder in slot 1); "
+        "ports 0x0290-0x0291, IRQ 3 (IRQ 3 is driven by card holder in slot 2); "
+        "remove a card that is in the way"
     )
 
 
