@@ -16,8 +16,14 @@ from hotswap.bus import (
     SECTOR,
     BusError,
     Card,
+    Choices,
+    Configuration,
+    IrqChoice,
+    LogicalDevice,
     MemoryRange,
+    PlugAndPlay,
     Policy,
+    PortChoice,
     PortRange,
     Resources,
     Settings,
@@ -28,6 +34,8 @@ from hotswap.host.board import Board
 from hotswap.host.discovery import make_card
 from hotswap.host.guest import Guest
 from hotswap.host.pytest_plugin import Ports, SwitchKernel
+
+from .isapnp import PnpGuest
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "cards.md"
 HOOKS = [
@@ -71,6 +79,10 @@ class Base(Card[ProbeState]):
     settings_type = ProbeSettings
     settable = frozenset({"colour"})
     switchover = Policy.REINITIALISE
+    identity: PlugAndPlay | None = None
+
+    def plug_and_play(self) -> PlugAndPlay | None:
+        return self.identity
 
     def resources(self) -> Resources:
         return Resources(
@@ -170,9 +182,39 @@ def test_every_hook_is_documented(name: str) -> None:
 
 @hears("power_on", "alternatives", "resources", "plugged")
 async def test_a_card_is_asked_what_it_leases_then_plugged_in(probe: Probe) -> None:
-    expected = ["power_on", "alternatives", "resources", "plugged"]
-    assert [name for name, *_ in probe.heard[:4]] == expected
-    assert probe.heard[3][1] is probe.slot
+    expected = ["power_on", "alternatives", "resources", "plug_and_play", "plugged"]
+    assert [name for name, *_ in probe.heard[:5]] == expected
+    assert probe.heard[4][1] is probe.slot
+
+
+@hears("plug_and_play", "configured")
+async def test_a_guest_configures_it_by_plug_and_play(probe: Probe, board: Board) -> None:
+    class Configurable(Probe):
+        identity = PlugAndPlay(
+            "TST0001",
+            "probe",
+            (
+                LogicalDevice(
+                    "TST0002", Choices(ports=(PortChoice(0x320, 4),), irqs=(IrqChoice((9,)),))
+                ),
+            ),
+        )
+
+        def resources(self) -> Resources:
+            return Resources()
+
+    card = Configurable()
+    await board.backplane.insert(card)
+    pnp = PnpGuest(Ports(board.backplane))
+    pnp.send_key()
+    pnp.isolate()
+    pnp.wake(1)
+    assert pnp.activate(0, 0x320, 9)
+    pnp.deactivate(0)
+    assert calls(card, "configured") == [
+        ("configured", 0, Configuration((0x320,), (), (9,), ())), ("configured", 0, None),
+    ]  # fmt: skip
+    probe.heard += card.heard
 
 
 @hears("run")
