@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 import click
 
-from hotswap.bus import Choice
+from hotswap.bus import Card, Choice
 from hotswap.cards.mailbox import Ack, Command
 from hotswap.cards.switchover import Argument, Register
 from hotswap.host import pytest_plugin
@@ -132,6 +132,29 @@ def fixtures() -> str:
     return rows(["fixture", ""], ([f"`{name}`", docs[name]] for name in order))
 
 
+def hooks() -> str:
+    """What a card may override, in the order of the class."""
+    found = {
+        name: value
+        for name, value in vars(Card).items()
+        if inspect.isfunction(value) and not name.startswith("_")
+    }
+    lines = (
+        [f"`{name}{_signature(function)}`", _first_paragraph(function)]
+        for name, function in found.items()
+    )
+    return rows(["hook", ""], lines)
+
+
+def _signature(function: Callable[..., Any]) -> str:
+    text = str(inspect.signature(function)).replace("'", "")
+    return text.replace("(self, ", "(").replace("(self)", "()").removesuffix(" -> None")
+
+
+def _first_paragraph(function: Callable[..., Any]) -> str:
+    return (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
+
+
 def machine_keys(key: str) -> str:
     """The keys of a table of machine files."""
     annotation = MachineFile.model_fields[key].annotation
@@ -186,6 +209,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "campaigns": campaigns,
     "exit statuses": exits,
     "fixtures": fixtures,
+    "hooks": hooks,
 } | {f"machine {key}": partial(machine_keys, key) for key in MachineFile.model_fields}
 
 

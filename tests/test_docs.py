@@ -42,6 +42,7 @@ DOCUMENTS += [ROOT / "examples" / name / "README.md" for name in ("refkernel", "
 DOCUMENTS += [
     ROOT / "examples" / name / "README.md" for name in ("uart16550", "soundblaster", "vlbscreen")
 ]
+DOCUMENTS += sorted((ROOT / "examples").glob("*-card/README.md"))
 DOCUMENTS += sorted((ROOT / "docs").rglob("*.md"))
 FENCE = re.compile(r"(?:<!-- file: (\S+) -->\n)?```(\w+)\n(.*?)```", re.DOTALL)
 
