@@ -112,6 +112,7 @@ class _Assembler:
             wall_clock=None if when is None else int(when.timestamp()) * 1_000_000_000,
             name=machine.name,
             reboot=machine.reboot,
+            sandbox_deadline=round(machine.sandbox_deadline * 1e6),
             switchover=cold,
             trust=self._trust(),
         )

@@ -333,7 +333,8 @@ async def open_board(
     `BusError`.
     """
     timebase = InstructionTime(config.rate) if config.deterministic else RealTime()
-    with structlog.contextvars.bound_contextvars(machine=config.name), CardEngines() as engines:
+    engines = CardEngines(config.sandbox_deadline)
+    with structlog.contextvars.bound_contextvars(machine=config.name), engines:
         async with open_backplane(MachineClock(timebase.now, timebase.wait)) as backplane:
             memory = Ram(config.memory * MIB) if ram is None else ram
             processor = Processor(memory, backplane, timebase, model=config.cpu)

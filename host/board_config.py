@@ -16,6 +16,7 @@ from . import wall_clock
 from .cables import Cable
 from .daemon.restart import RestartPolicy
 from .elf_cards import ElfFile
+from .sandbox.process_engine import DEADLINE
 
 
 class BoardConfig(msgspec.Struct, frozen=True):
@@ -36,6 +37,8 @@ class BoardConfig(msgspec.Struct, frozen=True):
     """Which images a switchover may replace the kernel by."""
     reboot: bool = True
     """Whether the machine starts again when the guest resets it; else the run ends."""
+    sandbox_deadline: int = DEADLINE
+    """Longest a port cycle waits for a card in a process of its own, ns."""
 
 
 class CardRestart(msgspec.Struct, frozen=True):

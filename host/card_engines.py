@@ -10,12 +10,17 @@ from hotswap.cpu import CodePool
 
 from .elf_cards import Sandbox
 from .sandbox import SandboxPool
+from .sandbox.process_engine import DEADLINE
 
 
 class CardEngines:
-    """A context manager, to be closed when all its cards have been."""
+    """A context manager, to be closed when all its cards have been.
 
-    def __init__(self) -> None:
+    `deadline` is that of a port cycle of a card in a process, ns.
+    """
+
+    def __init__(self, deadline: int = DEADLINE) -> None:
+        self._deadline = deadline
         self.here: CodePool | None = None
         """Those in this process; most boards need none."""
         self.processes: SandboxPool | None = None
@@ -24,7 +29,7 @@ class CardEngines:
         """An engine with empty memory. Raises `UnsupportedEngine`, `SandboxError`."""
         if sandbox == "process":
             if self.processes is None:
-                self.processes = SandboxPool()
+                self.processes = SandboxPool(deadline=self._deadline)
             return await self.processes.start()
         if self.here is None:
             self.here = CodePool()

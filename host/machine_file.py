@@ -148,6 +148,10 @@ class MachineTable(Table):
         Literal["pc", "plain"] | None,
         Field(description="pc: those of a PC; plain: what a kernel with an LKUS note needs"),
     ] = None
+    sandbox_deadline: Annotated[
+        float,
+        Field(gt=0, le=1000, description="ms a port cycle waits for a card with sandbox process"),
+    ] = 1.0
     restart: Annotated[
         Literal["no", "on-failure", "always"],
         Field(description="under `serve`: when the machine has ended, but for an operator"),

@@ -78,6 +78,12 @@ def test_cards_says_which_cards_there_are(folder: Path) -> None:
     assert "vga" not in {plug.card for plug in machine.cards}
 
 
+def test_a_cycle_waits_for_a_card_in_a_process_as_long_as_the_file_says(folder: Path) -> None:
+    assert assembled(FLAT, folder).config.sandbox_deadline == 1_000_000
+    machine = assembled(FLAT + "[machine]\nsandbox_deadline = 2.5", folder)
+    assert machine.config.sandbox_deadline == 2_500_000
+
+
 def test_a_bios_is_a_rom_and_in_the_firmware_configuration_are_the_option_roms(
     folder: Path,
 ) -> None:
