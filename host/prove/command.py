@@ -15,6 +15,7 @@ CAMPAIGNS = {
     "kills": "SIGKILL hosts between R1 and release: nothing is lost or doubled.",
     "snapshots": "Restore a run at many instants: it ends the same.",
     "kernels": "Kernels with random structures take each other's place.",
+    "elf": "Change cards in machine code at random: only the documented errors come out.",
     "maps": "Change maps and images at random: both readers agree.",
 }
 
