@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from .errors import StateError
+from .errors import CARD_RAISES, StateError
 
 
 class State(msgspec.Struct):
@@ -19,7 +19,10 @@ class State(msgspec.Struct):
 
     @classmethod
     def migrate(cls, version: int, fields: dict[str, Any]) -> dict[str, Any]:
-        """Turn the fields of an older `version` into this version's. Raises `StateError`."""
+        """Turn the fields of an older `version` into this version's.
+
+        Raises `StateError` for one it does not know; what else it raises becomes one.
+        """
         raise StateError(
             f"{cls.__name__} is at version {cls.VERSION} and cannot read version {version}; "
             "give it a migrate()"
@@ -58,6 +61,18 @@ def load_state(kind: type[S], saved: SavedState) -> S:
                 f"{kind.VERSION}; use a newer card"
             )
         fields = msgspec.msgpack.decode(saved.fields, type=dict[str, Any])
-        return msgspec.convert(kind.migrate(saved.version, fields), type=kind)
-    except msgspec.DecodeError as error:
+        return msgspec.convert(_migrated(kind, saved, fields), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StateError(f"card {saved.card}: the saved state does not fit: {error}") from error
+
+
+def _migrated(kind: type[State], saved: SavedState, fields: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return kind.migrate(saved.version, fields)
+    except CARD_RAISES as error:
+        if isinstance(error, StateError):
+            raise
+        what = f"{type(error).__name__}: {error}"
+        raise StateError(
+            f"card {saved.card}: its migrate() from version {saved.version} raised {what}"
+        ) from error

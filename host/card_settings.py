@@ -11,6 +11,16 @@ from hotswap.bus import Settings
 
 from .machine_fault import Fault, fault
 
+LIMITS = {
+    "minimum": " from ",
+    "exclusiveMinimum": " above ",
+    "maximum": " to ",
+    "exclusiveMaximum": " below ",
+    "multipleOf": " in steps of ",
+    "pattern": " matching ",
+}
+"""Of a number or a text, as JSON Schema calls them, and in words."""
+
 
 class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
     """One setting, for people and machines. `type` is in words."""
@@ -46,8 +56,18 @@ def _faults(
         try:
             msgspec.convert(value, types[name])
         except msgspec.ValidationError as error:
-            what = str(error).partition(" - at")[0]
-            yield fault(place, what[0].lower() + what[1:], value, _literals(types[name]))
+            yield _fault(card, types[name], place, value, str(error))
+
+
+def _fault(card: str, annotation: Any, place: str, value: Any, error: str) -> Fault:
+    """A value that does not fit, with what would; `error` is msgspec's."""
+    what, _, where = error.partition(" - at `$")
+    if where:  # deep in a list or table
+        return Fault(place + where.rstrip("`"), f"card {card}: {what[0].lower()}{what[1:]}")
+    if literals := _literals(annotation):
+        return fault(place, f"card {card} does not take this", value, literals)
+    words = _in_words(msgspec.json.schema(annotation))
+    return fault(place, f"card {card} takes {words}", value)
 
 
 def _types(settings: type[Settings]) -> dict[str, Any]:
@@ -142,8 +162,14 @@ def _in_words(schema: Mapping[str, Any]) -> str:
         return " or ".join(dict.fromkeys(map(_in_words, schema["anyOf"])))
     kind = str(schema.get("format") or schema.get("type") or schema.get("contentEncoding", "any"))
     if kind == "array" and isinstance(items := schema.get("items"), Mapping):
-        return f"list of {_in_words(items)}"
-    lo, hi = schema.get("minimum"), schema.get("maximum")
-    bounds = (f" from {lo}" if lo is not None else "") + (f" to {hi}" if hi is not None else "")
+        return f"list of {_count(schema)}{_in_words(items)}"
     names = {"string": "text", "object": "table", "array": "list", "base64": "bytes"}
-    return names.get(kind, kind) + bounds
+    limits = "".join(f"{words}{schema[key]}" for key, words in LIMITS.items() if key in schema)
+    return names.get(kind, kind) + limits
+
+
+def _count(schema: Mapping[str, Any]) -> str:
+    least, most = schema.get("minItems", 0), schema.get("maxItems")
+    if most is None:
+        return f"{least} or more " if least else ""
+    return f"{most} " if least == most else f"{least} to {most} "

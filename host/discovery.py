@@ -118,7 +118,11 @@ def card_of(kind: type[Card[Any]], settings: Mapping[str, object] | None = None)
     try:
         fitting = msgspec.convert(dict(settings or {}), kind.settings_type)
     except msgspec.ValidationError as error:
-        raise PluginError(f"card {kind.name}: settings do not fit: {error}") from error
+        from .card_settings import settings_faults  # what explains errors is heavy
+
+        found = settings_faults(kind.name, kind.settings_type, settings or {}, "settings")
+        what = "; ".join(map(str, found)) or str(error)
+        raise PluginError(f"card {kind.name}: settings do not fit: {what}") from error
     with fence(f"card {kind.name} cannot be made"):
         return kind(fitting)
 

@@ -75,6 +75,66 @@ def test_an_older_state_is_migrated() -> None:
     assert card.state == PrinterState(latch=7, pages=Pages(printed=12))
 
 
+class MeterState(State):
+    """Version 1 counted turns, 2 half turns, 3 degrees."""
+
+    VERSION: ClassVar[int] = 3
+
+    degrees: int
+
+    @classmethod
+    def migrate(cls, version: int, fields: dict[str, Any]) -> dict[str, Any]:
+        if version == 1:
+            version, fields = 2, {"halves": 2 * fields["turns"]}
+        if version == 2:
+            return {"degrees": 180 * fields["halves"]}
+        return super().migrate(version, fields)
+
+
+class Meter(Card[MeterState]):
+    name = "meter"
+    state_type = MeterState
+
+    def power_on(self) -> None:
+        self.state = MeterState(0)
+
+
+def meter(version: int, **fields: object) -> SavedState:
+    return SavedState("meter", version, msgspec.msgpack.encode(fields))
+
+
+@pytest.mark.parametrize(
+    "state", [meter(1, turns=2), meter(2, halves=4), meter(3, degrees=720)], ids=str
+)
+def test_migrations_make_a_chain(state: SavedState) -> None:
+    card = Meter()
+    card.load(state)
+    assert card.state.degrees == 720
+    again = Meter()
+    again.load(card.save())
+    assert (again.state, card.save().version) == (card.state, 3)
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        (meter(0, turns=2), "MeterState is at version 3 and cannot read version 0"),
+        (meter(1, halves=2), "card meter: its migrate() from version 1 raised KeyError: 'turns'"),
+        (meter(1, turns="x"), r"card meter: .*Expected `int`, got `str` - at `\$.degrees`"),
+        (meter(2, halves=None), "card meter: its migrate() from version 2 raised TypeError"),
+        (meter(3), "card meter: .*missing required field `degrees`"),
+    ],
+)
+def test_a_chain_that_breaks_says_where_and_changes_nothing(
+    state: SavedState, message: str
+) -> None:
+    card = Meter()
+    card.state.degrees = 7
+    with pytest.raises(StateError, match=message.replace("()", r"\(\)")):
+        card.load(state)
+    assert card.state.degrees == 7
+
+
 def test_fields_added_since_have_their_defaults() -> None:
     card = Printer()
     card.load(saved(3, latch=7))
@@ -91,6 +151,10 @@ def test_fields_added_since_have_their_defaults() -> None:
         (saved(2, latch=1, count="many"), r"card printer: .* at `\$.pages.printed`"),
         (SavedState("printer", 3, b"\xc1"), r"card printer: the saved state does not fit"),
         (SavedState("printer", 2, b"\x93"), r"card printer: the saved state does not fit"),
+        (
+            SavedState("printer", 2, b"\x81\xa1\xff\0"),
+            r"card printer: the saved state does not fit",
+        ),
         (SavedState("scanner", 3, b"\x80"), r"card printer: this is the state of a scanner"),
     ],
 )

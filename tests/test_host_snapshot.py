@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 import trio
 
-from hotswap.bus import Card, PortRange, Slot, State
+from hotswap.bus import Card, PortRange, Resources, Slot, State
 from hotswap.host.board import Board, BoardConfig, open_board
 from hotswap.host.discovery import PluginError
 from hotswap.host.guest import PATIENCE, Guest
@@ -160,6 +161,40 @@ class Unnamed(Card[Secret]):
 
     async def run(self, slot: Slot) -> None:
         await trio.sleep_forever()
+
+
+CHOOSER = """
+from hotswap.bus import Card, PortRange, Resources, Settings, State, hookimpl
+
+class ChooserSettings(Settings, frozen=True):
+    colour: str = "red"
+
+class Chooser(Card[State]):
+    name, state_type, settings_type = "chooser", State, ChooserSettings
+    settable = frozenset({"colour"})
+
+    def alternatives(self):
+        return [Resources(ports=(PortRange(base, 2),)) for base in (0x300, 0x310)]
+
+@hookimpl
+def hotswap_card(name):
+    return Chooser
+"""
+
+
+async def test_a_card_is_where_it_was_and_set_as_it_was(
+    board: Board, tmp_path: Path, install: Callable[[str, str], None]
+) -> None:
+    install("chooser", CHOOSER)
+    first, second = [await board.plug_in("chooser") for _ in range(2)]
+    board.backplane.change(second.number, type(second.card.settings)(colour="blue"))
+    await board.backplane.remove(first.number)
+    await board.pause()
+    snapshot = await take_snapshot(board)
+    async with open_restored(through_a_file(snapshot, tmp_path / "machine")) as restored:
+        again = restored.backplane.find(second.number)
+        assert again.resources == Resources(ports=(PortRange(0x310, 2),))
+        assert again.card.settings.colour == "blue"
 
 
 async def test_an_unknown_card_is_refused_by_name(board: Board, tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ from hotswap.bus import (
     Settings,
     Slot,
     State,
-    StateError,
     hookimpl,
 )
 
@@ -87,14 +86,11 @@ class ThermometerState(State):
         """From version 1."""
         if version != 1:
             return super().migrate(version, fields)
-        try:
-            return {
-                "probe": fields["probe"],
-                "reading": fields["degrees"] * 16,
-                "status": Status.READY if fields["ready"] else 0,
-            }
-        except KeyError as error:
-            raise StateError(f"the thermometer's state of version 1 lacks {error}") from error
+        return {
+            "probe": fields["probe"],
+            "reading": fields["degrees"] * 16,
+            "status": Status.READY if fields["ready"] else 0,
+        }
 
 
 class Thermometer(Card[ThermometerState]):

@@ -179,7 +179,7 @@ async def test_a_state_of_version_1_is_taken_over(driver: Driver) -> None:
 @pytest.mark.parametrize(
     ("saved", "why"),
     [
-        (SavedState("thermometer", 1, b"\x80"), "state of version 1 lacks 'probe'"),
+        (SavedState("thermometer", 1, b"\x80"), "from version 1 raised KeyError: 'probe'"),
         (SavedState("thermometer", 3, b"\x80"), "is newer than this card's 2; use a newer card"),
         (SavedState("barometer", 2, b"\x80"), "this is the state of a barometer"),
     ],
