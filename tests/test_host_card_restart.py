@@ -124,3 +124,17 @@ async def test_a_fault_that_only_a_switchover_heard_of_is_seen_when_it_has_ended
         await board.in_background(work)
         await pass_time(board, 0.02)
         assert board.slot("post").fault is None
+
+
+async def test_a_card_that_is_as_before_its_fault_after_a_rollback_is_left_alone() -> None:
+    async with machine(restart="cold") as board:
+        slot = board.slot("post")
+        slot.card.state.code = 0x42
+        before, card = slot.snapshot(), slot.card
+        fault(board)
+        await pass_time(board, 0.005)
+        slot.restore(before)
+        slot.thaw()
+        await pass_time(board, 0.1)
+        assert (slot.fault, slot.card.state.code) == (None, 0x42)
+        assert slot.card is card

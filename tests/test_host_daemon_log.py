@@ -125,7 +125,7 @@ def test_the_last_lines_come_from_older_files_too(tmp_path: Path) -> None:
 
 
 def test_a_log_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DaemonError, match=r"nothing: No such file.*`hotswap-host list`"):
+    with pytest.raises(DaemonError, match=r"nothing: nothing was kept.*`hotswap-host list`"):
         last_lines(tmp_path / "nothing", 3)
 
 

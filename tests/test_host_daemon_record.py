@@ -69,3 +69,17 @@ def test_a_machine_of_this_process_can_be_taken_over(tmp_path: Path) -> None:
         assert found[0].restarts == 3
         assert found[1].pid == os.getpid()
         found[1].close()
+
+
+def test_what_goes_wrong_while_a_machine_runs_is_not_its_record_s_fault(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="elsewhere"), hold_record(tmp_path / "a.json", record()):
+        raise OSError(5, "elsewhere")
+
+
+def test_a_record_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.json").mkdir()
+    with (
+        pytest.raises(DaemonError, match="Is a directory; make it writable"),
+        hold_record(tmp_path / "a.json", record()),
+    ):
+        pass

@@ -54,7 +54,10 @@ def test_whoever_asks_does_not_hold_the_lock(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_open_to_others_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir(mode=0o755)
-    with pytest.raises(DaemonError, match=r"mode 0755.*`chmod 700"), hold_runtime(tmp_path / "run"):
+    with (
+        pytest.raises(DaemonError, match=r"mode 0755.*give a folder of mode 0700"),
+        hold_runtime(tmp_path / "run"),
+    ):
         pass
 
 

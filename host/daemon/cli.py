@@ -19,6 +19,8 @@ from .runtime import Runtime
 from .target import machine_option
 from .words import DaemonRequest, DaemonStatus, MachineStatus, on_a_line
 
+LIST = 10.0
+"""Seconds a daemon has to say how its machines are, which have 2 to say it themselves."""
 GOING = 5.0
 """Seconds a daemon without machines may take to end."""
 
@@ -28,7 +30,7 @@ GOING = 5.0
 @runtime_option
 def list_command(in_json: bool, runtime: Path | None) -> int:
     """List the daemon's machines and how they are."""
-    reply = ask_daemon(runtime_at(runtime), DaemonRequest("list"))
+    reply = ask_daemon(runtime_at(runtime), DaemonRequest("list"), seconds=LIST)
     if in_json or not reply["ok"]:
         return say(reply, in_json=in_json)
     status = msgspec.convert(reply["result"], DaemonStatus)

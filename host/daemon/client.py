@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,15 +32,23 @@ def ask_daemon(
     runtime: Runtime,
     request: DaemonRequest,
     show: Callable[[dict[str, Any]], None] = lambda event: None,
+    *,
+    seconds: float = math.inf,
 ) -> dict[str, Any]:
-    """The daemon's reply; `show` is called with what comes before it. Raises `DaemonError`."""
+    """The daemon's reply; `show` is called with what comes before it.
+
+    Raises `DaemonError` when there is no daemon, or no reply within `seconds`.
+    """
 
     async def talk() -> dict[str, Any]:
         message: dict[str, Any] = {}
-        async with connect(runtime.socket) as send:
-            async for message in send(request):
-                if "ok" not in message:
-                    show(message)
+        with trio.move_on_after(seconds) as scope:
+            async with connect(runtime.socket) as send:
+                async for message in send(request):
+                    if "ok" not in message:
+                        show(message)
+        if scope.cancelled_caught:
+            raise DaemonError(nobody(runtime))
         return message
 
     try:
@@ -53,8 +62,8 @@ def nobody(runtime: Runtime) -> str:
     if (pid := runtime.holder()) is not None:
         return (
             f"the daemon of {runtime.path} (process {pid or 'unknown'}) does not answer at "
-            f"{runtime.socket}; it is starting or ending, or somebody removed its socket: "
-            "SIGTERM ends it, its machines with it"
+            f"{runtime.socket}: it is starting or ending, or stopped, or somebody removed its "
+            "socket; when it has been killed the next `hotswap-host serve` has its machines"
         )
     alive = []
     for name in runtime.names():

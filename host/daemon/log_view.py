@@ -22,6 +22,9 @@ def last_lines(path: Path, count: int) -> tuple[list[bytes], BinaryIO]:
 
     Raises `DaemonError` when there is no such log, or it cannot be read.
     """
+    if not path.exists():
+        what = "nothing was kept: no machine of that name has run, or its ports lead elsewhere"
+        raise DaemonError(f"{path}: {what}; `hotswap-host list` names machines")
     try:
         *older, newest = files_of(path)
         file = newest.open("rb")
@@ -32,9 +35,7 @@ def last_lines(path: Path, count: int) -> tuple[list[bytes], BinaryIO]:
                 break
             lines = each.read_bytes().splitlines(keepends=True) + lines
     except OSError as error:
-        raise DaemonError(f"{path}: {error.strerror}; `hotswap-host list` names machines") from (
-            error
-        )
+        raise DaemonError(f"{path}: {error.strerror}") from error
     return (lines[-count:] if count else []), file
 
 

@@ -72,7 +72,9 @@ class Session:
         path = Path(self.order.logs) / f"{self.order.name}.serial"
         for slot, cable in logged.items():
             kept = msgspec.structs.replace(cable, to="none")  # what a snapshot of it leads to
-            opened[slot] = OpenCable(kept, serial_log(BoundedFile(path, SERIAL_MAX, SERIAL_KEPT)))
+            file = BoundedFile(path, SERIAL_MAX, SERIAL_KEPT)
+            file.append(b"")  # there, though the guest says nothing
+            opened[slot] = OpenCable(kept, serial_log(file))
         return opened
 
     async def run(self) -> LastWords:

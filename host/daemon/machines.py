@@ -85,9 +85,12 @@ class Machines:
             self._add(Entry(name, Path(found.file), found.digest, policy), left)
             self._log.warning("machine taken over", machine=name, pid=found.pid)
 
-    def read(self) -> None:
-        """Read all files and start the machines that are new. Raises `DaemonError`: no folder."""
-        files = machine_files(self._folder, self._files)
+    def files(self) -> list[Path]:
+        """All machine files there are now. Raises `DaemonError` when their folder is gone."""
+        return machine_files(self._folder, self._files)
+
+    def read(self, files: list[Path]) -> None:
+        """Read the files and start the machines that are new."""
         self.faulty = {path: why for path, why in self.faulty.items() if path.suffix == ".json"}
         for file in files:
             try:

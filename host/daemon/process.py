@@ -48,7 +48,9 @@ class MachineProcess:
         """How it ended."""
         await trio.lowlevel.wait_readable(self._pidfd)
         status = None if self._child is None else await self._child.wait()
-        words = "" if self._words < 0 else last_words(self._words)
+        words: LastWords | str = ""
+        with suppress(OSError):  # it may be no file at all, when no daemon has started it
+            words = last_words(self._words)
         if isinstance(words, LastWords):
             return Ending(words.status, words.message, words.unfit, words.asked)
         return Ending(status, words)

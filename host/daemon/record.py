@@ -48,21 +48,22 @@ def hold_record(path: Path, record: MachineRecord) -> Iterator[None]:
     """Be the machine at `path` while the block runs. Raises `DaemonError` when another one is."""
     try:
         lock = _lock(path)
-        if lock is None:
-            holder = running_record(path)
-            raise DaemonError(
-                f"machine {record.name} runs already, in process "
-                f"{holder.pid if holder else 'unknown'}; `hotswap-host stop --machine "
-                f"{record.name}` ends it"
-            )
-        try:
-            os.ftruncate(lock, 0)
-            os.pwrite(lock, msgspec.json.encode(record), 0)
-            yield
-        finally:
-            os.close(lock)
     except OSError as error:
         raise DaemonError(f"{path}: {error.strerror}; make it writable") from error
+    if lock is None:
+        holder = running_record(path)
+        raise DaemonError(
+            f"machine {record.name} runs already, in process "
+            f"{holder.pid if holder else 'unknown'}; `hotswap-host stop --machine "
+            f"{record.name}` ends it"
+        )
+    try:
+        with suppress(OSError):  # no room: it runs, but no other daemon can take it over
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, msgspec.json.encode(record), 0)
+        yield
+    finally:
+        os.close(lock)
 
 
 def running_record(path: Path) -> MachineRecord | None:

@@ -131,7 +131,7 @@ def _make(path: Path) -> None:
     if (mode := stat.S_IMODE(found.st_mode)) & 0o077:
         raise DaemonError(
             f"runtime folder {path}: is open to others (mode {mode:04o}), who could command the "
-            f"machines; `chmod 700 {path}` or give another --runtime"
+            "machines; give a folder of mode 0700, or one that is yet to be made, with --runtime"
         )
 
 

@@ -64,13 +64,14 @@ class Daemon:
     async def run(self) -> None:
         """From the first machine to the end of the last."""
         await self._nursery.start(self._hear_signals)
+        files = self._machines.files()
         self._machines.adopt()
         control = functools.partial(serve_control, request_type=DaemonRequest)
         await self._nursery.start(control, self._runtime.socket, self._answer, self._replied)
         with suppress(OSError):  # for `logs`, which asks no daemon
             self._runtime.logs.unlink(missing_ok=True)
             self._runtime.logs.symlink_to(self._logs)
-        self._machines.read()
+        self._machines.read(files)
         self._log.info("daemon runs", pid=os.getpid(), runtime=str(self._runtime.path))
         self._notify_ready()
         await self._over.wait()
@@ -94,7 +95,7 @@ class Daemon:
             return
         reloading()
         try:
-            self._machines.read()
+            self._machines.read(self._machines.files())
             self._log.info("machine files were read again")
         except DaemonError as error:
             self._log.error("machine files cannot be read again", why=str(error))
