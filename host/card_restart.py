@@ -21,38 +21,46 @@ from .board_config import CardRestart
 from .daemon.restart import Again, Ending, Restarts
 
 
-async def restart_card(board: Board, plug: PlugIn, how: CardRestart) -> None:
-    """Restart the card of `plug` whenever it has faulted, until cancelled."""
+async def restart_card(board: Board, plug: PlugIn, title: str, how: CardRestart) -> None:
+    """Restart the card of `plug`, called `title`, whenever it has faulted; until cancelled."""
     restarts = Restarts()
-    log = structlog.get_logger().bind(card=plug.card, slot=plug.slot)
+    clock = board.backplane.clock
+    log = structlog.get_logger().bind(card=title, slot=plug.slot)
+
+    def faulty() -> Slot | None:
+        slot = board.backplane.slots.get(plug.slot)
+        found = slot is not None and slot.fault is not None and slot.title == title
+        return slot if found else None
+
     while True:
-        while (slot := _faulty(board, plug)) is None:
+        while (slot := faulty()) is None:
             await board.trouble()
         assert slot.fault is not None
-        why = slot.fault.what
-        now = board.backplane.clock.now()
+        why, now = slot.fault.what, clock.now()
         verdict = restarts.after(Ending(1), why, how.policy, now / 1e9)
         if not isinstance(verdict, Again):
             log.error("card is not restarted any more; replace it", why=why)
             given_up = slot.card
-            while (slot := _faulty(board, plug)) is None or slot.card is given_up:
+            while (slot := faulty()) is None or slot.card is given_up:
                 await board.trouble()
             restarts.forget()  # an operator had replaced it
             continue
-        await board.backplane.clock.sleep_until(now + int(verdict.delay * 1e9))
+        await clock.sleep_until(now + int(verdict.delay * 1e9))
         await board.backplane.unlocked()
-        if _faulty(board, plug) is None:
+        if faulty() is None:
             continue  # pulled by an operator, or as before its fault, after a rollback
         cold = how.begin == "cold" or restarts.count > 1
         try:
-            card = await board.make_card(plug.card, plug.settings, plug.elf)
-            await board.backplane.replace(plug.slot, card, cold=cold)
+            await _begin_anew(board, plug, cold)
             log.warning("card was restarted", why=why, begun="cold" if cold else "with its state")
-        except HotswapError as error:  # which is a fault like any other
+        except HotswapError as error:  # as a fault: it is tried again
             log.error("card was not restarted", why=str(error))
 
 
-def _faulty(board: Board, plug: PlugIn) -> Slot | None:
-    slot = board.backplane.slots.get(plug.slot)
-    faulty = slot is not None and slot.fault is not None and slot.title == plug.card
-    return slot if faulty else None
+async def _begin_anew(board: Board, plug: PlugIn, cold: bool) -> None:
+    card = await board.make_card(plug.card, plug.settings, plug.elf)
+    try:
+        await board.backplane.replace(plug.slot, card, cold=cold)
+    except BaseException:
+        card.close()
+        raise

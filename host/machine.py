@@ -45,7 +45,8 @@ async def open_machine(
                     drive.change(medium)
             for plug in assembly.cards:
                 if plug.restart is not None:
-                    board.nursery.start_soon(restart_card, board, plug, plug.restart)
+                    title = board.backplane.find(plug.slot).title
+                    board.nursery.start_soon(restart_card, board, plug, title, plug.restart)
             prepare(board)
             if isinstance(assembly.start, Cold):
                 cold = assembly.start

@@ -15,6 +15,7 @@ from hotswap.host.machine import open_machine
 from hotswap.host.machine_file import check
 
 GUEST = Path(__file__).parents[1] / "switchover" / "guest"
+UART = Path(__file__).parents[1] / "examples" / "uart16550" / "uart16550.o"
 PORT = 0x80
 """The POST card's."""
 
@@ -29,7 +30,7 @@ async def machine(**restart: Any) -> AsyncIterator[Board]:
             "initrd": str(GUEST / "initrd.cpio"),
             "append": "init=/bin/init stay",
         },
-        "serial": [{"to": "none"}],
+        "serial": [],
         "card": [{"name": "post", "restart_delay": 0.01, **restart}],
     }
     assembly = assemble(check(document, Path()))
@@ -138,3 +139,17 @@ async def test_a_card_that_is_as_before_its_fault_after_a_rollback_is_left_alone
         await pass_time(board, 0.1)
         assert (slot.fault, slot.card.state.code) == (None, 0x42)
         assert slot.card is card
+
+
+async def test_a_card_in_c_goes_on_with_its_state_or_begins_anew_likewise() -> None:
+    async with machine(name=str(UART), restart="state") as board:
+        slot = board.slot("uart")
+        scratch = slot.resources.ports[0].start + 7
+        slot.card.write(scratch, 1, 0x5A)
+        for delay, kept in ((0.01, 0x5A), (0.02, 0)):
+            before = slot.card
+            slot.set_fault(RuntimeError("smoke"))
+            await pass_time(board, delay * 1.5)
+            assert slot.fault is None
+            assert slot.card is not before
+            assert slot.card.read(scratch, 1) == kept
