@@ -63,7 +63,9 @@ async def both_ways(console: Console, seed: int) -> None:
 
 
 async def test_linux_has_its_console_on_either_and_loses_no_byte(workload: Workload) -> None:
+    """COM1 is put there when the machine runs already, COM2 comes from its machine file."""
     boot = machine(workload, "initrd-busybox-i486.gz", f"{LINE} quiet shell", reboot=False)
+    boot = {**boot, "card": [{"name": str(CARD), "slot": 20}]}
     with CodePool() as engines:
         async with running(boot) as console:
             serial = Serial(console.board, engines)
@@ -71,8 +73,12 @@ async def test_linux_has_its_console_on_either_and_loses_no_byte(workload: Workl
             assert serial.in_c
             await console.expect("@@SHELL", 15)
             await console.expect(PROMPT, 5)
-            console.type("dmesg | grep ttyS0\n")
+            console.type("dmesg | grep ttyS; echo to COM2 > /dev/ttyS1\n")
             await console.expect(r"ttyS0 at I/O 0x3f8 \(irq = 4, .*\) is a 16550A", 5)
+            await console.expect(r"ttyS1 at I/O 0x2f8 \(irq = 3, .*\) is a 16550A", 5)
+            await console.expect(PROMPT, 5)
+            second = console.board.backplane.find(20)
+            assert second.output.take() == b"to COM2\r\n"
             await both_ways(console, 1)
             assert serial.in_c
 
