@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from hotswap.bus import SavedState
 from hotswap.cpu import CodePool
 from hotswap.host.discovery import make_card
 from hotswap.host.elf_cards import elf_card
@@ -157,7 +159,11 @@ async def test_a_halted_sound_goes_on_where_it_was(driver: Driver) -> None:
     await driver.bench.wait(100 * MS)
     assert driver.sound == played
     driver.command(0xD4)
-    await driver.bench.wait(100 * MS)
+    rest = (len(WAVE) - len(played)) * SAMPLE_NS
+    await driver.bench.wait(rest - 1)
+    assert driver.interrupts == []
+    await driver.bench.wait(1)
+    assert len(driver.interrupts) == 1
     assert driver.sound == WAVE
 
 
@@ -204,3 +210,38 @@ async def test_another_build_plays_on(driver: Driver, engines: CodePool) -> None
     await driver.bench.wait(len(WAVE) * SAMPLE_NS)
     assert driver.sound == WAVE
     assert driver.interrupts == [begin + len(WAVE) * SAMPLE_NS]
+
+
+async def test_its_fields_alone_are_enough_to_go_on_from(driver: Driver) -> None:
+    """In the middle of a reset, and of a wave: as another implementation would leave it."""
+    card = driver.bench.slot.card
+
+    def only_fields() -> SavedState:
+        saved = card.save()
+        fields = msgspec.msgpack.decode(saved.fields)
+        assert fields.pop("hotswap")
+        return msgspec.structs.replace(saved, fields=msgspec.msgpack.encode(fields))
+
+    driver.ports.write(RESET, 1)
+    driver.ports.write(RESET, 0)
+    resetting = only_fields()
+    await driver.bench.wait(100_000)
+    driver.program(WAVE)
+    driver.command(0xD1, 0x40, TIME_CONSTANT, 0x14, len(WAVE) - 1, 0)
+    playing = only_fields()
+    driver.command(0xD0)
+    card.load(playing)
+    await driver.bench.wait(len(WAVE) * SAMPLE_NS)
+    assert driver.sound == WAVE
+    card.load(resetting)
+    await driver.bench.wait(MS)
+    assert driver.answer() == 0xAA
+
+
+async def test_bytes_it_has_not_asked_for_are_not_taken(driver: Driver) -> None:
+    """The 8237A's own request register."""
+    driver.program(WAVE)
+    driver.ports.write(0x09, 4 | DRQ)
+    await driver.bench.wait(MS)
+    assert driver.sound == b""
+    assert driver.interrupts == []

@@ -115,6 +115,8 @@ async def test_what_does_not_fit_is_ignored(drawing: Drawing) -> None:
     assert drawing.get(SIZE) == 640 | 480 << 16
     drawing.set(START, VIDEO_SIZE - 640 * 480 * 4 + 1)
     assert drawing.get(START) == 0
+    drawing.set(START, 0xFFFF_FFFF)
+    assert drawing.get(START) == 0
     drawing.set(CONTROL, 24)
     assert drawing.get(CONTROL) == LIT | 32
     drawing.set(START, VIDEO_SIZE - 640 * 480 * 4)
