@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, get_args
 
+import msgspec
+
 from .card import Card, Resources
 from .cycle import MemoryRange, PortRange, Width
 from .errors import CARD_RAISES, BusError, CardError
@@ -139,3 +141,17 @@ def _spans(ranges: Iterable[PortRange | MemoryRange]) -> Iterable[tuple[int, int
     for each in ranges:
         size = each.count if isinstance(each, PortRange) else each.size
         yield each.start, each.start + size, each
+
+
+def together(first: Resources, others: Sequence[Lease]) -> Resources:
+    """`first`, and what was leased since."""
+    if not others:
+        return first
+    parts = [first, *(lease.resources for lease in others)]
+    return msgspec.structs.replace(
+        first,
+        ports=[ports for part in parts for ports in part.ports],
+        irqs=[line for part in parts for line in part.irqs],
+        drqs=[line for part in parts for line in part.drqs],
+        windows=[window for part in parts for window in part.windows],
+    )

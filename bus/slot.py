@@ -22,7 +22,7 @@ from .commands import Commands
 from .disk import Disk
 from .errors import CARD_RAISES, BusError, CardError, CodeError
 from .frames import FrameInbox, FrameOutbox
-from .leases import Lease
+from .leases import Lease, together
 from .line import Unconnected, Wire
 from .pins import CardFault, Memory
 from .pnp_interface import PnpInterface
@@ -112,6 +112,11 @@ class Slot:
         if not self.drqs and self.pnp is not None:
             return Unconnected(self.backplane.drq, 0, self.number, self.title)
         return self.drqs[0]
+
+    @property
+    def leased(self) -> Resources:
+        """All the card has leased now."""
+        return together(self.resources, self.leases)
 
     def lease(self, resources: Resources) -> Lease:
         """Take more of the bus while plugged in: all of `resources`, or `BusError` and none.

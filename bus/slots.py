@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import msgspec
 import structlog
 import trio
 
@@ -69,9 +68,7 @@ class Slots(ABC):
     @property
     def leases(self) -> Mapping[int, Resources]:
         """What each card has leased, by slot."""
-        return {
-            number: _together(slot.resources, slot.leases) for number, slot in self.slots.items()
-        }
+        return {number: slot.leased for number, slot in self.slots.items()}
 
     async def insert(
         self,
@@ -372,20 +369,6 @@ class Slots(ABC):
             chips.append(self.dma)
         numbers = {chip.slot.number for chip in chips if isinstance(chip, Card)}
         return numbers.union(*(titles.get(name, ()) for name in slot.card.needs))
-
-
-def _together(first: Resources, others: Sequence[Lease]) -> Resources:
-    """All that a card has."""
-    parts = [first, *(lease.resources for lease in others)]
-    if not others:
-        return first
-    return msgspec.structs.replace(
-        first,
-        ports=[ports for part in parts for ports in part.ports],
-        irqs=[line for part in parts for line in part.irqs],
-        drqs=[line for part in parts for line in part.drqs],
-        windows=[window for part in parts for window in part.windows],
-    )
 
 
 def _came_through(card: Card[Any], error: BaseException) -> bool:

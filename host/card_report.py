@@ -75,7 +75,7 @@ def card_row(slot: Slot) -> CardRow:
         slot.number,
         slot.title,
         *_made_of(slot.card),
-        leased(slot.resources),
+        leased(slot.leased),
         slot.policy.value,
         "faulted" if slot.fault else "frozen" if frozen else "running",
         slot.fault.what if slot.fault else "",

@@ -81,9 +81,8 @@ def complete(script: Transcript, backplane: Backplane) -> bytes:
     Raises MapError when the kernel has put cards there itself.
     """
     saved = script.map
-    leases = backplane.leases
     for number, slot in sorted(backplane.slots.items()):
-        resources, state = leases[number], slot.card.save()
+        resources, state = slot.leased, slot.card.save()
         irq = resources.irqs[0] if resources.irqs else 0
         port = resources.ports[0].start if resources.ports else 0
         saved.put_device(
