@@ -21,7 +21,7 @@ USED = {
         "number", "card", "resources", "log", "commands", "output", "input", "frames_out",
         "frames_in", "irqs", "drqs", "disks", "fault", "alarm", "backplane", "clock", "irq", "drq",
         "new_alarm", "calling", "post", "feed", "burst_in", "burst_out", "map_ram", "map_rom",
-        "flush", "title", "running", "policy",
+        "flush", "title", "running", "policy", "lease", "leased", "release",
     ),
     "Backplane": (
         "clock", "io", "windows", "irq", "drq", "slots", "controller", "dma", "numeric_errors",
