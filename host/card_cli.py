@@ -12,15 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from .control import SLOT_MAX, Request
+from .daemon.target import machine_option
 from .discovery import offers
 from .exits import Exit
 from .remote import ask, control_option, json_option, say
 
 target_argument = click.argument("target", metavar="SLOT|NAME")
-maybe_control_option = click.option(
-    "--control", type=click.Path(path_type=Path), metavar="SOCKET",
-    envvar="HOTSWAP_HOST_CONTROL", help="The machine's control socket.",
-)  # fmt: skip
+maybe_control_option = machine_option(required=False)
 sandbox_option = click.option(
     "--sandbox", type=click.Choice(["engine", "process"]), default="engine", show_default=True,
     help="Where machine code runs: in this process's memory, or in a process that can touch "
@@ -69,7 +67,9 @@ def list_command(available: bool, control: Path | None, in_json: bool) -> int:
     """List the cards of the machine at SOCKET, or those that could be inserted."""
     if not available:
         if control is None:
-            raise click.UsageError("give --control SOCKET, or --available for what there could be")
+            raise click.UsageError(
+                "give --control SOCKET or --machine NAME, or --available for what there could be"
+            )
         return _list(control, in_json)
     found = offers()
     if in_json:

@@ -61,6 +61,14 @@ def test_a_folder_that_is_open_to_others_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_a_link_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir(mode=0o700)
+    (tmp_path / "run").symlink_to("other")
+    with pytest.raises(DaemonError, match="run: is a link"), hold_runtime(tmp_path / "run"):
+        pass
+    assert not list((tmp_path / "other").iterdir())
+
+
 def test_a_folder_of_somebody_else_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_second_daemon_is_refused_with_the_number_of_the_first(daemon: Daemon)
 
 
 def test_commands_find_a_machine_by_its_name(daemon: Daemon) -> None:
+    assert "switchover" in daemon.command("card", "list", "--machine", "alpha").stdout
     assert daemon.command("pause", "--machine", "alpha").returncode == 0
     assert daemon.machine("alpha")["state"] == "paused"
     assert daemon.command("continue", "--machine", "alpha").returncode == 0
@@ -137,10 +138,15 @@ def test_files_are_read_again_for_sighup(daemon: Daemon) -> None:
     daemon.signal(signal.SIGHUP)
     daemon.until("machine file has changed", "alpha")
     assert "/nowhere" in daemon.until("machine file has faults")["fields"]["why"]
-    daemon.until("machine is in no file any more", "ends")
+    daemon.until("machine is forgotten with its file", "ends")
     status = daemon.ask("list")["result"]
     assert [Path(path).name for path in status["faulty"]] == ["wrong.toml"]
     assert daemon.machine("alpha")["file_changed"]
+    assert "ends" not in [machine["name"] for machine in status["machines"]]
+    (files / "alpha.toml").rename(daemon.folder / "alpha.toml")
+    daemon.signal(signal.SIGHUP)
+    daemon.until("machine is in no file any more; it goes on", "alpha")
+    (daemon.folder / "alpha.toml").rename(files / "alpha.toml")
 
 
 def test_a_machine_is_started_from_a_file_of_its_own(daemon: Daemon) -> None:

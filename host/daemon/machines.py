@@ -18,7 +18,7 @@ from .process import MachineProcess, adopted
 from .record import MachineRecord
 from .restart import RestartPolicy
 from .runtime import Runtime
-from .supervisor import Life, Supervisor
+from .supervisor import AT_REST, Life, Supervisor
 from .words import MachineStatus
 
 
@@ -55,7 +55,8 @@ class Machines:
         self, machine: Supervisor, left: tuple[MachineRecord, MachineProcess] | None
     ) -> None:
         try:
-            await machine.run(left)
+            with machine.scope:
+                await machine.run(left)
         except Exception as error:  # a defect of ours, which is no reason to leave the others alone
             what = f"{type(error).__name__}: {error}; report this"
             machine.give_up(what)
@@ -98,10 +99,14 @@ class Machines:
             except HotswapError as error:
                 self.faulty[file] = str(error)
                 self._log.error("machine file has faults", file=str(file), why=str(error))
-        for machine in self.all.values():
-            if machine.entry.file not in files:
-                what = "machine is in no file any more; it goes on until it is stopped"
-                self._log.warning(what, machine=machine.name, file=str(machine.entry.file))
+        for machine in [each for each in self.all.values() if each.entry.file not in files]:
+            log = self._log.bind(machine=machine.name, file=str(machine.entry.file))
+            if machine.life in AT_REST:
+                log.info("machine is forgotten with its file")
+                machine.scope.cancel()
+                del self.all[machine.name]
+            else:
+                log.warning("machine is in no file any more; it goes on until it is stopped")
 
     def _take(self, entry: Entry) -> None:
         """A file that was read: a new machine, or one that is there."""

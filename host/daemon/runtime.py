@@ -120,9 +120,11 @@ def check_socket(path: Path) -> None:
 def _make(path: Path) -> None:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = path.stat()
+        found = path.lstat()
     except OSError as error:
         raise _unusable(path, error) from error
+    if not stat.S_ISDIR(found.st_mode):  # in /tmp a link may be anybody's
+        raise DaemonError(f"runtime folder {path}: is a link; give the folder itself by --runtime")
     if found.st_uid != os.geteuid():
         raise DaemonError(
             f"runtime folder {path}: belongs to user {found.st_uid}, this is user "

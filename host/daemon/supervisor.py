@@ -63,6 +63,8 @@ class Supervisor:
         self._record: MachineRecord | None = None
         self._ended = trio.Event()  # of the process there is
         self._news = trio.Event()
+        self.scope = trio.CancelScope()
+        """Of its task."""
         self._pause = trio.CancelScope()
         self._next_at = 0.0
         self._asked = False  # to end
@@ -258,6 +260,8 @@ class Supervisor:
 
 def why_of(ending: Ending) -> str:
     """How it ended, in words."""
+    if ending.unfit:
+        return ending.message
     if ending.status is None:
         how = "" if ending.message else "nobody knows how it ended"
     elif ending.status < 0:
