@@ -182,27 +182,30 @@ class Workbench:
             await self.clock.advance(max(0, deadline - self.clock.now))
             await self.settle()
         await self.clock.advance(end - self.clock.now)
+        await self.settle()
 
     async def settle(self) -> None:
         """Let the card's task come to rest; edges and output are then events, DMA is made."""
         await trio.testing.wait_all_tasks_blocked()
         plane, slot = self.backplane, self.slot
-        for edge in plane.irq.take():
-            self.events.append(Event(edge.time, "irq", line=edge.line, level=edge.level))
+        self._take_edges()
         for wire in slot.drqs:
             if wire.level != self._drq.get(wire.line, False):
                 self._drq[wire.line] = wire.level
                 self._happened("drq", line=wire.line, level=wire.level)
         if plane.dma is not None:
             plane.dma.serve()
-            for edge in plane.irq.take():
-                self.events.append(Event(edge.time, "irq", line=edge.line, level=edge.level))
+            self._take_edges()
             for wire in slot.drqs:
                 self._drq[wire.line] = wire.level
         else:
             plane.drq.take()
         if content := slot.output.take():
             self._happened("output", text=content.decode("latin-1"))
+
+    def _take_edges(self) -> None:
+        for edge in self.backplane.irq.take():
+            self.events.append(Event(edge.time, "irq", line=edge.line, level=edge.level))
 
 
 def _word(level: bool) -> str:
