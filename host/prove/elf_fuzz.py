@@ -60,7 +60,7 @@ def fuzz(first: int, count: int, seed: int) -> Iterator[Batch]:
             for number in range(start, start + size):
                 if number - start < min(CODE, size // 4):
                     data = code_mutant(ancestors()[0], chance)
-                    tried(batch, number, data, partial(trio.run, try_code, data, pool, chance))
+                    tried(batch, number, data, partial(_try_code, data, pool, chance))
                     continue
                 data = mutant(refused if refused and chance.random() < 0.25 else fitting, chance)
                 verdict = tried(batch, number, data, partial(try_object, data, chance))
@@ -78,6 +78,10 @@ def fuzz(first: int, count: int, seed: int) -> Iterator[Batch]:
             wrong += len(batch.wrong)
             if wrong >= ENOUGH:
                 return
+
+
+def _try_code(data: bytes, pool: CodePool, chance: random.Random) -> str:
+    return trio.run(partial(try_code, data, pool, chance))
 
 
 def tried(batch: Batch, number: int, data: bytes, judge: Callable[[], str]) -> str:
