@@ -71,9 +71,9 @@ async def test_what_it_does_to_its_engine_ends_with_it(
     backplane: Backplane, ports: Ports, card: ElfCard, make: Make
 ) -> None:
     card.slot.input.feed(bytes(64))
+    ports.write(PORT, ord("S"))
     with pytest.raises(CodeError):
-        for _ in range(2):
-            ports.write(PORT, ord("S"))
+        ports.write(PORT, ord("S"))
     await backplane.remove(0)
     await backplane.insert(make("counter"))  # in the same engine, from the pool
     ports.write(PORT + 2, 1)
