@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import trio
@@ -48,14 +48,36 @@ class Offer(msgspec.Struct, frozen=True):
     """That of the distribution."""
 
 
-def _entry_points() -> dict[str, EntryPoint]:
+class _Plugin(NamedTuple):
+    """An entry point, and the distribution it is from."""
+
+    point: EntryPoint
+    distribution: str
+    version: str
+
+    @property
+    def whose(self) -> str:
+        """The card in words."""
+        return f"card {self.point.name} ({self.point.value}, from {self.distribution})"
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it is somebody else's, and has not been imported here yet."""
+        return self.point.module not in sys.modules and self.distribution != OWN
+
+
+def _plugins() -> dict[str, list[_Plugin]]:
     """As they are installed now: looked for again, for 10 ms, when a folder has changed."""
     return _scan(tuple((folder, _changed(folder)) for folder in sys.path))
 
 
 @lru_cache(maxsize=1)
-def _scan(_folders: tuple[tuple[str, int], ...]) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+def _scan(_folders: tuple[tuple[str, int], ...]) -> dict[str, list[_Plugin]]:
+    read = lru_cache(lambda dist: ("?", "?") if dist is None else (dist.name, dist.version))
+    found: dict[str, list[_Plugin]] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        found.setdefault(point.name, []).append(_Plugin(point, *read(point.dist)))
+    return found
 
 
 def _changed(folder: str) -> int:
@@ -68,20 +90,16 @@ def _changed(folder: str) -> int:
 def offers() -> list[Offer]:
     """Every card that could be inserted, by name; nothing is imported."""
     return [
-        Offer(name, point.value, *(_from(point) or ("?", "?")))
-        for name, point in sorted(_entry_points().items())
+        Offer(name, plugin.point.value, plugin.distribution, plugin.version)
+        for name, plugins in sorted(_plugins().items())
+        for plugin in plugins
     ]
-
-
-def _from(point: EntryPoint) -> tuple[str, str] | None:
-    """Name and version of the distribution that has the entry point."""
-    return None if point.dist is None else (point.dist.name, point.dist.version)
 
 
 def version_of(name: str) -> str:
     """The version of the distribution card `name` is from; empty when there is none."""
-    point = _entry_points().get(name)
-    return (_from(point) or ("", ""))[1] if point is not None else ""
+    plugins = _plugins().get(name)
+    return plugins[0].version if plugins else ""
 
 
 def card_type(name: str) -> type[Card[Any]]:
@@ -101,14 +119,14 @@ def make_card(name: str, settings: Mapping[str, object] | None = None) -> Card[A
 
 async def fetch_card(name: str, settings: Mapping[str, object] | None = None) -> Card[Any]:
     """As `make_card`, for a running machine: it goes on while a new plugin is tried."""
-    if _is_new(_find(name)):
+    if _find(name).is_new:
         await trio.to_thread.run_sync(_try_if_new, name, settings or {})
     return card_of(_load(name), settings)
 
 
 async def fetch_type(name: str) -> type[Card[Any]]:
     """As `card_type`, for a running machine."""
-    if _is_new(_find(name)):
+    if _find(name).is_new:
         await trio.to_thread.run_sync(_try_if_new, name, {})
     return _load(name)
 
@@ -127,48 +145,48 @@ def card_of(kind: type[Card[Any]], settings: Mapping[str, object] | None = None)
         return kind(fitting)
 
 
-def _find(name: str) -> EntryPoint:
-    points = _entry_points()
-    if name not in points:
-        near = difflib.get_close_matches(name, points, 1)
+def _find(name: str) -> _Plugin:
+    plugins = _plugins()
+    if name not in plugins:
+        near = difflib.get_close_matches(name, plugins, 1)
         hint = (
             f"did you mean {near[0]}?"
             if near
             else "`hotswap-host card list --available` lists them"
         )
         raise PluginError(f"no card is called {name!r}; {hint}")
-    return points[name]
-
-
-def _whose(point: EntryPoint) -> str:
-    distribution, _ = _from(point) or ("nowhere", "")
-    return f"card {point.name} ({point.value}, from {distribution})"
-
-
-def _is_new(point: EntryPoint) -> bool:
-    """Whether somebody else's plugin has not been imported here yet."""
-    return point.module not in sys.modules and (_from(point) or "?")[0] != OWN
+    found = plugins[name]
+    if own := [plugin for plugin in found if plugin.distribution == OWN]:
+        return own[0]  # or any plugin could keep every machine from starting
+    if len(found) > 1:
+        whose = " and ".join(sorted(plugin.distribution for plugin in found))
+        raise PluginError(f"{whose} both offer a card {name}; uninstall one of them")
+    return found[0]
 
 
 def _try_if_new(name: str, settings: Mapping[str, object]) -> None:
-    point = _find(name)
-    if _is_new(point):
-        try_plugin(_whose(point), point.module, name, settings)
+    plugin = _find(name)
+    if plugin.is_new:
+        try_plugin(plugin.whose, plugin.point.module, name, settings)
 
 
 def _load(name: str) -> type[Card[Any]]:
     """Import a plugin that has been tried."""
-    point = _find(name)
-    if _is_new(point):
+    plugin = _find(name)
+    if plugin.is_new:
         with kept_from_stdout(name):
-            _import(point)
-    module = _import(point)
-    with fence(f"{_whose(point)} offers no card"):
-        kind = ask(module, name)
+            _import(plugin)
+    module = _import(plugin)
+    with fence(f"{plugin.whose} offers no card"):
+        kind = _ask(module, name)
     check_api(kind)
     return kind
 
 
-def _import(point: EntryPoint) -> Any:
-    with fence(f"{_whose(point)} does not import"):
-        return point.load()
+_ask = lru_cache(maxsize=256)(ask)
+"""To look for a plugin's functions takes a millisecond."""
+
+
+def _import(plugin: _Plugin) -> Any:
+    with fence(f"{plugin.whose} does not import"):
+        return plugin.point.load()

@@ -92,6 +92,9 @@ def ask(module: Any, name: str) -> type[Card[Any]]:
     plugins = pluggy.PluginManager("hotswap")
     plugins.add_hookspecs(hookspecs)
     plugins.register(module, name)
+    if not plugins.hook.hotswap_card.get_hookimpls():
+        place = module.__file__ or ", ".join(module.__path__)
+        raise TypeError(f"{place} has no function hotswap_card with @hookimpl")
     found = plugins.hook.hotswap_card(name=name)
     if not (isinstance(found, type) and issubclass(found, Card)):
         raise TypeError(f"its hotswap_card({name!r}) returned {found!r}")

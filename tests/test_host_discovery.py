@@ -86,6 +86,26 @@ def test_a_foreign_card_is_made_with_its_settings(install: Install) -> None:
     assert make_card("harp").settings.strings == 47
 
 
+def test_a_name_that_two_distributions_offer_is_refused_with_both(
+    install: Install, tmp_path: Path
+) -> None:
+    install("harp", HARP)
+    install("lute", HARP)
+    (tmp_path / "lute-1.0.dist-info" / "entry_points.txt").write_text(
+        "[hotswap.cards]\nharp = lute\n"
+    )
+    with pytest.raises(PluginError, match="their-harp and their-lute both offer a card harp; un"):
+        make_card("harp")
+
+
+def test_a_plugin_cannot_take_the_name_of_a_built_in_card(install: Install) -> None:
+    install("uart", HARP)
+    assert type(make_card("uart")).__module__ == "hotswap.cards.uart"
+    assert {offer.distribution for offer in offers() if offer.name == "uart"} == {
+        "hotswap-host", "their-uart",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(("name", "near"), [("uarts", "uart"), ("pitt", "pit"), ("cmso", "cmos")])
 def test_an_unknown_name_suggests_the_nearest(name: str, near: str) -> None:
     with pytest.raises(PluginError, match=rf"no card is called '{name}'; did you mean {near}\?"):
@@ -109,7 +129,9 @@ WHOSE = r"card harp \(harp, from their-harp\)"
         ("raise SystemExit(3)", f"{WHOSE} does not import: SystemExit: 3"),
         ("import no_such_module", f"{WHOSE} does not import: ModuleNotFoundError: .*no_such"),
         ("def", f"{WHOSE} does not import: SyntaxError: "),
-        ("x = 1", f"{WHOSE} offers no card: .* returned None"),
+        ("x = 1", f"{WHOSE} offers no card: .*harp.py has no function hotswap_card with @hookimpl"),
+        (HARP.replace("@hookimpl", ""), f"{WHOSE} offers no card: .* with @hookimpl"),
+        (HARP.replace('== "harp"', '== "lute"'), f"{WHOSE} offers no card: .* returned None"),
         (HARP.replace("return Harp", "return int"), f"{WHOSE} offers no card: .* <class 'int'>"),
         (HARP.replace("return Harp", "return Harp()"), f"{WHOSE} offers no card: .* <harp.Harp"),
         (HARP.replace('name == "harp"', "1 / 0"), f"{WHOSE} offers no card: ZeroDivisionError"),
