@@ -35,6 +35,7 @@ class PnpInterface:
         self._slot = slot
         self._decoded: set[int] = set()
         self._on = False
+        self._refused = ""  # why an activation did not take, as it was logged last
 
     # -- in the slot --------------------------------------------------------------------------
 
@@ -111,7 +112,8 @@ class PnpInterface:
             if self.logic.write_data(value):
                 self.logic.reset_devices()
                 self._settle()
-                self._slot.reset()
+                if self._on:
+                    self._slot.reset()
             self._settle()
 
     # -- leases ---------------------------------------------------------------------------------
@@ -137,10 +139,12 @@ class PnpInterface:
             chosen = self._activate(number)
         except BusError as error:
             device.active = False
-            self._slot.log.warning(
-                "activation did not take", device=number, why=str(error),
-                next="the guest reads 0 from Activate; let it choose other resources",
-            )  # fmt: skip
+            if self._refused != str(error):  # a guest may try for ever
+                self._slot.log.warning(
+                    "activation did not take", device=number, why=str(error),
+                    next="the guest reads 0 from Activate; let it choose other resources",
+                )  # fmt: skip
+            self._refused = str(error)
         else:
             self._tell(number, chosen)
 
@@ -178,7 +182,7 @@ class PnpInterface:
         base = chosen.ports[0] if chosen.ports else None
         latches = {} if base is None else registers.device.latches
         return msgspec.structs.replace(
-            self._slot.card.resources(),
+            self._slot.resources,
             ports=ports,
             windows=windows,
             irqs=[line for line in chosen.irqs if line is not None],
@@ -209,6 +213,7 @@ def plug_and_play(slot: Slot, others: Iterable[Slot]) -> PnpInterface | None:
     found = identity(slot.card)
     if found is None:
         return None
+    _check_latches(slot.card, found)
     part = PnpInterface(slot, found)
     for other in others:
         if other.pnp is not None and other.pnp.logic.identifier == part.logic.identifier:
@@ -218,3 +223,18 @@ def plug_and_play(slot: Slot, others: Iterable[Slot]) -> PnpInterface | None:
                 "give another serial number"
             )
     return part
+
+
+def _check_latches(card: Card[Any], said: PlugAndPlay) -> None:
+    for device in said.devices:
+        for offset, field in device.latches.items():
+            if not 0 <= offset < device.ports[0][0].count:
+                raise BusError(
+                    f"card {card.name}: {device.id}: the latch at offset {offset} is at none of "
+                    "its first ports"
+                )
+            if not isinstance(getattr(card.state, field, None), int):
+                raise BusError(
+                    f"card {card.name}: {device.id}: a latch is to be the number {field} of its "
+                    f"state, which {type(card.state).__name__} has not"
+                )

@@ -397,7 +397,13 @@ class Slot:
     def reset(self) -> None:
         """As the card's own RESET does, in the middle of its work: `run` begins anew."""
         running = self._thawed.is_set()
-        self.card.power_on()
+        try:
+            self.card.power_on()
+        except CARD_RAISES as error:  # this is a cycle of the board's, not of the card
+            self.set_fault(error)
+            return
+        for alarm in self.alarms:
+            alarm.set(None)
         self.commands.restore([])
         self._drop_lines()
         if running:

@@ -280,6 +280,24 @@ async def test_removal_gives_back_what_was_activated(backplane: Backplane, ports
     assert ports.read(BASE) == 0x33
 
 
+async def test_many_cards_come_and_go_and_the_bus_is_as_it_was(
+    backplane: Backplane, ports: Ports
+) -> None:
+    space = backplane.io
+    paths = [list(table[width]) for table in (space.reads, space.writes) for width in (1, 2, 4)]
+    for _ in range(20):
+        guest = await found(backplane, ports)
+        guest.activate(0, BASE, IRQ)
+        guest.write(0x07, 1)
+        guest.write(0x40, 0x0D)
+        guest.write(0x31, 2)
+        await backplane.remove(0)
+    assert paths == [
+        list(table[width]) for table in (space.reads, space.writes) for width in (1, 2, 4)
+    ]
+    assert backplane.irq.holder(IRQ) is None
+
+
 async def test_the_reset_command_resets_the_card_and_lets_it_run_again(
     backplane: Backplane, ports: Ports
 ) -> None:
@@ -352,6 +370,46 @@ async def test_a_card_that_cannot_say_what_it_is_is_not_plugged_in(
 
     with pytest.raises(kind, match=what):
         await backplane.insert(Silent())
+    assert backplane.slots == {}
+
+
+async def test_a_card_that_raises_when_it_is_reset_is_off_the_bus(
+    backplane: Backplane, ports: Ports
+) -> None:
+    class Broken(Modem):
+        broken = False
+
+        def power_on(self) -> None:
+            if self.broken:
+                raise LookupError("no crystal")
+            super().power_on()
+
+    card = Broken()
+    guest = await found(backplane, ports, card)
+    guest.activate(0, BASE, IRQ)
+    card.broken = True
+    guest.write(0x02, 0x01)
+    assert card.slot.fault is not None
+    assert guest.read(0x06) == 0xFF
+
+
+@pytest.mark.parametrize(
+    ("latches", "what"),
+    [
+        ({4: "latch"}, "TST0002: the latch at offset 4 is at none of its first ports"),
+        ({3: "nothing"}, "the number nothing of its state, which ModemState has not"),
+    ],
+)
+async def test_latches_that_cannot_be_are_refused_at_insertion(
+    backplane: Backplane, latches: dict[int, str], what: str
+) -> None:
+    class Wrong(Modem):
+        def plug_and_play(self) -> PlugAndPlay | None:
+            device = msgspec.structs.replace(DEVICE, latches=latches)
+            return PlugAndPlay(self.vendor, "modem", (device,))
+
+    with pytest.raises(BusError, match=what):
+        await backplane.insert(Wrong())
     assert backplane.slots == {}
 
 
