@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import CapturingLogger
 from trio.testing import wait_all_tasks_blocked
 
 from hotswap.bus import (
@@ -254,6 +255,22 @@ async def test_an_activation_that_cannot_be_does_not_take(
     assert backplane.leases[0] == Resources()
     assert card.told == []
     assert guest.activate(0, 0x304, 5)
+
+
+async def test_the_log_says_once_why_an_activation_does_not_take(
+    backplane: Backplane, ports: Ports
+) -> None:
+    await backplane.insert(Jumpers(PortRange(BASE + 2, 1)), 9)
+    guest = await found(backplane, ports)
+    log = backplane.slots[0].log = CapturingLogger()
+    for _ in range(3):
+        assert not guest.activate(0, BASE, IRQ)
+    (call,) = log.calls
+    assert (call.method_name, call.args) == ("warning", ("activation did not take",))
+    assert call.kwargs["why"] == (
+        "card modem: port 0x0302 (of 0x0300-0x0303) is taken by card jumpers in slot 9; "
+        "set another base or remove it"
+    )
 
 
 async def test_what_another_gave_back_can_be_had(backplane: Backplane, ports: Ports) -> None:

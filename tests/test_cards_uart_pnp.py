@@ -11,6 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 from hotswap.bus import Backplane, BusError, PortRange, Resources, Slot
 from hotswap.cards.uart import Uart, UartSettings
 from hotswap.host.board import Board
+from hotswap.host.card_report import card_row
 from hotswap.host.discovery import make_card
 from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel
@@ -80,6 +81,11 @@ async def test_it_says_it_is_a_16550_at_one_of_the_usual_places(
 
 async def test_a_byte_is_echoed_through_it(backplane: Backplane, ports: Ports) -> None:
     await echo(await configured(backplane, ports), ports, 0x42)
+
+
+async def test_where_it_is_now_is_listed(backplane: Backplane, ports: Ports) -> None:
+    row = card_row(await configured(backplane, ports))
+    assert (row.resources.ports, row.resources.irqs) == (["0x03e8-0x03ef"], [IRQ])
 
 
 async def test_its_scratch_register_is_a_latch_where_it_was_put(
