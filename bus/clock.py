@@ -48,6 +48,11 @@ class MachineClock:
         """Whether `wait` can be called."""
         return self.wait is not _cannot_wait
 
+    @property
+    def armed(self) -> int:
+        """How many alarms are set."""
+        return sum(alarm.entry == entry for _, _, entry, alarm in self._heap)
+
     def alarm(self, slot: int = -1) -> Alarm:
         """A new alarm; `slot` decides the order among equal deadlines."""
         return Alarm(self, slot)

@@ -56,6 +56,7 @@ class BusUnit:
         self._end_slice = end_slice
         self._failure: CycleFailure | None = None
         self._callbacks: list[Any] = []  # the engine holds bare pointers to them
+        self._windows: dict[int, tuple[Any, Any]] = {}  # and to those of loads and stores
         thunks = core.thunks
         self._io = io = backplane.io
         self._cells = io.latches.cells
@@ -80,8 +81,9 @@ class BusUnit:
 
     def map(self, start: int, end: int) -> None:
         """Let loads and stores from `start` up to `end` reach the backplane's windows."""
-        load, store = _LOAD(self._make_load(start)), _STORE(self._make_store(start))
-        self._callbacks += [load, store]
+        if start not in self._windows:  # cards come and go, at few addresses
+            self._windows[start] = _LOAD(self._make_load(start)), _STORE(self._make_store(start))
+        load, store = self._windows[start]
         error = self._core.symbols.uc_mmio_map(
             self._core.handle, start, end - start, load, None, store, None
         )

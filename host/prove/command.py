@@ -9,6 +9,7 @@ import click
 # campaign: one line of help; its module here has the same name and offers `command`
 CAMPAIGNS = {
     "alternations": "Two kernels take turns under programs that work, and nothing grows.",
+    "cards": "Insert and pull cards under a guest that polls them: nothing is left.",
     "cancellations": "Cancel the coordinator at each of its checkpoints.",
     "instructions": "Stop a blackout after each block of instructions and roll it back.",
     "faults": "Let everything go wrong in every phase of a switchover.",
