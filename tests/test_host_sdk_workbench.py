@@ -12,7 +12,7 @@ from hotswap.host.sdk.errors import SdkError
 from hotswap.host.sdk.steps import parse
 from hotswap.host.sdk.workbench import Workbench, open_workbench
 
-WINDOW = 0xD0000
+WINDOW = 0xA0000
 
 
 class ProbeState(State):
@@ -88,7 +88,7 @@ async def test_time_passes_only_by_waiting(bench: Workbench) -> None:
 
 
 async def test_memory_is_the_cards_window_its_video_memory_or_ram(bench: Workbench) -> None:
-    assert await done(bench, f"read {WINDOW + 0x42:#x}") == ["read 0x000d0042: 0x42"]
+    assert await done(bench, f"read {WINDOW + 0x42:#x}") == ["read 0x000a0042: 0x42"]
     await done(bench, "write 0xe0000004 0x01020304 4", "write 0x1000 0xbeef 2")
     card: Any = bench.slot.card
     assert bytes(card.video[4:8]) == b"\x04\x03\x02\x01"
@@ -99,7 +99,7 @@ async def test_memory_is_the_cards_window_its_video_memory_or_ram(bench: Workben
 
 async def test_lines_are_shown_when_asked_for(bench: Workbench) -> None:
     assert await done(bench, f"write {WINDOW:#x} 1", "irq") == [
-        "write 0x000d0000: 0x01", "DRQ 3 up", "lines IRQ 5 down", "lines DRQ 3 up",
+        "write 0x000a0000: 0x01", "DRQ 3 up", "lines IRQ 5 down", "lines DRQ 3 up",
     ]  # fmt: skip
 
 

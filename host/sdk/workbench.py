@@ -130,7 +130,7 @@ class Workbench:
         plane, memory = self.backplane, self.backplane.memory
         if not step.memory:
             return plane.io.reads[step.width][step.address](step.address, step.width)
-        if memory is not None and self._is_ram(step):
+        if memory is not None and memory.holds(step.address, step.width):
             return int.from_bytes(memory.read_memory(step.address, step.width), "little")
         return plane.memory_read(step.address, step.width)
 
@@ -138,19 +138,10 @@ class Workbench:
         plane, memory = self.backplane, self.backplane.memory
         if not step.memory:
             plane.io.writes[step.width][step.address](step.address, step.width, value)
-        elif memory is not None and self._is_ram(step):
+        elif memory is not None and memory.holds(step.address, step.width):
             memory.write_memory(step.address, value.to_bytes(step.width, "little"))
         else:
             plane.memory_write(step.address, step.width, value)
-
-    def _is_ram(self, step: Cycle) -> bool:
-        """A card's window lies over RAM, as that of a board with a hole for cards."""
-        memory, windows = self.backplane.memory, self.backplane.windows
-        return (
-            memory is not None
-            and windows.holder(step.address) is None
-            and memory.holds(step.address, step.width)
-        )
 
     def _cell(self, step: Cycle) -> memoryview | None:
         """The card's own memory at the address, which is no bus cycle."""
