@@ -14,6 +14,7 @@ from rich.table import Table
 
 from .bench_bus import bench_bus
 from .bench_cards import bench_cards
+from .bench_hotplug import bench_hotplug
 from .bench_result import Row
 from .bench_scale import bench_scale
 from .bench_switch import bench_control, bench_quiesce, bench_switch
@@ -31,6 +32,12 @@ LIMITS = {
     "card.elf": ("at most", 10, "a card in Python"),
     "card.ratio": ("at most", 10, "a card in Python"),
     "card.sandbox": ("reported:", 1, "a card in Python"),
+    "card.idle_200": ("at most", 1, "2 % of a core"),
+    "card.insert_ms": ("at most", 1, "5 ms"),
+    "card.insert_python_ms": ("at most", 1, "5 ms"),
+    "card.insert_elf_ms": ("at most", 1, "5 ms"),
+    "card.insert_max_ms": ("at most", 1, "5 ms"),
+    "card.slope_bytes": ("at most", 1, "100 B a round"),
     "control.latency_p99": ("at most", 1, "20 ms"),
     "switchover.quiesce_100_cards": ("at most", 1, "5 ms"),
     "switchover.blackout_mode2": ("at most", 1, "5 ms, translation apart"),
@@ -115,6 +122,8 @@ async def _bench(console: Console) -> list[Row]:
         rows += await bench_bus()
     with console.status("cards in machine code"):
         rows += await bench_cards()
+    with console.status("cards that come and go"):
+        rows += await bench_hotplug()
     with console.status("control socket"):
         rows.append(await bench_control())
     with console.status("cards"):

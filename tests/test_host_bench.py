@@ -10,6 +10,7 @@ import pytest
 
 from hotswap.host.bench import LIMITS
 from hotswap.host.bench_cards import bench_cards
+from hotswap.host.bench_hotplug import bench_hotplug
 from hotswap.host.bench_result import Row, alternate
 from hotswap.host.bench_switch import bench_control, bench_quiesce
 
@@ -57,3 +58,16 @@ async def test_a_port_of_a_card_in_machine_code_costs_at_most_ten_of_python() ->
     assert rows["card.elf"].ratio == rows["card.ratio"].value
     assert rows["card.ratio"].ratio < 10
     assert rows["card.sandbox"].value > rows["card.python"].value
+
+
+async def test_idle_cards_cost_nothing_and_insertions_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hotswap.host.prove.cards.WARM_UP", 2)
+    measured = await bench_hotplug(idle_s=0.4, rounds=4, slope_rounds=4)
+    rows = {row.name: row for row in measured}
+    assert rows["card.idle_200"].value < 2
+    assert rows["card.insert_python_ms"].value > 0
+    assert 0 < rows["card.insert_ms"].value < 100  # hosts of tests are busy
+    assert rows["card.insert_max_ms"].value < 100
+    assert "card.slope_bytes" in rows

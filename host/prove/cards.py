@@ -21,7 +21,7 @@ import structlog
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from hotswap.bus import FLOATING, Slot
+from hotswap.bus import FLOATING, HotswapError, Slot
 from hotswap.host.board import Board, BoardConfig, open_board
 from hotswap.host.exits import Exit
 from hotswap.host.sandbox import SandboxPool, missing
@@ -32,6 +32,7 @@ from .growth import Growth
 from .leftovers import Holdings
 
 KINDS = ("python", "elf", "process")
+TITLES = ("tally", "sample")
 WARM_UP = 40
 SAMPLES = 20
 SLOPE = 100
@@ -111,6 +112,15 @@ async def _rounds(campaign: Campaign, kinds: Sequence[str], board: Board, growth
 
 async def _round(board: Board, kind: str, chance: random.Random) -> str:
     """Insert a card, let the guest reach it, pull it; what was wrong."""
+    try:
+        return await _come_and_go(board, kind, chance)
+    except HotswapError as error:
+        for number in [n for n, s in board.backplane.slots.items() if s.title in TITLES]:
+            await board.backplane.remove(number)
+        return str(error)
+
+
+async def _come_and_go(board: Board, kind: str, chance: random.Random) -> str:
     slot = await board.insert(await make(board, kind))
     fate = chance.choice(("pulled", "pulled", "replaced", "faulted"))
     wrong = await _reached(board, slot)

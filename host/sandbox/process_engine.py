@@ -37,7 +37,7 @@ class ProcessEngine:
         self._deadline = deadline
         self._functions: list[tuple[Callable[..., int], int]] = []
         self._until: int | None = None  # when the call under way must be over
-        self._allowed = SETTING_UP
+        self._allowed = max(SETTING_UP, deadline)
 
     def _ask(
         self,
@@ -48,7 +48,8 @@ class ProcessEngine:
     ) -> tuple[int, ...]:
         until, allowed = self._until, self._allowed
         if until is None:
-            until, allowed = time.monotonic_ns() + SETTING_UP, SETTING_UP
+            allowed = max(SETTING_UP, self._deadline)
+            until = time.monotonic_ns() + allowed
         return self._talk.ask(until, allowed, ask, *numbers, words=words, payload=payload)
 
     def _small(self, ask: Ask, *numbers: int, payload: bytes = b"") -> tuple[int, ...]:
