@@ -17,11 +17,13 @@ from .conftest import BarePc, OpenPc
 ROUNDS = 5000
 TEXT, BAD, DATA = 0x100000, 0x101000, 0x102000
 SEED = 0x2545F491
-# sti ; mov ecx,ROUNDS ; L: in eax,0E0h ; add ebx,eax ; rol ebx,3 ; lock inc dword [6000h]
-# fld1 ; fstp st ; dec ecx ; jnz L ; cli ; hlt
+# sti ; mov ecx,ROUNDS ; L: in eax,0E0h ; lock bts eax,eax ; add ebx,eax ; rol ebx,3
+# lock inc dword [6000h] ; fld1 ; fstp st ; dec ecx ; jnz L ; cli ; hlt
+# The engine gives up LOCK BTS while it translates, and has to know then which engine it is.
 POLL = f"fb b9 {struct.pack('<I', ROUNDS).hex()}"
-POLL += "e5e0 01c3 c1c303 f0ff0500600000 d9e8 ddd8 49 75eb fa f4"
+POLL += "e5e0 f00fabc0 01c3 c1c303 f0ff0500600000 d9e8 ddd8 49 75e7 fa f4"
 INTERRUPTED = "ff0510600000 cf"  # inc dword [6010h] ; iret
+INVALID = "83042404 cf"  # add dword [esp],4 ; iret
 VECTOR = 0x40
 TROUBLE = [
     "31c9 f7f1",  # divide error
@@ -74,7 +76,9 @@ async def outcome(pc: BarePc, answer: Callable[[int, int], int]) -> tuple[object
     pc.probe.on_in = answer
     pc.put(0x2000, POLL)
     pc.put(0x3000, INTERRUPTED)
+    pc.put(0x4000, INVALID)
     pc.gate(VECTOR, 0x3000)
+    pc.gate(6, 0x4000)
     pc.start(0x2000)
     await pc.run_to_halt()
     state = pc.processor.take_state()
