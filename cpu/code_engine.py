@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import struct
 from collections.abc import Callable
 from ctypes import c_uint32, c_uint64
 from functools import cache
@@ -15,29 +14,28 @@ from hotswap.bus import HotswapError
 from hotswap.bus.code_engine import CodeFault, CodeResult
 
 from .code_faults import PF, name_exception, name_page_fault
-from .code_memory import STACK_SIZE, STACK_TOP
 from .code_unit import RETURN, CodeUnit
 from .errors import UnsupportedEngine
 
 MOST_ARGUMENTS = 8
 """Words a call, or a host call, can have."""
-BUDGETS = range(1, 1 << 32)
+MOST_BUDGET = (1 << 32) - 1
 """Instructions a call can be allowed."""
 CALLERS = 32
 """Most return addresses in a fault."""
-_SLACK = 64  # bytes above the first argument
 _LEAST = 16  # longest instruction, bytes
+CLOSED = "the engine of a card's code is closed"
 _U64 = (1 << 64) - 1
-_FRAMES = [struct.Struct(f"<{1 + count}I") for count in range(MOST_ARGUMENTS + 1)]
-_ESP = [
-    ((STACK_TOP - _SLACK - 4 * count) & -16) - 4 for count in range(MOST_ARGUMENTS + 1)
-]  # System V ABI for i386, 2.2.2: ESP + 4 is a multiple of 16 at a function's entry
-_HALT_AT_RETURN = 13  # HLT in ring 3: #GP
+_IN_CALL = -(1 << 63)
 
 
 @cache
 def _prototype(arguments: int) -> Any:
     return ctypes.CFUNCTYPE(c_uint64, *[c_uint32] * arguments)
+
+
+def _closed(*_words: int) -> int:
+    raise HotswapError(CLOSED)
 
 
 class CodeLease:
@@ -48,11 +46,9 @@ class CodeLease:
         self._give_back = give_back
         self._core = unit.core
         self._env, self._parameters = unit.core.env, unit.core.parameters
-        self._call_code = unit.call_code
+        self._call_code: Callable[..., int] = unit.call_code
         self._result = unit.result
-        self._stack = unit.memory.stack
         self._callbacks: list[Any] = []  # the unit holds bare pointers to them
-        self._running = False
         self._closed = False
         self._failure: BaseException | None = None
 
@@ -85,7 +81,7 @@ class CodeLease:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise HotswapError("the engine of a card's code is closed")
+            raise HotswapError(CLOSED)
 
     # -- calls --------------------------------------------------------------------------------
 
@@ -115,31 +111,22 @@ class CodeLease:
     def call(self, entry: int, arguments: tuple[int, ...], budget: int) -> CodeResult:
         """See `CodeEngine.call`. What is no `HotswapError` in a host call is raised here."""
         count = len(arguments)
-        if self._running or self._closed or count > MOST_ARGUMENTS or budget not in BUDGETS:
-            self._refuse(arguments, budget)
-        esp = _ESP[count]
-        _FRAMES[count].pack_into(self._stack, esp - STACK_TOP + STACK_SIZE, RETURN, *arguments)
-        self._running = True
-        try:
-            instructions = self._call_code(entry, esp, budget)
-        finally:
-            self._running = False
+        if count > MOST_ARGUMENTS or not 0 < budget <= MOST_BUDGET:
+            raise HotswapError(
+                f"{count} arguments and a budget of {budget} instructions: at most "
+                f"{MOST_ARGUMENTS}, and 1 to {MOST_BUDGET}"
+            )
+        instructions = self._call_code(entry, budget, count, *arguments)
         if instructions >= 0:
             return CodeResult(self._result[0], instructions)
+        if instructions == _IN_CALL:
+            raise HotswapError("a card's code is called from one of its own host calls")
         try:
             fault = self._fault(self._parameters.error, budget)
         finally:
             if self._closed:
                 self._release()
         return CodeResult(0, ~instructions, fault)
-
-    def _refuse(self, arguments: tuple[int, ...], budget: int) -> None:
-        self._check_open()
-        if self._running:
-            raise HotswapError("a card's code is called from one of its own host calls")
-        if len(arguments) > MOST_ARGUMENTS:
-            raise HotswapError(f"{len(arguments)} arguments: at most {MOST_ARGUMENTS}")
-        raise HotswapError(f"a budget of {budget} instructions: give 1 to {BUDGETS[-1]}")
 
     def _fault(self, error: int, budget: int) -> CodeFault:
         p, env = self._parameters, self._env
@@ -209,7 +196,7 @@ class CodeLease:
         if self._closed:
             return
         self._closed = True
-        if self._running:
+        if self._parameters.in_call:
             self._unit.end_call()
         else:
             self._release()
@@ -219,5 +206,6 @@ class CodeLease:
         unit, give_back = self._unit, self._give_back
         # Nothing here keeps the engine, should the pool be closed.
         del self._unit, self._give_back, self._core, self._env, self._parameters
-        del self._call_code, self._stack, self._result
+        del self._result
+        self._call_code = _closed
         give_back(unit)

@@ -126,6 +126,7 @@ _FIELDS = [
     "stack",
     "stack_low",
     "stack_size",
+    "in_call",
     "ended",
     "patience",
     "deadline",
@@ -264,6 +265,7 @@ class Parameters(ctypes.Structure):
     stack: int
     stack_low: int
     stack_size: int
+    in_call: int
     ended: int
     patience: int
     deadline: int

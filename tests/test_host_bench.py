@@ -53,7 +53,7 @@ def test_a_row_is_explained_in_the_documents(name: str) -> None:
 
 
 async def test_a_port_of_a_card_in_machine_code_costs_at_most_ten_of_python() -> None:
-    rows = {row.name: row for row in await bench_cards(count=5_000, rounds=5)}
+    rows = {row.name: row for row in await bench_cards(count=3_000, rounds=9)}
     assert rows["card.python"].value < rows["card.elf"].value
     assert rows["card.elf"].ratio == rows["card.ratio"].value
     assert rows["card.ratio"].ratio < 10

@@ -8,8 +8,10 @@
  */
 #include "thunks.h"
 
+#define IN_CALL ((s64)(1ul << 63))
+
 enum { STUB = 8, STUB_SHIFT = 3, ARGUMENTS = 8, MOST_OF_A_BLOCK = 512, EAX = 0, EDX = 2, ESP = 4, REGISTERS = 8, SEGMENTS = 6 * 24,
-       MXCSR = 0x1F80, CC_OP_EFLAGS = 1 };
+       MXCSR = 0x1F80, SLACK = 64, CC_OP_EFLAGS = 1 };
 
 u32 ENTRY(host_call)(void *uc, u32 port, int width, void *user)
 {
@@ -58,21 +60,33 @@ static void clear_registers(void)
 }
 
 /*
- * From `entry`, with the stack as it lies at `esp`, to an exception: the engine ends a run at one when
- * nobody has hooked it. At most `budget` instructions, the last of them in blocks translated to be no
- * longer than what is left. Returns how many there were when the exception was that of the HLT every
- * function returns to, P.result being EDX:EAX; otherwise their complement, P.error being the engine's, or 0
- * when it was stopped.
+ * A cdecl call of `entry` with `count` words, on an empty stack, to an exception: the engine ends a run
+ * at one when nobody has hooked it. At most `budget` instructions, the last of them in blocks
+ * translated to be no longer than what is left. Returns how many there were when the exception was that
+ * of the HLT every function returns to, P.result being EDX:EAX; otherwise their complement, P.error
+ * being the engine's, or 0 when it was stopped. In a call of the same code it does nothing.
  */
-s64 ENTRY(call_code)(u32 entry, u32 esp, u32 budget)
+s64 ENTRY(call_code)(u32 entry, u32 budget, u32 count, u32 w0, u32 w1, u32 w2, u32 w3, u32 w4, u32 w5,
+                     u32 w6, u32 w7)
 {
     enum { UC_ERR_EXCEPTION = 21 };
+    const u32 words[ARGUMENTS] = {w0, w1, w2, w3, w4, w5, w6, w7};
     struct params *around = P.process->running;
-    u64 *regs = P.env, first = P.count, last = first + budget, left;
+    u64 *regs = P.env, first = P.count, last = first + budget, left, below;
+    u32 *frame;
     int error = 0;
 
+    if (P.in_call)
+        return IN_CALL;
+    P.in_call = 1;
+    /* System V ABI for i386, 2.2.2: ESP + 4 is a multiple of 16 at a function's entry */
+    below = ((P.stack_size - SLACK - 4 * count) & -16ul) - 4;
+    frame = (u32 *)(P.stack + below);
+    *frame = (u32)P.stubs - STUB;
+    for (u32 i = 0; i < count; i++)
+        frame[1 + i] = words[i];
     clear_registers();
-    regs[ESP] = esp;
+    regs[ESP] = P.stack_low + below;
     *P.eip = entry;
     P.last = 0;
     P.ended = P.late = P.lost_stack = P.cpu_began = 0;
@@ -91,6 +105,7 @@ s64 ENTRY(call_code)(u32 entry, u32 esp, u32 budget)
         error = P.start(P.uc, *P.eip, -1ul, 0, 0);
     }
     P.process->running = around;
+    P.in_call = 0;
     *P.cflags_next_tb = -1u;
     P.exact = 0;
     P.error = error;

@@ -187,6 +187,7 @@ struct params {
     u64 (**host_calls)(u32, u32, u32, u32, u32, u32, u32, u32);
     u8 *stack;                    /* the host's address of the byte at stack_low */
     u64 stack_low, stack_size;
+    u64 in_call;                  /* 1 during a call */
     volatile u64 ended;           /* 1: a host call has ended the call */
     u64 patience;                 /* ns a call may take */
     s64 deadline;                 /* CLOCK_MONOTONIC, ns; 0: none */
