@@ -1,11 +1,15 @@
 """A card in machine code on a real backplane: cycles, lines, work, state."""
 
+import pytest
 import trio.testing
 
 from hotswap.bus import Backplane, PortRange
-from hotswap.host.pytest_plugin import Ports
+from hotswap.cards.elf import ElfCard, ElfError, load_image
+from hotswap.cpu import CodePool
+from hotswap.host.pytest_plugin import Ports, VirtualClock
 
 from .conftest import Make
+from .patching import SAMPLE
 
 
 async def test_cycles_reach_the_code(backplane: Backplane, ports: Ports, make: Make) -> None:
@@ -68,3 +72,78 @@ async def test_a_saved_state_is_put_back_bit_for_bit(
     card.load(saved)
     assert card.save() == saved
     assert ports.read(0x300) == 2
+
+
+async def test_each_relocation_does_what_it_should(
+    backplane: Backplane, ports: Ports, make: Make, virtual_clock: VirtualClock
+) -> None:
+    """The card is in assembly."""
+    await backplane.insert(make("relocations"))
+    virtual_clock.now = 77
+    values = [ports.read(0x300 + 4 * number, 4) for number in range(8)]
+    assert values == [0x11223344] * 4 + [0x1234007F, 0, 0, 77]
+    ports.write(0x300, 1)
+    assert backplane.irq.levels[5]
+
+
+@pytest.mark.parametrize("name", ["sample-card.o", "sample-card-pic.o"])
+async def test_position_independent_or_not_a_card_is_the_same(
+    backplane: Backplane, ports: Ports, pool: CodePool, virtual_clock: VirtualClock, name: str
+) -> None:
+    card = ElfCard(load_image(SAMPLE.with_name(name).read_bytes(), name), {"level": 9}, pool.take())
+    await backplane.insert(card)
+    assert ports.read(0x300) == 2 * 9 + 1
+    ports.write(0x300, 3)
+    await trio.testing.wait_all_tasks_blocked()
+    assert card.save() == card.save()
+    assert card.slot.output.take() == b""
+    ports.write(0x303, 1)
+    await virtual_clock.advance(1_000_000)  # its processor was busy with the first
+    assert card.slot.output.take() == b"\x03\x01\0"  # 303h & 31 bytes of what was written
+    await backplane.remove(0)
+
+
+async def test_settings_are_in_place_before_power_on_and_wrong_ones_are_named(
+    pool: CodePool,
+) -> None:
+    image = load_image(SAMPLE.read_bytes(), "sample.o")
+    engine = pool.take()
+    for settings, what in (
+        ({"level": 10}, r"card sample: .*level"),
+        ({"level": "9"}, r"card sample: .*level"),
+        ({"title": "far too long a title"}, r"card sample: .*title"),
+        ({"title": "ü" * 8}, r"card sample: setting title: 16 bytes; 15 fit"),
+        ({"colour": 1}, r"card sample: it has no setting colour; there are: level, quiet, title"),
+    ):
+        with pytest.raises(ElfError, match=what):
+            ElfCard(image, settings, engine)
+    engine.close()
+    card = ElfCard(image, {}, pool.take())
+    assert card.settings == card.settings_type(level=5, quiet=False, title="sample")
+    card.close()
+
+
+async def test_a_state_that_comes_before_the_slot_is_the_cards_own(
+    backplane: Backplane, ports: Ports, make: Make
+) -> None:
+    first = make("named")
+    await backplane.insert(first)
+    ports.write(0x300, 99)
+    second = make("named")
+    second.load(first.save())
+    await backplane.remove(0)
+    await backplane.insert(second)
+    assert ports.read(0x300) == 99
+    assert ports.read(0x301) == 1  # restored() came when it had its slot
+
+
+async def test_reset_makes_everything_anew(backplane: Backplane, ports: Ports, make: Make) -> None:
+    card = make("counter")
+    slot = await backplane.insert(card)
+    fresh = card.save()
+    ports.write(0x302, 50)
+    ports.read(0x300)
+    slot.cold_reset()
+    assert card.save() == fresh
+    assert not backplane.irq.levels[5]
+    assert ports.read(0x303) == 42
