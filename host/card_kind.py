@@ -12,7 +12,7 @@ import trio
 from hotswap.bus import BusError, Resources, Settings
 from hotswap.bus.leases import alternatives
 from hotswap.cards.elf import ElfCard
-from hotswap.cards.elf.card import resources_of
+from hotswap.cards.elf.resources import resources_of
 from hotswap.cards.elf.settings import settings_type
 
 from .card_settings import from_words, settings_faults

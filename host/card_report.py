@@ -11,7 +11,8 @@ import trio
 
 from hotswap.bus import Card, Resources, Slot
 from hotswap.cards.elf import ElfCard
-from hotswap.cards.elf.card import POLICIES, resources_of
+from hotswap.cards.elf.card import POLICIES
+from hotswap.cards.elf.resources import resources_of
 
 from .board import Board
 from .card_changes import find_slot

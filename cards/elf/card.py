@@ -10,15 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-import trio
-
 from hotswap.bus import (
     FLOATING,
     Card,
     CodeEngine,
-    MemoryRange,
     Policy,
-    PortRange,
     Resources,
     SavedState,
     Screen,
@@ -28,13 +24,15 @@ from hotswap.bus import (
 from hotswap.bus.errors import CodeError
 
 from . import takeover
-from .budgets import INSTRUCTION_NS, PERIOD_NS, Budgets
+from .budgets import Budgets
 from .commands import Work
 from .host_calls import HostCalls
 from .image import ElfImage
 from .memory import CardMemory
+from .own_time import OwnTime
 from .picture import shown
 from .report import code_error
+from .resources import resources_of
 from .settings import convert, settings_type, stores
 from .state import ElfState
 
@@ -89,7 +87,7 @@ class ElfCard(Card[ElfState]):
         """A state came before the card was plugged in."""
         self._functions = descriptor.functions
         self._engine_call = engine.call
-        self._wanted = trio.Event()
+        self.own_time = OwnTime(self)
         if "hotswap_screen" in image.host_calls:
             self.screen: Callable[[], Screen] = self._screen
 
@@ -191,15 +189,6 @@ class ElfCard(Card[ElfState]):
             raise code_error(self.image, result.fault, during)
         return result.value & _WORD
 
-    def _in_own_time(self, entry: int, arguments: tuple[int, ...], budget: int, what: str) -> None:
-        """A call nobody waits for: its instructions take machine time."""
-        self.host.changes = 0
-        result = self._engine_call(entry, arguments, budget)
-        now = self.slot.clock.now()
-        self.state.busy_until = now + result.instructions * INSTRUCTION_NS
-        if result.fault is not None:
-            raise code_error(self.image, result.fault, what)
-
     # -- bus cycles -----------------------------------------------------------------------------
 
     def read(self, port: int, width: int) -> int:
@@ -277,72 +266,12 @@ class ElfCard(Card[ElfState]):
     # -- its own time ---------------------------------------------------------------------------
 
     def arm(self) -> None:
-        """Let the slot's alarm ring when the first timer runs out, and the card is not busy."""
-        if self.plugged_in is None:
-            return
-        deadlines = [deadline for deadline in self.state.timers if deadline is not None]
-        first = max(min(deadlines), self.state.busy_until) if deadlines else None
-        if first != self.plugged_in.alarm.deadline:
-            self.plugged_in.alarm.set(first)
-
-    def _due(self) -> None:
-        """The alarm has rung: every timer that has run out, in order, then a pause."""
-        state, now, entry = self.state, self.slot.clock.now(), self._functions.timer
-        due = sorted((d, n) for n, d in enumerate(state.timers) if d is not None and d <= now)
-        spent = 0
-        for deadline, number in due:
-            if state.timers[number] != deadline:
-                continue  # one before it has set it anew
-            state.timers[number] = None
-            self._in_own_time(entry, (number,), self.budgets.turn, f"timer({number})")
-            spent += state.busy_until - now
-        state.busy_until = now + max(spent, PERIOD_NS)
-        self.arm()
-
-    def look_for_room(self) -> None:
-        """hotswap_room was 0: `run` is to wait for room."""
-        self._wanted.set()
+        """Its timers have changed."""
+        self.own_time.arm()
 
     async def run(self, slot: Slot) -> None:
         """Timers, what was posted, what came in, and room for what goes out."""
-        self.arm()
-        with slot.calling(self._due):
-            async with trio.open_nursery() as nursery:
-                if self._functions.input:
-                    nursery.start_soon(self._take_input, slot)
-                if self._functions.output:
-                    nursery.start_soon(self._make_output, slot)
-                async for command in slot.commands:
-                    if isinstance(command, Work):
-                        await self._at_leisure(slot)
-                        words = command.what, command.argument
-                        during = f"work({command.what:#x}, {command.argument:#x})"
-                        self._in_own_time(self._functions.work, words, self.budgets.work, during)
-
-    async def _at_leisure(self, slot: Slot) -> None:
-        """Until the card's processor has nothing else to do."""
-        while slot.clock.now() < self.state.busy_until:
-            await slot.clock.sleep_until(self.state.busy_until, slot.number)
-
-    async def _take_input(self, slot: Slot) -> None:
-        while True:
-            await slot.input.wait()
-            await self._at_leisure(slot)
-            waiting = len(slot.input)
-            self._in_own_time(self._functions.input, (), self.budgets.turn, "input()")
-            if len(slot.input) == waiting:
-                await slot.input.more()
-
-    async def _make_output(self, slot: Slot) -> None:
-        while True:
-            if not self.state.wants_room:
-                self._wanted = trio.Event()
-                await self._wanted.wait()
-            await slot.output.room()
-            await self._at_leisure(slot)
-            if self.state.wants_room and not slot.output.full:
-                self.state.wants_room = False
-                self._in_own_time(self._functions.output, (), self.budgets.turn, "output()")
+        await self.own_time.run(slot)
 
     # -- state, screen --------------------------------------------------------------------------
 
@@ -359,18 +288,3 @@ class ElfCard(Card[ElfState]):
 
     def _screen(self) -> Screen:
         return shown(self.state.picture, self.engine)
-
-
-def resources_of(image: ElfImage) -> tuple[Resources, ...]:
-    """Every way to set the card's jumpers."""
-    width = cast("Width", image.descriptor.cycle_width)
-    return tuple(
-        Resources(
-            ports=tuple(PortRange(first, count) for first, count in one.ports),
-            irqs=one.irqs,
-            drqs=one.drqs,
-            windows=tuple(MemoryRange(first, size) for first, size in one.windows),
-            cycle_width=width,
-        )
-        for one in image.descriptor.resources
-    )

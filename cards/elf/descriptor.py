@@ -15,6 +15,7 @@ import msgspec
 
 from .errors import ElfError
 from .peek import Peek
+from .place import PAGE
 
 DESCRIPTOR = ".hotswap.card"
 MAGIC = 0x44435348  # "HSCD"
@@ -237,6 +238,11 @@ class _Reader:
         for number, (first, count) in enumerate(pairs):
             if not count:
                 continue
+            if limit > PORTS and (first % PAGE or count % PAGE):
+                raise self._error(
+                    f"{where}[{number}]",
+                    f"{count:#x} bytes at {first:#x} are no whole pages of {PAGE:#x}",
+                )
             if first + count > limit:
                 raise self._error(
                     f"{where}[{number}]", f"{count:#x} from {first:#x} end above {limit - 1:#x}"

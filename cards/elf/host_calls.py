@@ -168,7 +168,7 @@ class HostCalls:
             return 0
         if slot.output.full:
             self._state.wants_room = True
-            self._card.look_for_room()
+            self._card.own_time.look_for_room()
             return 0
         return max(1, slot.output.capacity - len(slot.output))
 

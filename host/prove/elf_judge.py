@@ -29,6 +29,7 @@ from hotswap.bus import (
 from hotswap.cards.elf import Budgets, ElfCard, ElfError, ElfImage, load_image
 from hotswap.cards.elf.layout import Move
 from hotswap.cards.elf.report import code_error
+from hotswap.cards.elf.resources import resources_of
 from hotswap.cards.elf.settings import convert, settings_type, stores
 from hotswap.cpu import CodePool
 
@@ -47,6 +48,7 @@ def try_object(data: bytes, chance: random.Random) -> str:
     began = time.thread_time()
     try:
         image = load_image(data, "card.o")
+        resources_of(image)
         kind = settings_type(image)
         list(stores(image, convert(image, kind, {})))
     except ElfError as error:
