@@ -20,7 +20,7 @@ from .target import machine_option
 from .words import DaemonRequest, DaemonStatus, MachineStatus, on_a_line
 
 LIST = 10.0
-"""Seconds a daemon has to say how its machines are, which have 2 to say it themselves."""
+"""Seconds a daemon has to say how its machines are, which have 3 to say it themselves."""
 GOING = 5.0
 """Seconds a daemon without machines may take to end."""
 

@@ -22,7 +22,7 @@ from hotswap.host.control import ControlError, Request, connect
 
 from .process import MachineProcess
 
-ASK = 2.0
+ASK = 3.0
 """Seconds a machine has to say how it is."""
 SETTLE = 40.0
 ASKED = 8.0
