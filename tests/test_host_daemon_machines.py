@@ -1,17 +1,21 @@
 """The machines of a daemon do not depend on each other, nor on whether it has a defect."""
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 import pytest
 import trio
+import trio.testing
 
-from hotswap.host.daemon import supervisor
+from hotswap.host.daemon import ending, supervisor
 from hotswap.host.daemon.machines import Machines
-from hotswap.host.daemon.order import Order
+from hotswap.host.daemon.order import Order, words_file
 from hotswap.host.daemon.process import MachineProcess
 from hotswap.host.daemon.runtime import hold_runtime
-from hotswap.host.daemon.supervisor import Life
+from hotswap.host.daemon.supervisor import Life, Supervisor
 
 
 async def test_a_defect_in_one_supervisor_is_no_harm_to_the_others(
@@ -41,3 +45,67 @@ async def test_a_defect_in_one_supervisor_is_no_harm_to_the_others(
         "a": "RuntimeError: oh; report this",
         "b": "no process can be started: Resource temporarily unavailable",
     }
+
+
+@asynccontextmanager
+async def three_machines(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> AsyncIterator[tuple[Machines, list[str]]]:
+    """Three that run, with a shell in place of a machine; and who has stopped, in that order."""
+
+    async def started(order: Order) -> MachineProcess:
+        words = words_file()
+        child = await trio.lowlevel.open_process(
+            ["sh", "-c", script], stdin=DEVNULL, stdout=PIPE, stderr=words
+        )
+        return MachineProcess(child.pid, os.pidfd_open(child.pid), words, child)
+
+    monkeypatch.setattr(supervisor, "started", started)
+    files = [folder / f"{name}.toml" for name in "abc"]
+    for file in files:
+        file.write_text("")
+    stopped: list[str] = []
+
+    async def watch(machine: Supervisor) -> None:
+        while machine.life is not Life.STOPPED:
+            await machine.changed()
+        stopped.append(machine.name)
+
+    with hold_runtime(folder / "run") as runtime, trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            machines = Machines(nursery, runtime, folder, None, files)
+            machines.read(machines.files())
+            for machine in machines.all.values():
+                while machine.life is not Life.RUNNING:
+                    await machine.changed()
+                nursery.start_soon(watch, machine)
+            yield machines, stopped
+            nursery.cancel_scope.cancel()
+
+
+async def test_machines_are_stopped_one_after_the_other_the_last_one_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with three_machines(tmp_path, monkeypatch, "echo ready; exec sleep 999") as found:
+        machines, stopped = found
+        await machines.stop()
+        await trio.testing.wait_all_tasks_blocked()
+        assert stopped == ["c", "b", "a"]
+
+
+async def test_in_a_hurry_all_are_told_at_once_and_then_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "HASTE", 0.2)
+    deaf = "trap '' TERM; echo ready; exec sleep 999"
+    async with three_machines(tmp_path, monkeypatch, deaf) as (machines, stopped):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(machines.stop)
+            while machines.find("c").life is not Life.STOPPING:
+                await machines.find("c").changed()
+            machines.hurry.up()
+            while machines.find("a").life is Life.RUNNING:
+                await machines.find("a").changed()
+            assert stopped == []
+        await trio.testing.wait_all_tasks_blocked()
+        assert sorted(stopped) == ["a", "b", "c"]
