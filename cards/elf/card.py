@@ -86,7 +86,8 @@ class ElfCard(Card[ElfState]):
         self.owes_restored = False
         """A state came before the card was plugged in."""
         self._functions = descriptor.functions
-        self._engine_call = engine.call
+        self._engine_call, self._cycle = engine.call, self.budgets.cycle
+        self._read, self._write = descriptor.functions.read, descriptor.functions.write
         self.own_time = OwnTime(self)
         if "hotswap_screen" in image.host_calls:
             self.screen: Callable[[], Screen] = self._screen
@@ -193,22 +194,20 @@ class ElfCard(Card[ElfState]):
 
     def read(self, port: int, width: int) -> int:
         """IN."""
-        entry = self._functions.read
-        if not entry:
+        if not self._read:
             return FLOATING[width]
         self.host.changes = 0
-        result = self._engine_call(entry, (port, width), self.budgets.cycle)
+        result = self._engine_call(self._read, (port, width), self._cycle)
         if result.fault is not None:
             raise code_error(self.image, result.fault, f"IN {port:#x} width {width}")
         return result.value & FLOATING[width]
 
     def write(self, port: int, width: int, value: int) -> None:
         """OUT."""
-        entry = self._functions.write
-        if not entry:
+        if not self._write:
             return
         self.host.changes = 0
-        result = self._engine_call(entry, (port, width, value), self.budgets.cycle)
+        result = self._engine_call(self._write, (port, width, value), self._cycle)
         if result.fault is not None:
             during = f"OUT {port:#x} width {width} value {value:#x}"
             raise code_error(self.image, result.fault, during)

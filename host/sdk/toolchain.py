@@ -28,9 +28,11 @@ PATIENCE = 300  # seconds for one call of a compiler
 
 OPTIONS = shlex.split("""
     -m32 -march=i486 -std=gnu11 -O2 -g -gdwarf-4 -ffreestanding -fno-pic -fno-stack-protector
-    -fno-asynchronous-unwind-tables -fcf-protection=none -fno-ident -Wall -Wextra
+    -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none -fno-ident
+    -Wall -Wextra
 """)
-"""For every compiler: code of a 486, no library, warnings on, the same file each time."""
+"""For every compiler: code of a 486, no library, warnings on, the same file each time; frames, so
+that the report of a fault knows the callers."""
 OWN = {
     "gcc": ("-fno-pie", "-mpreferred-stack-boundary=2"),
     "clang": ("-target", "i386-unknown-none-elf"),
