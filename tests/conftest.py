@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import trio
 from hypothesis import settings
 
 from hotswap.host.loader import LoadError
@@ -155,7 +156,8 @@ def seabios() -> Path:
 @pytest.fixture(scope="session")
 def hostile_pool() -> Iterator[SandboxPool]:
     """Confined processes that do what tests/sandbox_hostile.py has in store."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
-        with SandboxPool(entry="sandbox_hostile:main") as pool:
-            yield pool
+    with SandboxPool(entry="sandbox_hostile:main") as pool:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+            trio.run(pool.prepare)  # the process all others are forked from
+        yield pool

@@ -53,7 +53,7 @@ def _read_parent() -> None:
 ATTEMPTS: dict[str, Callable[[], object]] = {
     "open a file": lambda: os.open("/etc/passwd", os.O_RDONLY),
     "read its parent's memory by /proc": lambda: os.open(f"/proc/{os.getppid()}/mem", os.O_RDONLY),
-    "make a file": lambda: os.open("/tmp/hostile", os.O_CREAT | os.O_WRONLY),
+    "make a file": lambda: os.open("/tmp", os.O_TMPFILE | os.O_WRONLY),
     "list a folder": lambda: os.scandir("/"),
     "make a socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
     "make a pair of sockets": socket.socketpair,
