@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 import trio
 from structlog.testing import capture_logs
 
@@ -67,9 +68,10 @@ def tried(limit: float = 10) -> str:
 @pytest.fixture
 def log_warnings() -> Iterator[None]:
     """Log as the command line does, not as tests do."""
+    before = structlog.get_config()
     configure("warning")
     yield
-    configure("error")
+    structlog.configure(**before)  # where it goes to is the whole session's
 
 
 def children() -> float:
