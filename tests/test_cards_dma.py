@@ -463,3 +463,48 @@ async def test_a_state_survives_its_bytes(board: Board) -> None:
     other = Dma()
     other.load(saved)
     assert other.state == board.dma.state
+
+
+# -- cards that come and go in the middle of a transfer ------------------------------------------
+
+
+async def test_a_card_that_is_pulled_leaves_its_transfer_where_it_was(board: Board) -> None:
+    tape = await board.tape(3)
+    tape.state.room = 3
+    board.memory.write_memory(0x30000, b"abcdefgh")
+    board.program(3, SINGLE | FROM_MEMORY, 0x30000, 8)
+    tape.slot.drq.set(True)
+    board.backplane.settle_order()
+    tape.state.room = 100
+    tape.slot.drq.set(True)
+    await board.backplane.remove(tape.slot.number)
+    board.backplane.settle_order()
+    assert (tape.state.taken, board.left(3)) == (b"abc", 5)
+    other = await board.tape(3)
+    other.slot.drq.set(True)
+    board.backplane.settle_order()
+    assert (other.state.taken, other.state.ends) == (b"defgh", 1)
+
+
+@pytest.mark.parametrize("which", ["card", "controller", "both"])
+async def test_a_replacement_in_the_middle_of_a_transfer_loses_no_byte(
+    board: Board, which: str
+) -> None:
+    backplane = board.backplane
+    tape = await board.tape(3)
+    slot = tape.slot
+    tape.state.room = 3
+    board.memory.write_memory(0x30000, b"abcdefgh")
+    board.program(3, SINGLE | FROM_MEMORY, 0x30000, 8)
+    slot.drq.set(True)
+    backplane.settle_order()
+    tape.state.room = 100
+    slot.drq.set(True)  # the controller has not seen it
+    if which != "controller":
+        await backplane.replace(slot.number, Tape(TapeSettings(3)))
+    if which != "card":
+        await backplane.replace(board.dma.slot.number, Dma())
+        assert backplane.dma is not board.dma
+    backplane.settle_order()
+    assert (slot.card.state.taken, slot.card.state.ends) == (b"abcdefgh", 1)
+    assert not slot.drq.level
