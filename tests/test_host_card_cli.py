@@ -6,11 +6,23 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
+import trio
+from click.testing import CliRunner, Result
 
+from hotswap.host.board import BoardConfig, open_board
+from hotswap.host.card_cli import card_command
+from hotswap.host.control import serve_control
 from hotswap.host.discovery import offers
+from hotswap.host.exits import Exit
+from hotswap.host.operator import answer_for
+
+UART = Path(__file__).parents[1] / "examples" / "uart16550" / "uart16550.o"
 
 
 def hotswap(*words: str, path: Path) -> subprocess.CompletedProcess[str]:
@@ -55,3 +67,88 @@ def test_it_is_a_table_for_people(with_a_bomb: Path) -> None:
     header, *rows = (line.split() for line in listed.stdout.splitlines())
     assert header == ["name", "module", "distribution", "version"]
     assert ["bomb", "their_bomb", "their-bomb", "2.5"] in rows
+
+
+# -- a running machine --------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def machine(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Result]]]:
+    """Runs `hotswap-host card` on a machine, as somebody else's process would."""
+    socket = tmp_path / "control"
+    async with open_board(BoardConfig(memory=1, switchover=False)) as board:
+        await board.nursery.start(serve_control, socket, answer_for(board))
+
+        async def card(*words: str) -> Result:
+            command = [*words, "--control", str(socket)]
+            return await trio.to_thread.run_sync(
+                partial(CliRunner().invoke, card_command, command, standalone_mode=False)
+            )
+
+        yield card
+        board.nursery.cancel_scope.cancel()
+
+
+async def test_cards_are_listed_for_people(tmp_path: Path) -> None:
+    async with machine(tmp_path) as card:
+        said = (await card("list")).output
+    header, *rows = said.splitlines()
+    assert header.split() == ["slot", "card", "kind", "version", "resources", "policy", "state"]
+    assert any(row.split()[:3] == ["3", "uart", "python"] for row in rows), said
+
+
+async def test_a_card_comes_is_looked_at_replaced_and_goes(tmp_path: Path) -> None:
+    async with machine(tmp_path) as card:
+        inserted = await card("insert", "uart", "--slot", "9", "--set", "base=0x2f8",
+                              "--set", "irq=3")  # fmt: skip
+        assert inserted.output == "uart in slot 9 inserted: ports 0x02f8-0x02ff; IRQ 3\n"
+        info = (await card("info", "9")).output
+        assert "in slot 9, running" in info
+        assert "base" in info
+        replaced = await card("replace", "9", str(UART), "--json")
+        assert json.loads(replaced.output)["result"]["implementation"] == "elf"
+        assert "uart 1" in (await card("info", "9")).output
+        assert (await card("remove", "9")).output.startswith("uart in slot 9 removed")
+        assert (await card("remove", "9")).return_value == Exit.FAILED
+
+
+async def test_what_is_wrong_is_said_with_status_1(tmp_path: Path) -> None:
+    async with machine(tmp_path) as card:
+        for words, said in (
+            (("insert", "uart"), "port 0x03f8 (of 0x03f8-0x03ff) is taken by card uart in slot 3"),
+            (("insert", "/none.o"), "/none.o: No such file or directory"),
+            (("set", "uart", "irq=5"), "irq cannot be changed while it is plugged in"),
+            (("info", "urat"), "did you mean uart?"),
+        ):
+            result = await card(*words)
+            assert result.return_value == Exit.FAILED
+            assert said in result.output
+
+
+async def test_relative_paths_are_those_of_who_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(UART.parent)
+    async with machine(tmp_path) as card:
+        assert "ports 0x02f8" in (await card("insert", UART.name)).output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("insert", "uart", "--set", "base"), "'base' is no KEY=VALUE"),
+        (("insert", "uart", "--slot", "256"), "256 is not in the range"),
+        (("set", "uart"), "Missing argument"),
+        (("insert", "uart", "--sandbox", "jail"), "'jail' is not one of"),
+    ],
+)
+def test_a_command_line_that_is_wrong_is_no_request(words: tuple[str, ...], said: str) -> None:
+    result = CliRunner().invoke(card_command, [*words, "--control", "/nowhere"])
+    assert result.exit_code == Exit.USAGE
+    assert said in result.output
+
+
+def test_a_card_in_a_file_is_described_without_a_machine() -> None:
+    result = CliRunner().invoke(card_command, ["info", str(UART)])
+    assert "uart" in result.output
+    assert "ports 0x03f8-0x03ff" in result.output
