@@ -18,6 +18,7 @@ from elftools.dwarf.dwarfinfo import DebugSectionDescriptor, DwarfConfig, DWARFI
 
 from .image import ElfImage
 from .objects import MALFORMED, ObjectFile, Section, read_object
+from .shown import shown
 
 SECTION_MAX = 16 << 20
 """Bytes of one section, decompressed."""
@@ -193,7 +194,7 @@ class Lines:
             if before is not None and before.address < state.address:
                 index = before.file - first
                 file = files[index].name if 0 <= index < len(files) else b""
-                title = file.decode("utf-8", "backslashreplace")
+                title = shown(file)
                 self._rows.append((before.address, state.address, title, before.line))
             before = None if state.end_sequence else state
         return count

@@ -14,12 +14,13 @@ from importlib.resources import files
 import msgspec
 import zstandard
 
-from .descriptor import DESCRIPTOR, Descriptor, read_descriptor
+from .descriptor import DESCRIPTOR, Descriptor
 from .errors import ElfError
 from .host_names import HOST_CALLS
 from .objects import STB_LOCAL, ObjectFile, Section, read_object
 from .peek import Peek
 from .place import Placed, Placement, Segment
+from .read_descriptor import read_descriptor
 from .relocate import CallSite, Relocator, got_symbols, taken_calls
 from .symbols import Names, Resolver, Symbol
 

@@ -20,6 +20,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.enums import ENUM_RELOC_TYPE_i386
 
 from .errors import ElfError
+from .shown import shown
 
 FILE_MAX = 8 << 20
 SECTIONS_MAX = 4096
@@ -205,7 +206,7 @@ class _Reader:
         end = strings.find(b"\0", at)
         if at >= len(strings) or end < 0:
             raise self._error(f"{what} is at {at:#x}, outside the string table")
-        return strings[at:end].decode("utf-8", "backslashreplace")
+        return shown(strings[at:end])
 
     def _check_overlap(
         self, elf: ELFFile, sections: tuple[Section, ...], headers: Sequence[Any]

@@ -17,9 +17,9 @@ from hotswap.bus import HotswapError, SavedState, StateError
 from . import fields as by_name
 from .descriptor import TIMERS_MAX
 from .errors import ElfError
-from .host_calls import BLOCKS_MAX
 from .image import ElfImage, load_image
 from .layout import Move
+from .memory_calls import BLOCKS_MAX
 from .objects import FILE_MAX
 from .old import old_records
 from .picture import check

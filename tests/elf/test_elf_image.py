@@ -86,6 +86,8 @@ OBJECTS: list[tuple[str, Change, str]] = [
      r"section \.text, offset 0x\w+: a relocation with symbol 9999, there are \d+"),
     ("a relocation too far for a byte", lambda p: p.relocation(".text", 0, type=22),
      r"relocation R_386_8: 0x\w+ does not fit 1 bytes"),
+    ("a name that would clear the screen", lambda p: p.rename("hotswap_irq", "hotsw\x1b[2Jq"),
+     r"nobody defines hotsw\\x1b\[2Jq;"),
     ("relocations of nothing", lambda p: p.section(".rel.text", info=88),
      r"section \.rel\.text: it changes section 88"),
     ("relocations with addends", lambda p: p.section(".rel.text", type=4),
