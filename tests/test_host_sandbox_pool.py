@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -37,9 +38,15 @@ def open_files() -> int:
 
 
 async def all_ended(pidfds: list[int]) -> None:
-    with trio.fail_after(20):
+    """Within 20 s; they are ended in any case."""
+    try:
+        with trio.fail_after(20):
+            for pidfd in pidfds:
+                await trio.lowlevel.wait_readable(pidfd)
+    finally:
         for pidfd in pidfds:
-            await trio.lowlevel.wait_readable(pidfd)
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             os.close(pidfd)
 
 

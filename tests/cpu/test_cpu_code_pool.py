@@ -28,8 +28,7 @@ def come_and_go(pool: CodePool, number: int, window: memoryview) -> None:
     engine.map(0x100000, 4 * PAGE, writable=False, executable=True)
     engine.map(0x200000, 8 * PAGE, writable=True, executable=False)
     engine.map(0x300000, PAGE, writable=True, executable=False, shared=window)
-    for _ in range(20):
-        stub = engine.host_call(lambda: number, 0)
+    stub = [engine.host_call(lambda: number, 0) for _ in range(20)][-1]
     # call stub ; mov [300000h],eax ; ret ... ud2
     code = f"b8 {struct.pack('<I', stub).hex()} ffd0 a300003000 c3 0f0b"
     engine.write(0x100000, bytes.fromhex(code))
