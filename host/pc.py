@@ -193,7 +193,7 @@ def _of_bios(config: BoardConfig, found: Found) -> Iterator[Wanted]:
 def plug_ins(cards: Sequence[Wanted], faults: list[Fault]) -> list[PlugIn]:
     """The cards in slots; what is wrong with them, alone or together, is added to `faults`.
 
-    Cards that can be in one place only have it before others choose among theirs.
+    Cards with a smaller choice have theirs before those with a larger one.
     """
     names = [offer.name for offer in offers()]
     kinds = [_kind(card, names, faults) for card in cards]
@@ -206,7 +206,7 @@ def plug_ins(cards: Sequence[Wanted], faults: list[Fault]) -> list[PlugIn]:
                 other = taken[card.slot]
                 faults.append(fault(f"{card.path}.slot", f"{other} is in this slot", card.slot))
             taken[card.slot] = card
-    for index in sorted(range(len(cards)), key=lambda index: len(offered[index]) > 1):
+    for index in sorted(range(len(cards)), key=lambda index: len(offered[index])):
         card, others = cards[index], [(cards[n], held[n]) for n in sorted(held)]
         match offered[index]:
             case [only]:

@@ -134,13 +134,18 @@ from hotswap.bus import Card, PortRange, Resources, Settings, State, hookimpl
 
 class ZitherSettings(Settings, frozen=True):
     base: int | None = None
+    lines: bool = False
 
 class Zither(Card[State]):
     name, state_type, settings_type = "zither", State, ZitherSettings
 
     def alternatives(self):
         bases = (0x280, 0x80, 0x290) if self.settings.base is None else (self.settings.base,)
-        return [Resources(ports=(PortRange(base, 2),)) for base in bases]
+        irqs = (9, 10) if self.settings.lines else ()
+        return [
+            Resources(ports=(PortRange(base, 2),), irqs=(irq,) if irq else ())
+            for base in bases for irq in irqs or (0,)
+        ]
 
 @hookimpl
 def hotswap_card(name):
@@ -159,6 +164,17 @@ def test_a_card_with_a_choice_leaves_others_where_they_have_to_be(
     first, fixed = [plug for plug in cards_of(zithers("", "base = 0x280")) if plug.card == "zither"]
     assert first.resources == Resources(ports=(PortRange(0x290, 2),))
     assert fixed.resources is None
+
+
+def test_the_smaller_choice_comes_first(install: Callable[[str, str], None]) -> None:
+    install("zither", ZITHER)
+    first, second = [
+        plug.resources
+        for plug in cards_of(zithers("lines = true", "lines = true, base = 0x280"))
+        if plug.card == "zither"
+    ]
+    assert second == Resources(ports=(PortRange(0x280, 2),), irqs=(9,))
+    assert first == Resources(ports=(PortRange(0x290, 2),), irqs=(10,))
 
 
 def test_when_nothing_is_left_to_choose_each_place_is_named_with_who_has_it(
