@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import zstandard
+from elftools.common.exceptions import DWARFError
 from elftools.dwarf.die import DIE
 from elftools.dwarf.dwarfinfo import DebugSectionDescriptor, DwarfConfig, DWARFInfo
 
@@ -36,7 +37,7 @@ _NOT_READ = ("eh_frame_sec", "gnu_debugaltlink_sec")
 _R_386_32 = 1
 _ZLIB, _ZSTD = 1, 2  # ch_type
 
-UNREADABLE = (*MALFORMED, zlib.error, zstandard.ZstdError, OSError, MemoryError)
+UNREADABLE = (*MALFORMED, DWARFError, zlib.error, zstandard.ZstdError, OSError, MemoryError)
 
 
 def open_dwarf(image: ElfImage) -> DWARFInfo | None:

@@ -8,6 +8,7 @@ import pytest
 from hotswap.cards.elf import ElfError, load_image
 from hotswap.cards.elf.dwarf import SECTION_MAX, Lines
 from hotswap.cards.elf.place import IMAGE, PAGE
+from hotswap.cards.elf.types import shapes
 
 from .conftest import CARDS
 from .patching import SAMPLE, Patch
@@ -86,8 +87,8 @@ OBJECTS: list[tuple[str, Change, str]] = [
      r"section \.text, offset 0x\w+: a relocation with symbol 9999, there are \d+"),
     ("a relocation too far for a byte", lambda p: p.relocation(".text", 0, type=22),
      r"relocation R_386_8: 0x\w+ does not fit 1 bytes"),
-    ("a name that would clear the screen", lambda p: p.rename("hotswap_irq", "hotsw\x1b[2Jq"),
-     r"nobody defines hotsw\\x1b\[2Jq;"),
+    ("a name that would clear the screen", lambda p: p.rename("hotswap_irq", "hotsw\x1b[2Jqq"),
+     r"nobody defines hotsw\\x1b\[2Jqq;"),
     ("relocations of nothing", lambda p: p.section(".rel.text", info=88),
      r"section \.rel\.text: it changes section 88"),
     ("relocations with addends", lambda p: p.section(".rel.text", type=4),
@@ -270,3 +271,12 @@ def test_the_same_file_has_the_same_digest_and_another_build_another() -> None:
     again = load_image((CARDS / "ledger.o").read_bytes(), "again")
     other = load_image((CARDS / "ledger_2.o").read_bytes(), "other")
     assert one.digest == again.digest != other.digest
+
+
+def test_debug_information_that_leads_nowhere_is_left_out() -> None:
+    patch = Patch()
+    producer = offset_in(".debug_abbrev", b"\x25\x0e")  # DW_AT_producer, DW_FORM_strp
+    patch.inside(".debug_abbrev", producer + 1, 0x1B, 1)  # DW_FORM_addrx, without .debug_addr
+    image = load_image(bytes(patch.content), "sample.o")
+    assert Lines(image).at(image.descriptor.functions.read) == ("", 0)
+    assert shapes(image) == {}
