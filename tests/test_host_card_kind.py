@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from trio.testing import wait_all_tasks_blocked
 
 from hotswap.bus import BusError
@@ -22,7 +24,7 @@ from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel
 from hotswap.host.operator import answer_for
 from hotswap.host.rehearsal import rehearse
-from hotswap.host.sandbox import missing
+from hotswap.host.sandbox import SandboxPool, missing
 from hotswap.host.snapshot import go_on, open_restored, read_snapshot, take_snapshot, write_snapshot
 from hotswap.switchover.coordinator import Switchover
 from hotswap.switchover.options import Options
@@ -52,8 +54,10 @@ async def test_a_card_in_a_file_is_inserted_and_listed(board: Board) -> None:
 
 
 async def test_one_in_a_process_of_its_own_is_named_so_and_ends_with_its_removal(
-    board: Board, tmp_path: Path
+    board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    patient = partial(SandboxPool, deadline=1_000_000_000)  # hosts of tests are busy
+    monkeypatch.setattr("hotswap.host.card_engines.SandboxPool", patient)
     if lacks := missing():
         pytest.skip(f"NOT TESTED: no sandbox here: {lacks}")
     row = await ask(board, "card_insert", card=str(COUNTER), slot=30, sandbox="process")
@@ -183,3 +187,26 @@ async def test_another_build_takes_over(board: Board, tmp_path: Path) -> None:
     await wait_all_tasks_blocked()
     assert slot.number == 30
     assert read(board, COUNT) == 7
+
+
+async def test_cards_are_changed_while_a_rehearsal_is_under_way(
+    board: Board, tmp_path: Path
+) -> None:
+    await counting(board, tmp_path)
+    forked = trio.Event()
+    outcomes: list[str] = []
+
+    async def rehearsal() -> None:
+        found = await rehearse(board, refkernel(2), OPTIONS, lambda event: forked.set())
+        outcomes.append(found.outcome)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rehearsal)
+        await forked.wait()
+        await insert_card(board, "lpt")
+        await remove_card(board, "counter")
+        assert outcomes == []
+    assert outcomes == ["rehearsed ok"]
+    names = {row.name for row in card_rows(board)}
+    assert "lpt" in names
+    assert "counter" not in names

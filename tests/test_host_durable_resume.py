@@ -16,6 +16,8 @@ import pytest
 
 from hotswap.host.board import Board, BoardConfig, open_board
 from hotswap.host.cables import Cable, OpenCable
+from hotswap.host.card_changes import insert_card, remove_card
+from hotswap.host.card_report import card_rows
 from hotswap.host.durable_folder import open_folder
 from hotswap.host.durable_records import VERSION, PointRecord, encode, read_record
 from hotswap.host.durable_resume import NothingToResume, from_r1, from_snapshot
@@ -38,6 +40,7 @@ CONFIG = BoardConfig(deterministic=True, memory=16)
 PROGRAMS = "init=/bin/init stay memory:3 pipes:1 reader:2 ticker:30:5"
 END = 500 * MS
 SERIAL = 3
+COUNTER = Path(__file__).parent / "elf" / "counter.o"
 AFTER_R1 = [phase for phase in Phase if phase > Phase.SAVE]
 
 
@@ -97,6 +100,32 @@ async def test_a_resumed_run_ends_as_one_that_was_rolled_back_at_that_instant(
     assert b"reader ok 2" in other.data
     assert msgspec.structs.replace(restored, output=rolled_back.output) == rolled_back
     assert not (copy / "r1").exists()
+
+
+async def test_a_card_that_was_inserted_and_one_that_was_pulled_are_so_after_it(
+    tmp_path: Path,
+) -> None:
+    """The card is in a file that is not there any more."""
+    folder, copy, file = tmp_path / "d", tmp_path / "copy", tmp_path / "mine.o"
+
+    def killed() -> None:
+        shutil.copytree(folder, copy)
+        file.unlink()
+
+    async with running(folder, Recorder()) as board:
+        shutil.copy(COUNTER, file)
+        slot = await insert_card(board, str(file), number=30)
+        assert [slot.card.read(0x300, 1) for _ in range(3)] == [1, 2, 3]
+        await remove_card(board, "post")
+        await undone_in(board, Phase.NEWINIT, killed)
+    with open_folder(copy) as held, from_r1(held, held.machine()) as start:
+        async with start.open({}) as board:
+            start.go_on(board)
+            await run_to(board, END)
+            rows = {row.name: row for row in card_rows(board)}
+            assert (rows["counter"].slot, rows["counter"].implementation) == (30, "elf")
+            assert "post" not in rows
+            assert board.backplane.find(30).card.read(0x300, 1) == 4
 
 
 @pytest.mark.parametrize("phase", [p for p in Phase if p <= Phase.SAVE], ids=lambda p: p.name)
