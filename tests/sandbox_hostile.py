@@ -13,6 +13,7 @@ import random
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import msgspec
 
@@ -29,6 +30,7 @@ from hotswap.host.sandbox.wire import (
     Answer,
 )
 
+_U64 = (1 << 64) - 1
 ACTION, PROGRESS = 1024, 1025
 """Offsets in the shared memory, where the protocol has nothing."""
 TRIED, DONE, REFUSED = 1, 2, 3
@@ -104,7 +106,7 @@ LIES = {
 }
 """Answers to a call, and how the host calls each."""
 EVIL_FAULT = CodeFault("\x1b]0;owned\x07" * 1000, -1, 1 << 63, tuple(range(-5000, 0)))
-HANG, DIE, EXHAUST, FLOOD, EVIL, FIRST_LIE = 101, 102, 103, 104, 105, 120
+HANG, DIE, EXHAUST, FLOOD, EVIL, JAM, STEAL, FIRST_LIE = 101, 102, 103, 104, 105, 106, 107, 120
 FIRST_ATTEMPT = 1
 
 
@@ -131,7 +133,18 @@ def main(memory: mmap.mmap, wait: int, wake: int, desk: Desk) -> None:
         except MemoryError:
             memory[PROGRESS] = REFUSED
         os._exit(0)
+    if action == JAM:  # nobody can write to it any more
+        os.write(wait, (_U64 - 1).to_bytes(8, "little"))
+        memory[PROGRESS] = TRIED
     for _ in _answers(memory, wake):
+        if action == STEAL:  # what wakes the host is taken away again
+            while True:
+                os.write(wake, b"\1" + bytes(7))
+                with suppress(BlockingIOError):  # the host has it
+                    os.read(wake, 8)
+        if action == JAM:
+            while True:
+                pass
         if action == DIE:
             os._exit(0)
         if action == HANG:

@@ -172,6 +172,20 @@ async def test_a_process_that_hangs_is_waited_for_no_longer_than_its_deadline(
         assert fault == CodeFault("no answer within 1 ms", 0)
 
 
+@pytest.mark.parametrize("action", [hostile.JAM, hostile.STEAL])
+async def test_a_process_that_plays_with_the_event_files_is_not_waited_for_longer(
+    action: int, hostile_pool: SandboxPool
+) -> None:
+    async with hostile_engine(hostile_pool, action, deadline=20_000_000) as engine:
+        if action == hostile.JAM:
+            while engine._child.memory[hostile.PROGRESS] != hostile.TRIED:
+                await trio.lowlevel.checkpoint()
+        began = time.monotonic()
+        fault = engine.call(TEXT, (), 20_000).fault
+        assert time.monotonic() - began < 2
+        assert fault == CodeFault("no answer within 20 ms", 0)
+
+
 async def test_a_process_that_ends_is_noticed_at_once(hostile_pool: SandboxPool) -> None:
     async with hostile_engine(hostile_pool, hostile.DIE) as engine:
         fault = engine.call(TEXT, (), 100).fault

@@ -11,11 +11,13 @@ from __future__ import annotations
 import importlib
 import mmap
 import os
+import select
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeAlias
 
 import msgspec
@@ -63,6 +65,7 @@ class Desk:
         self._memory = memoryview(bytearray(SIZE))
         self._words = self._memory[:16].cast("I")
         self._wait, self._wake = -1, -1
+        self._asleep = select.poll()
         self._number = 0
 
     def open(self, memory: mmap.mmap, wait: int, wake: int) -> None:
@@ -70,6 +73,7 @@ class Desk:
         self._memory = memoryview(memory)
         self._words = self._memory[:16].cast("I")
         self._wait, self._wake = wait, wake
+        self._asleep.register(wait, select.POLLIN)
 
     # -- questions and answers ----------------------------------------------------------------
 
@@ -82,7 +86,9 @@ class Desk:
             if time.monotonic_ns() > until:
                 words[AWAKE // 4] = 0
                 if words[ASKED // 4] != wanted:
-                    os.read(self._wait, 8)
+                    self._asleep.poll()
+                    with suppress(BlockingIOError):
+                        os.read(self._wait, 8)
         self._number = wanted
         return QUESTION.unpack_from(self._memory, QUESTION_AT)
 

@@ -20,6 +20,7 @@ MEMORY_MAX = 16 << 20
 """Bytes a card's code may have, stack and page tables included."""
 SERVE = "hotswap.host.sandbox.child:serve"
 _PATIENCE = 1_000_000_000  # ns: the deadlines here are shorter
+_EVENTS = os.EFD_CLOEXEC | os.EFD_NONBLOCK  # a hostile process has them, too: nobody may hang there
 _STARTING, _FORKING = 60.0, 10.0  # s
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 
@@ -109,7 +110,7 @@ class SandboxPool:
         files = [memory]
         try:
             os.truncate(memory, SIZE)
-            files += [os.eventfd(0, os.EFD_CLOEXEC), os.eventfd(0, os.EFD_CLOEXEC)]
+            files += [os.eventfd(0, _EVENTS), os.eventfd(0, _EVENTS)]
             # An answer nobody waits for would be taken for that to the next question.
             with trio.CancelScope(shield=True), trio.fail_after(_FORKING):
                 socket.send_fds(talk, [b"F"], files)

@@ -12,6 +12,7 @@ import struct
 ALLOWED = {
     "read": 0,
     "write": 1,
+    "poll": 7,
     "munmap": 11,
     "brk": 12,
     "rt_sigprocmask": 14,

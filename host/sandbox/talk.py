@@ -110,14 +110,14 @@ class Talk:
         words, answered = self._words, ANSWERED // 4
         woken = not words[AWAKE // 4]
         if woken:
-            os.write(self._child.wake, _ONE)
+            self._wake()
         sleep = min(time.monotonic_ns() + SPIN, until)
         while words[answered] != number:
             if time.monotonic_ns() < sleep:
                 continue
             if not woken:  # what it said of being awake may have been out of date
                 woken = True
-                os.write(self._child.wake, _ONE)
+                self._wake()
             left = until - time.monotonic_ns()
             if left <= 0:
                 self.lose(f"no answer within {allowed / 1e6:g} ms")
@@ -125,9 +125,14 @@ class Talk:
             _libc.ppoll(self._files, 2, ctypes.byref(self._left), None)
             ours, process = self._files
             if ours.found:
-                os.read(self._child.wait, 8)
+                with suppress(BlockingIOError):  # the process may have been quicker
+                    os.read(self._child.wait, 8)
             elif process.found:
                 self.lose("the card's process has ended")
+
+    def _wake(self) -> None:
+        with suppress(BlockingIOError):  # full: the process has filled it itself
+            os.write(self._child.wake, _ONE)
 
     def payload(self, answer: tuple[int, ...]) -> bytes:
         """A copy of what came with an answer."""
