@@ -14,6 +14,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import NoReturn
 
 import msgspec
 
@@ -106,8 +107,36 @@ LIES = {
 }
 """Answers to a call, and how the host calls each."""
 EVIL_FAULT = CodeFault("\x1b]0;owned\x07" * 1000, -1, 1 << 63, tuple(range(-5000, 0)))
-HANG, DIE, EXHAUST, FLOOD, EVIL, JAM, STEAL, FIRST_LIE = 101, 102, 103, 104, 105, 106, 107, 120
+HANG, DIE, EXHAUST, FLOOD, EVIL, JAM, STEAL, ASK = range(101, 109)
+FIRST_LIE = 120
 FIRST_ATTEMPT = 1
+
+
+def _attempt(memory: mmap.mmap, attempt: Callable[[], object]) -> NoReturn:
+    memory[PROGRESS] = TRIED
+    try:
+        attempt()
+    except (OSError, MemoryError):
+        memory[PROGRESS] = REFUSED
+    else:
+        memory[PROGRESS] = DONE
+    os._exit(0)
+
+
+def _hoard() -> None:
+    hoard = []
+    while True:
+        hoard.append(bytearray(1 << 20))
+
+
+def _lie(action: int, number: int) -> bytes:
+    """An answer with its payload; `number` is how many there have been."""
+    if action == ASK:  # for ever; the first question was for a host call's address
+        return _answering(Answer.HOST_CALL if number else Answer.DONE, 0, 0, 0)
+    if action == EVIL:
+        payload = msgspec.msgpack.encode(EVIL_FAULT)[: 60 << 10]
+        return _answering(Answer.FAULT, len(payload), 0, 0, payload)
+    return list(LIES.values())[action - FIRST_LIE]
 
 
 def main(memory: mmap.mmap, wait: int, wake: int, desk: Desk) -> None:
@@ -115,52 +144,25 @@ def main(memory: mmap.mmap, wait: int, wake: int, desk: Desk) -> None:
     while not (action := memory[ACTION]):
         pass
     if FIRST_ATTEMPT <= action <= len(ATTEMPTS):
-        attempt = list(ATTEMPTS.values())[action - FIRST_ATTEMPT]
-        memory[PROGRESS] = TRIED
-        try:
-            attempt()
-        except OSError:
-            memory[PROGRESS] = REFUSED
-        else:
-            memory[PROGRESS] = DONE
-        os._exit(0)
+        _attempt(memory, list(ATTEMPTS.values())[action - FIRST_ATTEMPT])
     if action == EXHAUST:
-        memory[PROGRESS] = TRIED
-        hoard = []
-        try:
-            while True:
-                hoard.append(bytearray(1 << 20))
-        except MemoryError:
-            memory[PROGRESS] = REFUSED
-        os._exit(0)
+        _attempt(memory, _hoard)
     if action == JAM:  # nobody can write to it any more
         os.write(wait, (_U64 - 1).to_bytes(8, "little"))
         memory[PROGRESS] = TRIED
-    for _ in _answers(memory, wake):
-        if action == STEAL:  # what wakes the host is taken away again
-            while True:
-                os.write(wake, b"\1" + bytes(7))
-                with suppress(BlockingIOError):  # the host has it
-                    os.read(wake, 8)
-        if action == JAM:
-            while True:
-                pass
+    chance = random.Random(1)
+    for number, _ in enumerate(_answers(memory, wake)):
+        while action == STEAL:  # what wakes the host is taken away again
+            os.write(wake, b"\1" + bytes(7))
+            with suppress(BlockingIOError):  # the host has it
+                os.read(wake, 8)
+        while action in {JAM, HANG}:
+            pass
+        while action == FLOOD:
+            memory[:] = chance.randbytes(SIZE)
         if action == DIE:
             os._exit(0)
-        if action == HANG:
-            while True:
-                pass
-        if action == FLOOD:
-            chance = random.Random(1)
-            while True:
-                memory[:] = chance.randbytes(SIZE)
-        if action == EVIL:
-            payload = msgspec.msgpack.encode(EVIL_FAULT)[: 60 << 10]
-            memory[ANSWER_AT : ANSWER_AT + ANSWER.size] = _answering(
-                Answer.FAULT, len(payload), 0, 0
-            )
-        else:
-            lie = list(LIES.values())[action - FIRST_LIE]
-            payload = lie[ANSWER.size :]
-            memory[ANSWER_AT : ANSWER_AT + ANSWER.size] = lie[: ANSWER.size]
+        answer = _lie(action, number)
+        payload = answer[ANSWER.size :]
+        memory[ANSWER_AT : ANSWER_AT + ANSWER.size] = answer[: ANSWER.size]
         memory[ANSWER_PAYLOAD : ANSWER_PAYLOAD + len(payload)] = payload

@@ -186,6 +186,23 @@ async def test_a_process_that_plays_with_the_event_files_is_not_waited_for_longe
         assert fault == CodeFault("no answer within 20 ms", 0)
 
 
+async def test_a_process_that_asks_for_ever_is_late_too(hostile_pool: SandboxPool) -> None:
+    asked = 0
+
+    def function() -> int:
+        nonlocal asked
+        asked += 1
+        return 0
+
+    async with hostile_engine(hostile_pool, hostile.ASK, deadline=100_000_000) as engine:
+        engine.host_call(function, 0)
+        began = time.monotonic()
+        fault = engine.call(TEXT, (), 20_000).fault
+        assert time.monotonic() - began < 5
+        assert fault == CodeFault("no answer within 100 ms", 0)
+        assert asked > 1
+
+
 async def test_a_process_that_ends_is_noticed_at_once(hostile_pool: SandboxPool) -> None:
     async with hostile_engine(hostile_pool, hostile.DIE) as engine:
         fault = engine.call(TEXT, (), 100).fault

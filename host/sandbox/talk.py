@@ -90,6 +90,8 @@ class Talk:
         """
         if self.lost:
             raise SandboxError(self.lost)
+        if time.monotonic_ns() > until:  # in host calls: each may be quick, and there may be many
+            self._late(allowed)
         memory = self._memory
         try:
             if payload:
@@ -120,7 +122,7 @@ class Talk:
                 self._wake()
             left = until - time.monotonic_ns()
             if left <= 0:
-                self.lose(f"no answer within {allowed / 1e6:g} ms")
+                self._late(allowed)
             self._left.seconds, self._left.nanoseconds = divmod(left, _SECOND)
             _libc.ppoll(self._files, 2, ctypes.byref(self._left), None)
             ours, process = self._files
@@ -137,6 +139,9 @@ class Talk:
     def payload(self, answer: tuple[int, ...]) -> bytes:
         """A copy of what came with an answer."""
         return bytes(self._memory[ANSWER_PAYLOAD : ANSWER_PAYLOAD + answer[1]])
+
+    def _late(self, allowed: int) -> NoReturn:
+        self.lose(f"no answer within {allowed / 1e6:g} ms")
 
     def lose(self, reason: str) -> NoReturn:
         """Give the process up. Raises `SandboxError`."""
