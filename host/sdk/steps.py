@@ -24,7 +24,7 @@ from hotswap.bus import FLOATING
 
 from .errors import SdkError
 
-WORDS = __doc__.partition("\n\n")[2]
+WORDS = (__doc__ or "").partition("\n\n")[2]
 UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "": 1_000_000}
 ADDRESS_MAX = 0xFFFF_FFFF
 PORT_MAX = 0xFFFF
