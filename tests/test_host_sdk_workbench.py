@@ -125,3 +125,10 @@ async def test_an_empty_bench_says_so() -> None:
     async with open_workbench() as bench:
         with pytest.raises(BusError, match="no card is on the bench"):
             await done(bench, "in 0x300")
+
+
+async def test_a_wait_shows_what_there_was_before_it_ends(bench: Workbench) -> None:
+    bench.slot.irq.set(True)
+    bench.slot.output.write(b"at once")
+    await bench.wait(1)
+    assert [event.what for event in bench.events] == ["irq", "output"]
