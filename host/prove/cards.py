@@ -43,7 +43,7 @@ ENOUGH = 2000
 """Rounds from which on the resident size says something: 100 bytes each are 50 pages."""
 BETWEEN = 100_000
 """ns of machine time a card is in its slot, half of it to twice as much."""
-PATIENT = 1_000_000_000
+PATIENT = 10_000_000_000
 """ns a process may take to answer: this is not about how busy the host is."""
 PATIENCE = 30.0
 """Seconds for the guest to reach a card."""
