@@ -30,10 +30,11 @@ class Core:
     """An engine with no memory and no hooks.
 
     `env` and `common` are its registers, in place; `thunks` is loaded but wired to nothing.
+    `code_buffer` is in bytes, by default `CODE_BUFFER`.
     Raises `UnsupportedEngine` when the engine's memory is not laid out as registers.py says.
     """
 
-    def __init__(self, model: Model, *, code_buffer: int = CODE_BUFFER) -> None:
+    def __init__(self, model: Model, *, code_buffer: int | None = None) -> None:
         self.shared = mend_instructions()
         """Parameters of the thunks all engines of the process have in common."""
         self.model: Model = model
@@ -41,7 +42,7 @@ class Core:
         self.symbols = Symbols()
         self.uc: Any = open_engine(UC_ARCH_X86, UC_MODE_32)
         self.uc.ctl_set_cpu_model(traits.engine)
-        self.uc.ctl_set_tcg_buffer_size(code_buffer)
+        self.uc.ctl_set_tcg_buffer_size(CODE_BUFFER if code_buffer is None else code_buffer)
         # No `until` address: each would drop the translations around it at every start.
         self.uc.ctl_exits_enabled(True)
         self.uc.ctl_set_exits([])
