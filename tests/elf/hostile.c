@@ -53,7 +53,7 @@ static void write(uint32_t port, uint32_t width, uint32_t value)
 		got = hotswap_memory_get(0xFFFFF000, bytes, 4096);
 		break;
 	case 'G':
-		hotswap_memory_get(0, (void *)write, 16);
+		hotswap_get((void *)write, 16);
 		break;
 	case 'm':
 		hotswap_map_ram(0xA0000, 4096);

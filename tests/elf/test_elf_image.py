@@ -217,6 +217,15 @@ def test_pointers_of_tables_are_checked(name: str, entry: int, what: str) -> Non
     assert re.search(what, message), message
 
 
+def test_a_setting_in_constant_memory_is_refused() -> None:
+    section, start = table("settings")
+    image = load_image(SAMPLE.read_bytes(), "sample.o")
+    _, constants, data = image.segments
+    back = constants.address - data.address & 0xFFFFFFFF
+    message = refusal(lambda patch: patch.inside(section, start + 8, back))
+    assert f"4 bytes at {constants.address:#x} are not in the card's data" in message
+
+
 @pytest.mark.parametrize(
     ("function", "what"),
     [
