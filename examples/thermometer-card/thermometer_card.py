@@ -28,7 +28,7 @@ from hotswap.bus import (
 CONVERSION_NS = 35_000
 PROBES = 8
 BASES = (0x300, 0x310, 0x320)
-IRQS = (5, 7, 10)
+IRQS = (5, 7, 11)
 
 Celsius = Annotated[float, msgspec.Meta(ge=-128, lt=128)]
 
@@ -57,7 +57,7 @@ class ThermometerSettings(Settings, frozen=True):
     """The jumpers, None for the first that is free, and what the probes feel."""
 
     base: Literal[0x300, 0x310, 0x320] | None = None
-    irq: Literal[5, 7, 10] | None = None
+    irq: Literal[5, 7, 11] | None = None
     drq: Literal[1, 3] | None = None
     """None: no DMA."""
     celsius: Annotated[list[Celsius], msgspec.Meta(min_length=8, max_length=8)] = msgspec.field(

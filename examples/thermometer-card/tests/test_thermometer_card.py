@@ -84,15 +84,15 @@ async def test_the_jumpers_cannot_be_moved_while_it_is_plugged_in(
 async def test_each_takes_the_first_place_that_is_free(backplane: Backplane) -> None:
     slots = [await backplane.insert(make_card("thermometer")) for _ in range(3)]
     places = [(slot.resources.ports[0].start, slot.irq.line) for slot in slots]
-    assert places == [(0x300, 5), (0x310, 7), (0x320, 10)]
+    assert places == [(0x300, 5), (0x310, 7), (0x320, 11)]
     with pytest.raises(BusError, match="none of its 9 alternatives is free: ports 0x0300-0x0303"):
         await backplane.insert(make_card("thermometer"))
 
 
 async def test_a_jumper_leaves_no_choice(backplane: Backplane) -> None:
-    slot = await backplane.insert(make_card("thermometer", {"base": 0x320, "irq": 10, "drq": 3}))
+    slot = await backplane.insert(make_card("thermometer", {"base": 0x320, "irq": 11, "drq": 3}))
     assert slot.resources.ports == (PortRange(0x320, 4),)
-    assert (slot.irq.line, slot.drq.line) == (10, 3)
+    assert (slot.irq.line, slot.drq.line) == (11, 3)
 
 
 @pytest.mark.parametrize(
