@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from hotswap.bus import (
     SECTOR,
@@ -219,10 +220,10 @@ async def test_a_guest_configures_it_by_plug_and_play(probe: Probe, board: Board
 
 @hears("run")
 async def test_its_task_begins_anew_after_each_freeze(probe: Probe, board: Board) -> None:
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_all_tasks_blocked()
     await board.backplane.quiesce(each=1, total=1)
     board.backplane.thaw()
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_all_tasks_blocked()
     assert calls(probe, "run") == [("run", probe.slot)] * 2
 
 
@@ -327,7 +328,7 @@ async def test_another_implementation_takes_over(probe: Probe, board: Board) -> 
     assert new.state.came == b"before"
     assert calls(probe, "close") == [("close",)]
     await board.backplane.remove(slot.number)
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_all_tasks_blocked()
     assert calls(new, "close") == [("close",)]
     probe.heard += new.heard
 
@@ -345,7 +346,7 @@ async def test_a_hook_that_exits_ends_nobody_else(board: Board, hook: str) -> No
             assert not hasattr(card, "slot") or card.slot.number not in board.backplane.slots
             return
         slot: Slot = await board.backplane.insert(card)
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_all_tasks_blocked()
         # mov dx,300h ; in al,dx
         await run_guest(board, "66ba0003 ec")
     assert slot.fault is not None
