@@ -114,7 +114,9 @@ async def test_a_card_that_flushes_is_waited_for_and_does_not_notice(
     assert not slot.needs_reset
     async with trio.open_nursery() as nursery:
         nursery.start_soon(take, guest.board, files)
-        await wait_all_tasks_blocked(0.01)
+        while guest.board.backplane.locked_by is None:
+            await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()  # it waits now
         card.go_on.set()
     assert card.whole
     assert not slot.needs_reset
