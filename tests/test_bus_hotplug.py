@@ -317,7 +317,8 @@ async def test_without_a_controller_edges_are_not_kept(backplane: Backplane) -> 
         def __getattr__(self, name: str) -> Any:
             return lambda *arguments: None
 
-    backplane.cpu = Cpu()
+    cpu: Any = Cpu()
+    backplane.cpu = cpu
     slot = await backplane.insert(Piece())
     for _ in range(1000):
         slot.irq.pulse()
