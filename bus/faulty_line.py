@@ -27,14 +27,12 @@ class FaultyLine:
     ) -> None:
         self._lines, self._line, self._injection = lines, line, injection
         self._clock, self._tell = clock, tell
-        self._arrived = lines.levels[line]  # the card's level, as far as it has come through
-        self._storming = False  # the level a storm drives
-        self._seen = self._arrived
+        self._seen = lines.levels[line]  # the card's level, as far as it has come through
         self._under_way: list[tuple[int, int, bool]] = []  # due (ns), slot, level
         self._alarm = clock.alarm()
         self._alarm.call = self._due
         if isinstance(injection.fault, StormIrq):
-            self._turn()
+            self._pulse()
 
     def drive(self, slot: int, level: bool) -> None:
         """The card's end has changed its level."""
@@ -63,8 +61,7 @@ class FaultyLine:
         self._under_way.clear()
         if not isinstance(self._injection.fault, StormIrq):
             self._alarm.set(None)
-        self._arrived = self._lines.levels[self._line]
-        self._seen = self._arrived or self._storming
+        self._seen = self._lines.levels[self._line]
 
     def mend(self) -> None:
         """No fault any more: what was under way arrives, and the level is seen as it is."""
@@ -73,22 +70,16 @@ class FaultyLine:
         for _, slot, level in self._under_way:
             self._arrive(slot, level)
         self._under_way.clear()
-        self._storming = False
         self._arrive(-1, self._lines.levels[self._line])
 
     def _arrive(self, slot: int, level: bool) -> None:
-        self._arrived = level
-        self._show(slot)
-
-    def _show(self, slot: int) -> None:
-        seen = self._arrived or self._storming
-        if seen != self._seen:
-            self._seen = seen
-            self._lines.log(self._line, slot, seen)
+        if level != self._seen:
+            self._seen = level
+            self._lines.log(self._line, slot, level)
 
     def _due(self) -> None:
         if isinstance(self._injection.fault, StormIrq):
-            self._turn()
+            self._pulse()
             return
         now = self._clock.now()
         while self._under_way and self._under_way[0][0] <= now:
@@ -96,16 +87,13 @@ class FaultyLine:
             self._arrive(slot, level)
         self._alarm.set(self._under_way[0][0] if self._under_way else None)
 
-    def _turn(self) -> None:
-        """Half a period of a storm has passed."""
+    def _pulse(self) -> None:
+        """One rise of a storm: a spike, or a gap while the card holds the line high."""
         fault = self._injection.fault
         assert isinstance(fault, StormIrq)
-        if not self._storming and self._injection.spent:
-            return
-        self._storming = not self._storming
-        if self._storming:
-            self._injection.matched += 1
-            self._injection.hits += 1
-            self._tell(self._injection, f"{self._lines.name} {self._line} rises")
-        self._show(-1)
-        self._alarm.set(self._clock.now() + fault.ns // 2)
+        self._injection.matched += 1
+        self._injection.hits += 1
+        self._tell(self._injection, f"{self._lines.name} {self._line} rises")
+        self._lines.log(self._line, -1, not self._seen)
+        self._lines.log(self._line, -1, self._seen)
+        self._alarm.set(None if self._injection.spent else self._clock.now() + fault.ns)

@@ -213,9 +213,9 @@ class StormIrq(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True,
     tag_field="fault", tag="storm-irq",
 ):  # fmt: skip
-    """The line rises every `ns`, and is high for half of that, `times` times (0: without end).
+    """Every `ns` the line has a spike, or a gap where its card holds it high: it rises each time.
 
-    While its card holds it high it stays so.
+    The first comes at once; there are `times` of them (0: without end).
     """
 
     irq: int

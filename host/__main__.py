@@ -29,6 +29,7 @@ COMMANDS = {
     "keys": ("remote", "Type on a running machine's keyboard."),
     "screen": ("screen_cli", "Show or save what a running machine's monitor shows."),
     "card": ("card_cli", "List, insert, pull and replace the cards of a running machine."),
+    "inject": ("inject_cli", "Let things go wrong on a running machine's bus."),
     "info": ("remote", "What this host offers, or how a running machine is."),
     "resume": ("resume", "Go on after the host was killed during a switchover."),
     "snapshot": ("snapshot_cli", "Save a running machine to a file, and run it from there."),

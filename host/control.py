@@ -22,6 +22,7 @@ import structlog
 import trio
 
 from hotswap.bus import HotswapError
+from hotswap.bus.injection import AnyFault
 from hotswap.switchover.errors import Refused
 
 LINE_MAX = 1 << 20
@@ -44,7 +45,8 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
 
     op: Literal[
         "card_info", "card_insert", "card_remove", "card_replace", "card_set", "cards",
-        "continue", "info", "keys", "pause", "screen", "snapshot", "stop", "switchover",
+        "continue", "info", "inject", "injections", "keys", "pause", "screen", "snapshot", "stop",
+        "switchover", "uninject",
     ]  # fmt: skip
     image: FileName = ""
     plan: bool = False
@@ -67,6 +69,8 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
     sandbox: Literal["engine", "process"] = "engine"
     to: FileName = ""
     blackout_max_ms: Annotated[float, msgspec.Meta(ge=BLACKOUT_MIN, le=BLACKOUT_MAX)] = 250
+    fault: AnyFault | None = None
+    injection: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class Reply(msgspec.Struct, omit_defaults=True):

@@ -20,7 +20,7 @@ from hotswap.switchover.protocol import BootMode
 from hotswap.switchover.report import Report
 from hotswap.switchover.trust import Trust, signature_of, trusted_key
 
-from . import keys
+from . import injections, keys
 from .board import Board
 from .card_changes import insert_card, remove_card, replace_card, set_card
 from .card_report import card_info, card_row, card_rows
@@ -63,6 +63,12 @@ def answer_for(board: Board) -> Answer:
                 return await _switchover(board, request, tell)
             case "snapshot":
                 return await _snapshot(board, Path(request.file))
+            case "inject":
+                return Reply(True, injections.inject(board.backplane, request.fault))
+            case "injections":
+                return Reply(True, injections.listed(board.backplane))
+            case "uninject":
+                return Reply(True, injections.uninject(board.backplane, request.injection))
 
     return answer
 
