@@ -22,6 +22,7 @@ from hotswap.switchover.report import Report
 
 from .board import Board, BoardConfig, open_board
 from .duration import nanoseconds
+from .exits import leaves
 from .guest import PATIENCE, Guest
 from .images import refkernel
 from .pytest_instruments import (
@@ -111,7 +112,12 @@ def _option(config: pytest.Config, name: str) -> Any:
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Whatever board the test has leaves what the report of a failure shows."""
     with collecting(item):
-        return (yield)
+        try:
+            return (yield)
+        except BaseExceptionGroup as group:
+            if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves(group)):
+                raise KeyboardInterrupt from group  # else it is one more failed test to pytest
+            raise
 
 
 @pytest.hookimpl(wrapper=True)

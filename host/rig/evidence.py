@@ -10,6 +10,7 @@ import msgspec
 from hotswap.bus import (
     Backplane,
     BusError,
+    Card,
     CycleRecord,
     EdgeRecord,
     HostWrite,
@@ -80,7 +81,8 @@ def slot_table(backplane: Backplane) -> str:
 
 
 def _slot_line(slot: Slot) -> str:
-    how = "runs" if slot.running else "hangs (injected)" if slot.hung else "does not run"
+    idle = type(slot.card).run is Card.run  # nothing but its cycles and alarms
+    how = "hangs (injected)" if slot.hung else "runs" if idle or slot.running else "stands still"
     how = f"FAULT: {slot.fault.what}" if slot.fault is not None else how
     leased = slot.resources
     parts = [f"ports {', '.join(map(str, leased.ports))}"] if leased.ports else []

@@ -10,11 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import trio
 
 from hotswap.bus import Backplane, open_backplane
-from hotswap.host.assembly import assemble
 from hotswap.host.board import Board
-from hotswap.host.cables import open_cables
-from hotswap.host.machine import open_machine
-from hotswap.host.machine_file import check, read_document
 from hotswap.host.virtual_clock import VirtualClock
 
 from .expectation import GuestTime, HandTime, Time
@@ -39,6 +35,8 @@ def document(machine: Machine, clock: Clock) -> dict[str, Any]:
     Serial ports that lead to a terminal lead to the test. Raises `MachineError` when a file is no
     TOML.
     """
+    from hotswap.host.machine_file import read_document  # not before a test wants one
+
     tables = dict(read_document(machine) if isinstance(machine, Path) else machine)
     counted = {"clock": "instructions" if clock == "virtual" else "real"}
     tables["machine"] = {**tables.get("machine", {}), **counted}
@@ -53,6 +51,11 @@ def document(machine: Machine, clock: Clock) -> dict[str, Any]:
 @asynccontextmanager
 async def open_guest(machine: Machine, clock: Clock, base: Path) -> AsyncIterator[Opened]:
     """A machine, powered on; paths in tables are relative to `base`. Raises `MachineError`."""
+    from hotswap.host.assembly import assemble
+    from hotswap.host.cables import open_cables
+    from hotswap.host.machine import open_machine
+    from hotswap.host.machine_file import check
+
     base = machine.parent if isinstance(machine, Path) else base
     assembly = assemble(check(document(machine, clock), base=base))
     async with open_machine(assembly, await open_cables(assembly.cables)) as board:

@@ -23,7 +23,6 @@ from hotswap.host import keys
 from hotswap.host.board import Board
 from hotswap.host.discovery import card_of, fetch_card
 from hotswap.host.duration import nanoseconds, words
-from hotswap.host.elf_cards import elf_card, is_elf_path
 from hotswap.host.screen import lines
 from hotswap.host.virtual_clock import Ports
 
@@ -35,7 +34,7 @@ from .serial_line import SerialLine
 
 Length: TypeAlias = str | int
 """Of machine time: `"1.5 ms"`, or a number of ns."""
-LOOK_NS = 50_000_000
+LOOK_NS = 5_000_000
 """Machine time between two looks at the screen."""
 SHOWN = 6
 """Events of a place that a failure shows."""
@@ -100,6 +99,8 @@ class Rig:
             return card
         if isinstance(card, type):
             return card_of(card, settings)
+        from hotswap.host.elf_cards import elf_card, is_elf_path  # not before one is wanted
+
         if not isinstance(card, Path) and not is_elf_path(card):
             return await fetch_card(card, settings)
         if self._pool is None:
