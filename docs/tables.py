@@ -127,7 +127,7 @@ def fixtures() -> str:
         return type(thing).__name__ == "FixtureFunctionDefinition"
 
     found = dict(inspect.getmembers(pytest_plugin, is_fixture))
-    order = [name for name in vars(pytest_plugin) if name in found]
+    order = [name for name in vars(pytest_plugin) if name in found and name[0] != "_"]
     docs = {name: inspect.getdoc(found[name]) or "" for name in order}
     return rows(["fixture", ""], ([f"`{name}`", docs[name]] for name in order))
 
