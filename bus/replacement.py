@@ -42,6 +42,10 @@ async def replace(
     old = slot.card
     with backplane.locked(f"the replacement of card {slot.title} in slot {number}"):
         resources = _fitting(card, slot)
+        if slot.fault is not None:  # it is off the bus, where another may be by now
+            for held in (resources, *(lease.resources for lease in slot.leases)):
+                backplane.io.check(held.ports, card.name)
+                backplane.windows.check(held.windows, card.name)
         try:
             if slot.fault is None:
                 await _at_rest(slot, card, seconds)

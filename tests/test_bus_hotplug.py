@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import pytest
@@ -92,9 +93,12 @@ class Model:
         self.frozen = False
 
     def _fits(self, spot: int) -> bool:
-        others = [each.spot for each in self.slots.values()]
-        near = any(abs(spot - other) <= 1 for other in others)  # a port in common
-        return not near and not any(spot % 2 == other % 2 for other in others)
+        line = any(spot % 2 == other.spot % 2 for other in self.slots.values())
+        return not line and not self._near(spot, self.slots.values())
+
+    def _near(self, spot: int, others: Iterable[Modelled]) -> bool:
+        """Whether a port is in common with a card on the bus."""
+        return any(abs(spot - other.spot) <= 1 and not other.faulty for other in others)
 
     async def do(self, what: str, slot: int, argument: int) -> None:
         plane = self.backplane
@@ -124,6 +128,9 @@ class Model:
         elif what == "fault":
             plane.find(slot).set_fault(ZeroDivisionError("as asked for"))
             self.slots[slot] = there._replace(faulty=True)
+        elif what == "replace" and there.faulty and self._near(there.spot, self.slots.values()):
+            with pytest.raises(BusError):
+                await plane.replace(slot, Piece(there.spot))
         elif what == "replace":
             await plane.replace(slot, Piece(there.spot))
             self.slots[slot] = there._replace(faulty=False)
@@ -325,3 +332,18 @@ async def test_without_a_controller_edges_are_not_kept(backplane: Backplane) -> 
         slot.drq.pulse()
         backplane.settle_order()
     assert backplane.irq.snapshot().edges == backplane.drq.snapshot().edges == []
+
+
+async def test_a_card_that_has_raised_is_not_replaced_where_another_is_by_now(
+    backplane: Backplane,
+) -> None:
+    slot = await backplane.insert(Piece(0), 2)
+    with backplane.listening(lambda event: None):
+        slot.set_fault(ZeroDivisionError("as asked for"))
+    successor = await backplane.insert(Piece(1))
+    with pytest.raises(BusError, match=r"port 0x0303 .* is taken by card piece in slot 0"):
+        await backplane.replace(2, Piece(0))
+    assert (slot.fault is None, backplane.io.holder(0x303)) == (False, successor)
+    await backplane.remove(0)
+    await backplane.replace(2, Piece(0))
+    assert backplane.io.holder(0x303) is slot
