@@ -94,10 +94,9 @@ def test_counts_tell_what_has_been_hit(inject: Inject) -> None:
     number = (
         inject(*["drop", "--port", "0x80", "--every", "4", "--times", "3"]).split()[1].rstrip(":")
     )
-    hits = 0
-    while hits < 3:
+    listed = {"hits": 0}
+    while listed["hits"] < 3:
         (listed,) = json.loads(inject("list", "--json"))["result"]
-        hits = listed["hits"]
     assert listed["spent"]
     assert inject("list").split()[-2:] == ["3", "spent"]
     assert "drop port 0x0080 every 4 3 times" in inject("clear", number)

@@ -240,7 +240,7 @@ class Rig:
 
     def _is_in(self, line: SerialLine) -> bool:
         slot = self.backplane.slots.get(line.slot.number)
-        return slot is line.slot and slot.title == "uart"
+        return slot is not None and slot is line.slot and slot.title == "uart"
 
     async def _expect(
         self,
