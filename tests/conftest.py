@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 import trio
 from hypothesis import settings
 
@@ -139,6 +140,14 @@ def compiler(request: pytest.FixtureRequest) -> Compiler:
 def quiet_log() -> None:
     """Only errors are logged, to stderr: tests read what they want to know."""
     configure("error")
+
+
+@pytest.fixture(autouse=True)
+def logging_goes_on() -> Iterator[None]:
+    """A test that runs a command has the log go to a stderr of its own: only until it ends."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import json
 import re
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
@@ -35,14 +34,6 @@ def events(path: Path) -> list[str]:
     return [found.event for each in path.read_bytes().splitlines() if (found := decoded(each))]
 
 
-@pytest.fixture
-def own_structlog() -> Any:
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
-
-
-@pytest.mark.usefixtures("own_structlog")
 def test_an_event_is_a_line_with_time_machine_level_event_and_fields(tmp_path: Path) -> None:
     shown: list[LogLine] = []
     log_to(LogWriter(BoundedFile(tmp_path / "log", 1000, 1), shown.append), "alpha")

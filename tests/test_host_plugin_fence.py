@@ -9,11 +9,10 @@ import resource
 import select
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import structlog
 import trio
 from structlog.testing import capture_logs
 
@@ -66,12 +65,9 @@ def tried(limit: float = 10) -> str:
 
 
 @pytest.fixture
-def log_warnings() -> Iterator[None]:
+def log_warnings() -> None:
     """Log as the command line does, not as tests do."""
-    before = structlog.get_config()
     configure("warning")
-    yield
-    structlog.configure(**before)  # where it goes to is the whole session's
 
 
 def children() -> float:

@@ -43,13 +43,13 @@
 #define SC_HEARTBEAT             20      /* w: progress, 0 to 65535; kicks the watchdog */
 #define SC_TIME_LO               24      /* r: monotonic ns, low half; latches the high half */
 #define SC_TIME_HI               28      /* r: the latched high half */
-#define SC_ARG_SEL               32      /* w: which argument ARG reads */
+#define SC_ARG_SEL               32      /* rw: which argument ARG reads */
 #define SC_ARG                   36      /* r: the argument */
 #define SC_LOG                   40      /* w: up to four bytes for the host's log, the low one first, until one is 0 */
-#define SC_CRC_PA                44      /* w: CRC engine, first byte */
-#define SC_CRC_LEN               48      /* w: CRC engine, bytes, at most 16 MiB */
+#define SC_CRC_PA                44      /* rw: CRC engine, first byte */
+#define SC_CRC_LEN               48      /* rw: CRC engine, bytes, at most 16 MiB */
 #define SC_CRC                   52      /* r: CRC-32 of these bytes */
-#define SC_DMA_DST               56      /* w: where the card copies the image */
+#define SC_DMA_DST               56      /* rw: where the card copies the image */
 #define SC_DMA_GO                60      /* w: txn; copies before the OUT ends, and only between ACK BOOT and DECODED */
 #define SC_IRQ_ACK               64      /* w: takes the interrupt request back */
 
