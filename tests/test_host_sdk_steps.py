@@ -19,6 +19,7 @@ from hotswap.host.sdk.steps import Cycle, Feed, Lines, Picture, Quit, Step, Wait
         ("read 0xE0000000 4", Cycle(memory=True, address=0xE000_0000, width=4)),
         ("write 0xA0000 255", Cycle(memory=True, address=0xA0000, width=1, value=255)),
         ("wait 20", Wait(20_000_000)),
+        ("wait 20 ms", Wait(20_000_000)),
         ("wait 1.5us", Wait(1_500)),
         ("wait 100ns", Wait(100)),
         ("wait 2s", Wait(2_000_000_000)),

@@ -4,7 +4,7 @@
     out PORT VALUE [WIDTH]        an OUT
     read ADDRESS [WIDTH]          a load
     write ADDRESS VALUE [WIDTH]   a store
-    wait TIME                     let machine time pass: 20 (ms), 20ms, 5us, 100ns, 1s
+    wait TIME                     let machine time pass: 20 (ms), 20 ms, 5us, 100ns, 1s
     input TEXT                    bytes for the card's connector; \\n, \\x41 and so on
     irq                           the levels of the card's lines
     screen FILE.png               save what its monitor shows
@@ -86,8 +86,8 @@ def parse(line: str, where: str = "") -> Step | None:
                 return _cycle(word, address, None, words[1:])
             case ("out" | "write", [address, value] | [address, value, _]):
                 return _cycle(word, address, value, words[2:])
-            case ("wait", [time]):
-                return Wait(nanoseconds(time))
+            case ("wait", [_] | [_, _]):
+                return Wait(nanoseconds("".join(words)))
             case ("irq" | "drq", []):
                 return Lines()
             case ("screen", [file]):
