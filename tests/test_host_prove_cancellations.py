@@ -25,7 +25,8 @@ def test_every_third_checkpoint_ends_called_off_or_committed() -> None:
     assert campaign.failures == []
     assert campaign.cases > 6
     phases = {case.split(" in ")[1].split()[0] for case in told if "called off" in case}
-    assert {"PLAN", "NEWINIT", "PROBATION"} <= phases
+    assert "PLAN" in phases
+    assert len(phases) > 4  # which ones, says the host: each has few checkpoints
 
 
 def test_a_cancellation_that_does_not_undo_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,8 @@ SLOPE = 100
 """Bytes a round, at most."""
 ALLOWANCE = 16 << 10
 """Bytes the interpreter may still be keeping of ways it goes for the first time, in all."""
+FEW = 20
+"""Rounds below which what is done for the first time is all there is to see of memory."""
 ENOUGH = 2000
 """Rounds from which on the resident size says something: 100 bytes each are 50 pages."""
 BETWEEN = 100_000
@@ -196,6 +198,8 @@ def _children() -> int:
 
 
 def _judge(campaign: Campaign, growth: Growth) -> None:
+    if campaign.count < FEW:
+        return
     figures: dict[str, Any] = {"slope_bytes": round(growth.python, 1)}
     if campaign.count >= ENOUGH:
         figures["resident_slope_bytes"] = round(growth.resident, 1)
