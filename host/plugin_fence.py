@@ -24,6 +24,7 @@ import structlog
 from hotswap.bus import HotswapError
 
 from .plugin_trial import Step, Trial
+from .signals import signal_name
 
 LIMIT = 10.0
 """s for everything a plugin does until its card is plugged in."""
@@ -116,7 +117,7 @@ def _ended(status: int | None) -> str:
     if status is None:
         return "it hangs"
     if status < 0:
-        return f"is killed by {signal.Signals(-status).name}"
+        return f"is killed by {signal_name(-status)}"
     return f"ends its process with status {status}"
 
 

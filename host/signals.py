@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP end a command as Ctrl-C does: cleanly, with what was done so far."""
+"""Signals: SIGTERM and SIGHUP end a command as Ctrl-C does, cleanly, with what was done so far."""
 
 from __future__ import annotations
 
@@ -35,3 +35,11 @@ def ended_like_ctrl_c() -> Iterator[None]:
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     signal.raise_signal(signal.SIGINT)
+
+
+def signal_name(number: int) -> str:
+    """SIGKILL for 9; a real-time signal, most of which have no name, by its number: signal 40."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -99,6 +99,7 @@ def test_a_plugin_that_hangs_is_named_with_the_line(
     [
         ("os._exit(3)", "card harp ends its process with status 3 at import"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "card harp is killed by SIGKILL at import"),
+        ("os.kill(os.getpid(), 40)", "card harp is killed by signal 40 at import"),
         ("raise KeyboardInterrupt", "card harp does not import: KeyboardInterrupt"),
         ("def f(): f()\nf()", "card harp does not import: RecursionError: maximum recursion"),
         ("threading.Thread(target=signal.pause, daemon=True).start()", "it starts a thread, which"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hotswap.host.exits import Exit
-from hotswap.host.signals import ended_like_ctrl_c
+from hotswap.host.signals import ended_like_ctrl_c, signal_name
 
 COMMAND = str(Path(sys.executable).with_name("hotswap-host"))
 ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -64,3 +64,10 @@ def test_in_the_background_of_a_script_sigterm_ends_it_though_sigint_was_ignored
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_every_signal_has_a_name() -> None:
+    names = [signal_name(number) for number in range(1, signal.NSIG)]
+    assert len(set(names)) == len(names)
+    assert names[9 - 1] == "SIGKILL"
+    assert names[40 - 1] == "signal 40"
