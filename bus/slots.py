@@ -82,8 +82,10 @@ class Slots(ABC):
 
         It leases the first of its alternatives that is free, or the one like `resources`. Raises
         `BusError` when the slot or what it needs is taken, the card is for another API or a
-        transaction is under way, `CardError` when the card itself raised; then nothing is leased.
+        transaction is under way, `CardError` when the card itself raised; then, and when it is
+        cancelled, nothing is leased.
         """
+        await trio.lowlevel.checkpoint_if_cancelled()
         self._check_unlocked(f"insert {card.name}")
         check_api(type(card))
         number = self._socket(card, number)
@@ -102,7 +104,7 @@ class Slots(ABC):
         if run and not self.frozen:
             slot.thaw()
         self._log.info("card inserted", card=card.name, slot=number)
-        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.cancel_shielded_checkpoint()  # it is in: the caller has to hear of it
         return slot
 
     def _socket(self, card: Card[Any], number: int | None) -> int:

@@ -347,3 +347,22 @@ async def test_a_card_that_has_raised_is_not_replaced_where_another_is_by_now(
     await backplane.remove(0)
     await backplane.replace(2, Piece(0))
     assert backplane.io.holder(0x303) is slot
+
+
+async def test_an_insertion_that_is_cancelled_leaves_the_slot_empty_or_gives_it(
+    backplane: Backplane,
+) -> None:
+    with trio.CancelScope() as before:
+        before.cancel()
+        await backplane.insert(Piece(), 1)
+    assert before.cancelled_caught
+    assert not backplane.slots
+
+    class Cancels(Piece):
+        def plugged(self, slot: Slot) -> None:
+            meanwhile.cancel()
+
+    given = None
+    with trio.CancelScope() as meanwhile:
+        given = await backplane.insert(Cancels(), 1)
+    assert given is backplane.slots[1]
