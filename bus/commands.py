@@ -71,6 +71,7 @@ class Commands(Generic[C]):
         while not self._queue:
             self._posted = trio.Event()
             await self._posted.wait()
+            await trio.lowlevel.checkpoint_if_cancelled()  # posted first, then pulled or frozen
         self._working = True
         return self._queue[0]
 

@@ -90,6 +90,24 @@ async def test_a_command_posted_one_cycle_before_a_freeze_is_done_once(
     assert typewriter.state.typed == "a"
 
 
+class Eager(Typewriter):
+    """Types before it awaits anything."""
+
+    async def run(self, slot: Slot) -> None:
+        async for letter in slot.commands:
+            self.state.typed += letter
+
+
+async def test_a_command_posted_in_the_turn_in_which_the_card_is_pulled_is_not_carried_out(
+    backplane: Backplane,
+) -> None:
+    slot = await backplane.insert(card := Eager())
+    await wait_all_tasks_blocked()
+    slot.post("a")
+    await backplane.remove(slot.number)
+    assert card.state.typed == ""
+
+
 async def test_a_command_posted_to_a_frozen_card_waits_for_the_thaw(
     typewriter: Typewriter, backplane: Backplane, ports: Ports, virtual_clock: VirtualClock
 ) -> None:
