@@ -15,6 +15,7 @@ from typing import Any
 
 from .card import Card
 from .cycle import PORTS, Width
+from .errors import CARD_RAISES
 
 LATCH = 0x100
 """An OUT may be stored here."""
@@ -33,6 +34,13 @@ PENDING = STORES + 1 + MOST_STORES
 """The cell that is not 0 while the native code has done what a state does not have yet."""
 CELLS = PENDING + 5 + 512
 """With those of a burst and its 4 KiB, see `burst`."""
+
+
+def is_latch(card: Card[Any], field: str) -> bool:
+    """Whether `field` of the card's state is a number that can be set."""
+    state = card.state
+    settable = field in state.__struct_fields__ and not state.__struct_config__.frozen
+    return settable and isinstance(getattr(state, field, None), int)
 
 
 def _none(_port: int) -> bool:
@@ -76,13 +84,22 @@ class Latches:
             self.cells[port] = cell if on and not self.barred(port) else 0
 
     def settle(self) -> None:
-        """Put what was stored into the states, and begin an era."""
+        """Put what was stored into the states, and begin an era.
+
+        A card whose state does not take it is faulted.
+        """
         cells = self.cells
         cells[ERA] += 1
-        for at in range(STORES + 1, STORES + 1 + cells[STORES]):
+        last, cells[STORES] = STORES + 1 + cells[STORES], 0
+        raised = list[tuple[Card[Any], BaseException]]()
+        for at in range(STORES + 1, last):
             port = cells[at]
             card, field, empty = self._fields[port]
             stored = cells[port] >> ERA_SHIFT & 0xFFFFFFFF if empty & WIDE else cells[port] & 0xFF
-            setattr(card.state, field, stored)
             cells[port] = empty
-        cells[STORES] = 0
+            try:
+                setattr(card.state, field, stored)
+            except CARD_RAISES as error:
+                raised.append((card, error))
+        for card, error in raised:  # which takes it off the bus, and so comes here again
+            card.slot.set_fault(error)

@@ -11,6 +11,7 @@ import msgspec
 from .card import Card, Resources
 from .cycle import MemoryRange, PortRange, Width
 from .errors import CARD_RAISES, BusError, CardError
+from .latches import is_latch
 from .line import Wire
 from .ports import PortHolder
 
@@ -130,10 +131,10 @@ def check(card: Card[Any], resources: Resources) -> None:
     for port, field in resources.latches.items():
         if not any(port in ports for ports in resources.ports):
             raise BusError(f"card {card.name}: the latch at {port:#06x} is at none of its ports")
-        if not isinstance(getattr(card.state, field, None), int):
+        if not is_latch(card, field):
             raise BusError(
                 f"card {card.name}: the latch at port {port:#06x} is to be the number {field} "
-                f"of its state, which {type(card.state).__name__} has not"
+                f"of its state, which {type(card.state).__name__} has not as a field to be set"
             )
 
 

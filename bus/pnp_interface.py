@@ -14,6 +14,7 @@ import msgspec
 
 from .card import Card, Resources
 from .errors import CARD_RAISES, BusError, CardError, StateError
+from .latches import is_latch
 from .leases import Lease, described
 from .pnp import Configuration, PlugAndPlay
 from .pnp_device import CHECK_55, DeviceRegisters
@@ -202,6 +203,7 @@ def identity(card: Card[Any]) -> PlugAndPlay | None:
         raise CardError(card.name, what) from error
     if found is not None:
         found.check(card.name)
+        _check_latches(card, found)
     return found
 
 
@@ -213,7 +215,6 @@ def plug_and_play(slot: Slot, others: Iterable[Slot]) -> PnpInterface | None:
     found = identity(slot.card)
     if found is None:
         return None
-    _check_latches(slot.card, found)
     part = PnpInterface(slot, found)
     for other in others:
         if other.pnp is not None and other.pnp.logic.identifier == part.logic.identifier:
@@ -233,8 +234,8 @@ def _check_latches(card: Card[Any], said: PlugAndPlay) -> None:
                     f"card {card.name}: {device.id}: the latch at offset {offset} is at none of "
                     "its first ports"
                 )
-            if not isinstance(getattr(card.state, field, None), int):
+            if not is_latch(card, field):
                 raise BusError(
                     f"card {card.name}: {device.id}: a latch is to be the number {field} of its "
-                    f"state, which {type(card.state).__name__} has not"
+                    f"state, which {type(card.state).__name__} has not as a field to be set"
                 )

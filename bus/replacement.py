@@ -26,7 +26,7 @@ from .card import Card, Resources
 from .cycle import MemoryRange, PortRange
 from .disk import nobody
 from .errors import BusError, CardError
-from .leases import alternatives
+from .leases import alternatives, check
 from .pnp_interface import identity
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def _fitting(card: Card[Any], slot: Slot) -> Resources:
             f"card {card.name} says another thing to Plug and Play than card {slot.title} in slot "
             f"{slot.number}; set it to the same, or remove that card and insert this one"
         )
+    for lease in slot.leases:
+        check(card, lease.resources)
     leased, offered = slot.resources, alternatives(card)
     for resources in offered:
         if not any(_differences(resources, leased)):

@@ -100,3 +100,54 @@ async def test_a_latch_must_be_a_number_of_the_state(backplane: Backplane, field
     assert not backplane.slots
     assert backplane.io.holder(PORT) is None
     await backplane.insert(Two())
+
+
+class FrozenState(State, frozen=True):
+    low: int = 1
+    high: int = 2
+
+
+class DerivedState(State):
+    low: int = 1
+
+    @property
+    def high(self) -> int:
+        return self.low
+
+
+@pytest.mark.parametrize("kind", [FrozenState, DerivedState])
+async def test_a_latch_must_be_a_field_that_can_be_set(
+    backplane: Backplane, kind: type[State]
+) -> None:
+    class Fixed(Two):
+        state_type = kind
+
+    with pytest.raises(BusError, match="which (Frozen|Derived)State has not as a field to be set"):
+        await backplane.insert(Fixed())
+
+
+class PickyState(TwoState):
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "low":
+            raise ValueError("not that one")
+        super().__setattr__(name, value)
+
+
+class Picky(Two):
+    state_type = PickyState
+
+
+async def test_a_card_whose_state_takes_no_store_is_faulted_and_the_others_have_theirs(
+    backplane: Backplane,
+) -> None:
+    slot, other = await backplane.insert(Picky()), Two2()
+    await backplane.insert(other)
+    store(backplane, PORT, 0x55)
+    store(backplane, PORT + 8, 0x66)
+    with backplane.listening(lambda event: None):
+        backplane.io.settle()
+    assert slot.fault is not None
+    assert slot.fault.what == "ValueError: not that one"
+    assert (other.state.low, backplane.io.latches.cells[STORES]) == (0x66, 0)
+    backplane.io.settle()
+    await backplane.remove(slot.number)

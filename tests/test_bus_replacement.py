@@ -573,3 +573,31 @@ async def test_memory_is_as_it_was_after_a_refusal(video: Slot) -> None:
     assert memory.mapped == mapped
     await video.backplane.remove(7)
     assert memory.mapped == {}
+
+
+# -- latches it has taken since ------------------------------------------------------------------
+
+
+class Grown(Counter):
+    """Takes a latch of its state when told to."""
+
+    def grow(self) -> None:
+        self.slot.lease(Resources(ports=(PortRange(PORT + 8, 1),), latches={PORT + 8: "count"}))
+
+
+class OtherState(State):
+    counted: int = 0
+
+
+class Renamed(Grown):
+    state_type = OtherState  # type: ignore[assignment]
+
+
+async def test_a_card_without_the_field_of_a_latch_leased_since_is_refused(
+    backplane: Backplane,
+) -> None:
+    slot = await backplane.insert(card := Grown(), 7)
+    card.grow()
+    with pytest.raises(BusError, match=f"latch at port {PORT + 8:#06x} .*OtherState has not"):
+        await backplane.replace(7, Renamed(), cold=True)
+    assert slot.card is card
