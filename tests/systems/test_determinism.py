@@ -18,7 +18,7 @@ from hotswap.host.prove.workloads import LINUX, LINUX_DONE, NETWORK_INITRD, NETW
 from .conftest import Workload as FindWorkload
 
 SEED = 486
-MOMENTS = 10
+MOMENTS = 5
 
 
 @pytest.fixture(scope="module")
