@@ -1,7 +1,8 @@
 """A card's debug information, as far as a report and a takeover need it. DWARF version 5.
 
-It comes with the object, so nothing in it is believed: sections are decompressed up to a limit,
-entries are counted, references are followed so far and no further. What is wrong is left out.
+It comes with the object, so nothing in it is believed: all its sections together are decompressed
+up to a limit, whoever reads them has so many reads and no more, attributes are counted, references
+are followed so far and no further. What is wrong, or behind a limit, is left out.
 """
 
 from __future__ import annotations
@@ -14,20 +15,24 @@ from typing import Any
 
 import zstandard
 from elftools.common.exceptions import DWARFError
+from elftools.common.utils import struct_parse
 from elftools.dwarf.die import DIE
 from elftools.dwarf.dwarfinfo import DebugSectionDescriptor, DwarfConfig, DWARFInfo
 
 from .image import ElfImage
 from .objects import MALFORMED, ObjectFile, Section, read_object
-from .shown import shown
 
-SECTION_MAX = 16 << 20
-"""Bytes of one section, decompressed."""
+SECTIONS_MAX = 2 << 20
+"""Bytes of all debug sections, decompressed."""
+TREE_READS = 200_000
+"""Reads of the sections for the entries of all units, see `Budget`."""
 ENTRIES_MAX = 200_000
-"""Debugging information entries that are looked at."""
-LINES_MAX = 500_000
-"""Rows of line tables that are looked at."""
+"""Debugging information entries that are looked at, with their attributes."""
+ATTRIBUTES_MAX = 256
+"""Attributes of one entry."""
 UNITS_MAX = 4096
+_RUN_MAX = 256  # single bytes with bit 7 set, one after the other: a LEB128 for nobody
+_WINDOW_MAX = 8 << 20  # bytes zstd may want to look back
 
 NAMES = (
     "info", "aranges", "abbrev", "frame", "str", "loc", "ranges", "line", "pubtypes", "pubnames",
@@ -40,11 +45,38 @@ _ZLIB, _ZSTD = 1, 2  # ch_type
 UNREADABLE = (*MALFORMED, DWARFError, zlib.error, zstandard.ZstdError, OSError, MemoryError)
 
 
-def open_dwarf(image: ElfImage) -> DWARFInfo | None:
+class Budget:
+    """How much is read of the sections of one card, by all who read them."""
+
+    def __init__(self, reads: int) -> None:
+        self.left = reads
+        """Reads; every 64 bytes count as one more."""
+
+
+class _Metered(io.BytesIO):
+    def __init__(self, content: bytes, budget: Budget) -> None:
+        super().__init__(content)
+        self._budget, self._run = budget, 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        content = super().read(size)
+        self._budget.left -= 1 + len(content) // 64
+        if self._budget.left < 0:
+            raise DWARFError("there is too much of it")
+        if len(content) == 1 and content[0] & 0x80:
+            self._run += 1
+            if self._run > _RUN_MAX:
+                raise DWARFError("a number without an end")
+        else:
+            self._run = 0
+        return content
+
+
+def open_dwarf(image: ElfImage, budget: Budget) -> DWARFInfo | None:
     """The debug information, with the addresses of the card; None when there is none to read."""
     try:
         one = read_object(image.content, image.name)
-        sections = dict(_sections(image, one))
+        sections = dict(_sections(image, one, budget))
     except UNREADABLE:
         return None
     if not {"info", "abbrev"} <= sections.keys():
@@ -55,7 +87,10 @@ def open_dwarf(image: ElfImage) -> DWARFInfo | None:
     return DWARFInfo(config=config, **given)
 
 
-def _sections(image: ElfImage, one: ObjectFile) -> Iterator[tuple[str, DebugSectionDescriptor]]:
+def _sections(
+    image: ElfImage, one: ObjectFile, budget: Budget
+) -> Iterator[tuple[str, DebugSectionDescriptor]]:
+    """The first of each name. Raises `ValueError` when they are too large."""
     placed = {p.section.index: p.address for p in image.sections if not p.number}
     changes: dict[int, list[tuple[int, int]]] = {}
     for relocation in one.relocations:
@@ -63,11 +98,15 @@ def _sections(image: ElfImage, one: ObjectFile) -> Iterator[tuple[str, DebugSect
         if relocation.type == _R_386_32:
             value = placed.get(symbol.section, 0) + symbol.value
             changes.setdefault(relocation.section, []).append((relocation.offset, value))
+    seen: set[str] = set()
+    left = SECTIONS_MAX
     for section in one.sections:
         short = section.name.removeprefix(".debug_")
-        if short == section.name or short not in NAMES:
+        if short == section.name or short not in NAMES or short in seen:
             continue
-        content = bytearray(_decompressed(section))
+        seen.add(short)
+        content = bytearray(_decompressed(section, left))
+        left -= len(content)
         for offset, value in changes.get(section.index, ()):
             if offset + 4 <= len(content):
                 addend = int.from_bytes(content[offset : offset + 4], "little")
@@ -75,7 +114,7 @@ def _sections(image: ElfImage, one: ObjectFile) -> Iterator[tuple[str, DebugSect
         yield (
             short,
             DebugSectionDescriptor(
-                stream=io.BytesIO(bytes(content)),
+                stream=_Metered(bytes(content), budget),
                 name=section.name,
                 global_offset=0,
                 size=len(content),
@@ -84,17 +123,20 @@ def _sections(image: ElfImage, one: ObjectFile) -> Iterator[tuple[str, DebugSect
         )
 
 
-def _decompressed(section: Section) -> bytes:
-    if not section.compressed:
-        return section.content
-    kind, size, _ = struct.unpack_from("<III", section.content)
-    if size > SECTION_MAX:
-        raise ValueError(f"section {section.name} decompresses to {size} bytes")
+def _decompressed(section: Section, most: int) -> bytes:
+    kind, size = 0, section.size
+    if section.compressed:
+        kind, size, _ = struct.unpack_from("<III", section.content)
+    if size > most:
+        raise ValueError(f"section {section.name} has {size} bytes, {most} are left")
+    if not section.compressed or not size:
+        return section.content[:size]
     packed = section.content[12:]
     if kind == _ZLIB:
         return zlib.decompressobj().decompress(packed, size)
     if kind == _ZSTD:
-        with zstandard.ZstdDecompressor().stream_reader(packed) as reader:
+        decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW_MAX)
+        with decompressor.stream_reader(packed) as reader:
             return reader.read(size)
     raise ValueError(f"section {section.name} is compressed in way {kind}")
 
@@ -122,8 +164,10 @@ class Tree:
         left = ENTRIES_MAX
         for unit in units(dwarf):
             inside: list[list[Any]] = [[]]
-            for entry in _entries(unit, left):
-                left -= 1
+            for entry in _entries(unit):
+                left -= 1 + len(entry.attributes)
+                if left < 0:
+                    return
                 if entry.is_null():
                     if len(inside) > 1:
                         inside.pop()
@@ -146,63 +190,23 @@ class Tree:
         return self.entries.get(base + attribute.value)
 
 
-def _entries(unit: Any, most: int) -> Iterator[Any]:
-    at, count = unit.cu_die_offset, 0
+def check_attributes(unit: Any, at: int) -> None:
+    """Raises `DWARFError` when the entry at `at` has too many, before anybody reads them."""
+    code = struct_parse(unit.structs.the_Dwarf_uleb128, unit.dwarfinfo.debug_info_sec.stream, at)
+    if code and len(unit.get_abbrev_table().get_abbrev(code)["attr_spec"]) > ATTRIBUTES_MAX:
+        raise DWARFError(f"an entry of more than {ATTRIBUTES_MAX} attributes")
+
+
+def _entries(unit: Any) -> Iterator[Any]:
+    at = unit.cu_die_offset
     end = unit.cu_offset + unit["unit_length"] + unit.structs.initial_length_field_size()
-    while at < end and count < most:
+    while at < end:
         try:
+            check_attributes(unit, at)
             entry = DIE(unit, unit.dwarfinfo.debug_info_sec.stream, at)
         except UNREADABLE:
             return
         if entry.size <= 0:
             return
         at += entry.size
-        count += 1
         yield entry
-
-
-class Lines:
-    """Files and lines by address."""
-
-    def __init__(self, image: ElfImage) -> None:
-        dwarf = open_dwarf(image)
-        self._rows: list[tuple[int, int, str, int]] = []
-        """First address, end, file, line."""
-        left = LINES_MAX
-        for unit in () if dwarf is None else units(dwarf):
-            try:
-                left -= self._read(dwarf, unit, left)
-            except UNREADABLE:
-                continue
-            if left <= 0:
-                break
-        self._rows.sort()
-
-    def _read(self, dwarf: Any, unit: Any, most: int) -> int:
-        program = dwarf.line_program_for_CU(unit)
-        if program is None:
-            return 0
-        files = program.header["file_entry"]
-        first = 0 if program.header["version"] >= 5 else 1
-        before, count = None, 0
-        for entry in program.get_entries():
-            count += 1
-            if count > most:
-                break
-            state = entry.state
-            if state is None:
-                continue
-            if before is not None and before.address < state.address:
-                index = before.file - first
-                file = files[index].name if 0 <= index < len(files) else b""
-                title = shown(file)
-                self._rows.append((before.address, state.address, title, before.line))
-            before = None if state.end_sequence else state
-        return count
-
-    def at(self, address: int) -> tuple[str, int]:
-        """File and line; empty and 0 when nothing is known."""
-        for start, end, file, line in self._rows:
-            if start <= address < end:
-                return file, line
-        return "", 0

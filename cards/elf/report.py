@@ -5,8 +5,8 @@ from __future__ import annotations
 from hotswap.bus import CodeFault
 from hotswap.bus.errors import CodeError
 
-from .dwarf import Lines
 from .image import ElfImage
+from .lines import Lines
 
 CALLERS = 8
 """Most in a report."""

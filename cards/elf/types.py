@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from .dwarf import UNREADABLE, Tree, open_dwarf
+from .dwarf import TREE_READS, UNREADABLE, Budget, Tree, open_dwarf
 from .image import ElfImage
 
 DEPTH_MAX = 24
@@ -43,7 +43,7 @@ class _TooMuch(ValueError):
 
 def shapes(image: ElfImage) -> dict[int, Shape]:
     """The shapes of the variables whose type can be told, by address."""
-    dwarf = open_dwarf(image)
+    dwarf = open_dwarf(image, Budget(TREE_READS))
     if dwarf is None:
         return {}
     found: dict[int, Shape] = {}
@@ -147,6 +147,7 @@ class _Reader:
         if size is None:
             return None  # declared only
         texts, pointers, mixed = [], list[int](), list[tuple[int, int]]()
+        length = 0
         for child in self._tree.children(entry):
             if child.tag not in {"DW_TAG_member", "DW_TAG_inheritance"}:
                 continue
@@ -159,11 +160,12 @@ class _Reader:
             name = child.attributes.get("DW_AT_name")
             title = name.value.decode("utf-8", "replace") if name is not None else ""
             texts.append(f"{title}@{at}{f':{bit}/{bits}' if bits else ''} {shape.text}")
+            length += len(texts[-1]) + 2
+            if length > SHAPE_MAX:
+                raise _TooMuch
             pointers += [at + pointer for pointer in shape.pointers]
             mixed += [(at + first, at + end) for first, end in shape.mixed]
         if union and (pointers or mixed):
             pointers, mixed = [], [(0, size)]
         text = f"{'union' if union else 'struct'}.{size}{{{', '.join(texts)}}}"
-        if len(text) > SHAPE_MAX:
-            raise _TooMuch
         return Shape(text, size, tuple(pointers), tuple(mixed))

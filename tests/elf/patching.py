@@ -50,6 +50,20 @@ class Patch:
         """Change the content of a section."""
         self.put(self.head(self.index(name), "offset") + offset, value, size)
 
+    def replace(self, name: str, content: bytes) -> None:
+        """Other content for a section, at the end of the file; its relocations are no more."""
+        self.section(name, offset=len(self.content), size=len(content))
+        self.content += content
+        if (relocations := self.find(f".rel{name}")) is not None:
+            self.put(self._table + 40 * relocations + 4, 1)  # SHT_PROGBITS
+
+    def find(self, name: str) -> int | None:
+        """The section called so, if there is one."""
+        try:
+            return self.index(name)
+        except KeyError:
+            return None
+
     def symbol_offset(self, name: str) -> int:
         """Where the symbol is, in .symtab."""
         table, strings = self.index(".symtab"), self.head(self.index(".strtab"), "offset")

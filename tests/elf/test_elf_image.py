@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from hotswap.cards.elf import ElfError, load_image
-from hotswap.cards.elf.dwarf import SECTION_MAX, Lines
+from hotswap.cards.elf.dwarf import SECTIONS_MAX
+from hotswap.cards.elf.lines import Lines
 from hotswap.cards.elf.place import IMAGE, PAGE
 from hotswap.cards.elf.types import shapes
 
@@ -270,7 +271,7 @@ def test_compressed_debug_information_is_read_up_to_a_limit() -> None:
     image = load_image(path.read_bytes(), "pic.o")
     assert Lines(image).at(image.descriptor.functions.read)[0] == "sample.c"
     bomb = Patch(path)
-    bomb.inside(".debug_line", 4, SECTION_MAX + 1)
+    bomb.inside(".debug_line", 4, SECTIONS_MAX + 1)
     image = load_image(bytes(bomb.content), "bomb.o")
     assert Lines(image).at(image.descriptor.functions.read) == ("", 0)
 
