@@ -97,15 +97,19 @@ def _answering(kind: int, size: int, value: int, instructions: int, payload: byt
     return ANSWER.pack(kind, size, value, instructions, *WORDS) + payload
 
 
-LIES = {
-    "answer 99": _answering(99, 0, 0, 0),
-    "a payload of 2147483648 bytes": _answering(Answer.FAULT, 1 << 31, 0, 0),
-    "1099511627776 instructions of 100": _answering(Answer.DONE, 0, 0, 1 << 40),
-    "host call 1099511627776": _answering(Answer.HOST_CALL, 0, 1 << 40, 0),
-    "a fault of no known form": _answering(Answer.FAULT, 8, 0, 0, b"\xff" * 8),
-    "refused: ?[2": _answering(Answer.REFUSED, 3, 0, 0, b"\x1b[2"),
-}
-"""Answers to a call, and how the host calls each."""
+NO_UTF8 = b"\x82\xa6reason\xa1\xff\xa3eip\x01"
+DEEP = b"\x82\xa1x" + b"\x91" * 60_000 + b"\x01\xa3eip\x01"
+LIES = [
+    ("answer 99", _answering(99, 0, 0, 0)),
+    ("a payload of 2147483648 bytes", _answering(Answer.FAULT, 1 << 31, 0, 0)),
+    ("1099511627776 instructions of 100", _answering(Answer.DONE, 0, 0, 1 << 40)),
+    ("host call 1099511627776", _answering(Answer.HOST_CALL, 0, 1 << 40, 0)),
+    ("a fault of no known form", _answering(Answer.FAULT, 8, 0, 0, b"\xff" * 8)),
+    ("a fault of no known form", _answering(Answer.FAULT, len(NO_UTF8), 0, 0, NO_UTF8)),
+    ("a fault of no known form", _answering(Answer.FAULT, len(DEEP), 0, 0, DEEP)),
+    ("refused: ?[2", _answering(Answer.REFUSED, 3, 0, 0, b"\x1b[2")),
+]
+"""How the host calls an answer to a call, and the answer."""
 EVIL_FAULT = CodeFault("\x1b]0;owned\x07" * 1000, -1, 1 << 63, tuple(range(-5000, 0)))
 HANG, DIE, EXHAUST, FLOOD, EVIL, JAM, STEAL, ASK = range(101, 109)
 FIRST_LIE = 120
@@ -136,7 +140,7 @@ def _lie(action: int, number: int) -> bytes:
     if action == EVIL:
         payload = msgspec.msgpack.encode(EVIL_FAULT)[: 60 << 10]
         return _answering(Answer.FAULT, len(payload), 0, 0, payload)
-    return list(LIES.values())[action - FIRST_LIE]
+    return LIES[action - FIRST_LIE][1]
 
 
 def main(memory: mmap.mmap, wait: int, wake: int, desk: Desk) -> None:

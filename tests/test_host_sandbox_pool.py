@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from hotswap.bus.code_engine import CodeResult
 from hotswap.host.sandbox import SandboxError, SandboxPool
+from hotswap.host.sandbox import pool as pool_module
 
 THREE = """
 import trio
@@ -99,3 +101,73 @@ async def test_a_first_process_that_does_not_start_is_told() -> None:
     with pytest.raises(SandboxError, match="does not start"):
         await pool.prepare()
     pool.close()
+
+
+async def test_a_first_process_that_does_not_start_in_time_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool_module, "_STARTING", 0.001)
+    with SandboxPool() as pool:
+        with pytest.raises(SandboxError, match=r"does not start within 0\.001 s: the host is too"):
+            await pool.prepare()
+        assert pool.process is None
+
+
+async def answer(pool: SandboxPool) -> CodeResult:
+    """Of a card's process made now."""
+    await pool.prepare()
+    engine = pool.take()
+    try:
+        engine.map(0x100000, 0x1000, writable=False, executable=True)
+        engine.write(0x100000, bytes.fromhex("b82a000000c3"))  # mov eax,42 ; ret
+        return engine.call(0x100000, (), 100)
+    finally:
+        engine.close()
+
+
+async def test_a_process_that_comes_too_late_is_not_taken_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with SandboxPool(deadline=20_000_000_000) as pool:
+        await pool.prepare()
+        before = open_files()
+        assert pool.process is not None
+        first = os.pidfd_open(pool.process)
+        os.kill(pool.process, signal.SIGSTOP)
+        with monkeypatch.context() as patch:
+            patch.setattr(pool_module, "_FORKING", 0.05)
+            with pytest.raises(SandboxError, match=r"does not start within 0\.05 s: the host is"):
+                await pool.start()
+        await all_ended([first])
+        assert pool.process is None
+        assert await answer(pool) == CodeResult(42, 2)
+        await pool.prepare()
+        assert open_files() == before
+
+
+async def test_after_the_first_process_is_killed_there_is_another() -> None:
+    with SandboxPool(deadline=20_000_000_000) as pool:
+        await pool.prepare()
+        assert pool.process is not None
+        first = os.pidfd_open(pool.process)
+        os.kill(pool.process, signal.SIGKILL)
+        await trio.lowlevel.wait_readable(first)
+        os.close(first)
+        assert await answer(pool) == CodeResult(42, 2)
+
+
+async def test_a_first_process_killed_while_it_forks_is_told_and_replaced() -> None:
+    with SandboxPool(deadline=20_000_000_000) as pool:
+        await pool.prepare()
+        assert pool.process is not None
+        os.kill(pool.process, signal.SIGSTOP)
+
+        async def start() -> None:
+            with pytest.raises(SandboxError, match=r"the one it is forked from has ended.*again"):
+                await pool.start()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(start)
+            await trio.testing.wait_all_tasks_blocked()
+            os.kill(pool.process, signal.SIGKILL)
+        assert await answer(pool) == CodeResult(42, 2)

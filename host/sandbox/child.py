@@ -34,6 +34,7 @@ from .wire import (
     ANSWERED,
     ASKED,
     AWAKE,
+    FAILED,
     HOST_CALLS,
     PAYLOAD,
     QUESTION,
@@ -215,7 +216,7 @@ def main() -> None:
             try:
                 pidfd = os.pidfd_open(child)
             except ProcessLookupError:  # it has failed, and is reaped
-                asked.sendall(b"D")
+                asked.sendall(FAILED)
                 continue
             socket.send_fds(asked, [b"F"], [pidfd])
             os.close(pidfd)

@@ -173,7 +173,7 @@ class ProcessEngine:
             self._talk.nonsense(f"answer {kind}")
         try:
             fault = msgspec.msgpack.decode(self._talk.payload(answer), type=CodeFault)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self._talk.nonsense("a fault of no known form")
         return CodeResult(0, instructions, _checked(fault))
 

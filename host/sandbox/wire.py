@@ -29,6 +29,8 @@ SIZE = ANSWER_PAYLOAD + PAYLOAD
 WORDS = (0,) * 8
 HOST_CALLS = 128
 """Host calls a card can have: made before the process is confined, which may make none later."""
+FAILED = b"D"
+"""Said instead of a pidfd by the process cards' are forked from: the new one has ended already."""
 
 
 class Ask(IntEnum):
