@@ -37,7 +37,7 @@ ACTION, PROGRESS = 1024, 1025
 TRIED, DONE, REFUSED = 1, 2, 3
 _libc = ctypes.CDLL(None)
 _PTRACE, _PROCESS_VM_READV, _IO_URING_SETUP, _USERFAULTFD = 101, 310, 425, 323
-_ATTACH = 16
+_ATTACH, _HWPOISON = 16, 100
 _buffer = ctypes.create_string_buffer(64)
 
 
@@ -51,6 +51,18 @@ def _read_parent() -> None:
     _libc.syscall(
         _PROCESS_VM_READV, os.getppid(), ctypes.byref(ours), 1, ctypes.byref(theirs), 1, 0
     )
+
+
+def _page() -> ctypes.c_void_p:
+    return ctypes.c_void_p(ctypes.addressof(_buffer) & -4096)
+
+
+def _advise() -> None:
+    """What malloc and the engine need."""
+    with mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE) as memory:
+        for advice in (mmap.MADV_DONTNEED, mmap.MADV_FREE):
+            memory.madvise(advice)
+    _libc.madvise(_page(), 4096, mmap.MADV_HUGEPAGE)  # not every kernel has them
 
 
 ATTEMPTS: dict[str, Callable[[], object]] = {
@@ -74,6 +86,9 @@ ATTEMPTS: dict[str, Callable[[], object]] = {
     "set up io_uring": lambda: _libc.syscall(_IO_URING_SETUP, 8, ctypes.byref(_buffer)),
     "make a userfaultfd": lambda: _libc.syscall(_USERFAULTFD, 0),
     "mount": lambda: _libc.mount(b"none", b"/tmp", b"tmpfs", 0, None),
+    # Of no bytes: harmless, were it let through.
+    "poison a page it shares": lambda: _libc.madvise(_page(), 0, _HWPOISON),
+    "take a page out of its file": lambda: _libc.madvise(_page(), 0, mmap.MADV_REMOVE),
     "become another user": lambda: os.setuid(65534),
     "take its limits off": lambda: _libc.setrlimit(9, _buffer),
 }
@@ -111,7 +126,7 @@ LIES = [
 ]
 """How the host calls an answer to a call, and the answer."""
 EVIL_FAULT = CodeFault("\x1b]0;owned\x07" * 1000, -1, 1 << 63, tuple(range(-5000, 0)))
-HANG, DIE, EXHAUST, FLOOD, EVIL, JAM, STEAL, ASK = range(101, 109)
+HANG, DIE, EXHAUST, FLOOD, EVIL, JAM, STEAL, ASK, ADVISE = range(101, 110)
 FIRST_LIE = 120
 FIRST_ATTEMPT = 1
 
@@ -151,6 +166,8 @@ def main(memory: mmap.mmap, wait: int, wake: int, desk: Desk) -> None:
         _attempt(memory, list(ATTEMPTS.values())[action - FIRST_ATTEMPT])
     if action == EXHAUST:
         _attempt(memory, _hoard)
+    if action == ADVISE:
+        _attempt(memory, _advise)
     if action == JAM:  # nobody can write to it any more
         os.write(wait, (_U64 - 1).to_bytes(8, "little"))
         memory[PROGRESS] = TRIED

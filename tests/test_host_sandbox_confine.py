@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,12 @@ for act in (
 """
 
 
+def told_of(file: str) -> dict[str, str]:
+    """What a file in /proc has, a line each."""
+    lines = Path("/proc", file).read_text().splitlines()
+    return dict(line.split(":\t") for line in lines)
+
+
 async def progress_of(pool: SandboxPool, action: int) -> int:
     """Let a process do it; how far it came until it ended."""
     await pool.prepare()
@@ -51,6 +58,23 @@ async def test_a_process_is_ended_when_it_tries_to(what: str, hostile_pool: Sand
 
 async def test_memory_a_process_can_get_is_bounded(hostile_pool: SandboxPool) -> None:
     assert await progress_of(hostile_pool, hostile.EXHAUST) == hostile.REFUSED
+
+
+async def test_advice_on_memory_that_is_needed_is_let_through(hostile_pool: SandboxPool) -> None:
+    assert await progress_of(hostile_pool, hostile.ADVISE) == hostile.DONE
+
+
+async def test_a_process_has_no_capabilities_even_when_the_host_is_root(
+    hostile_pool: SandboxPool,
+) -> None:
+    await hostile_pool.prepare()
+    process = told_of(f"self/fdinfo/{hostile_pool._ready[-1].process}")["Pid"]
+    for number in (process, hostile_pool.process):
+        status = told_of(f"{number}/status")
+        kinds = ["CapInh", "CapPrm", "CapEff", "CapAmb"]
+        kinds += ["CapBnd"] if os.geteuid() == 0 else []
+        assert {kind: int(status[kind], 16) for kind in kinds} == dict.fromkeys(kinds, 0)
+        assert status["NoNewPrivs"] == "1"
 
 
 def test_landlock_alone_keeps_every_file_away(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 Run as `python -m hotswap.host.sandbox.child SOCKET MEMORY_MAX PATIENCE ENTRY`. That process imports
 everything, makes an engine, and forks itself whenever it is sent descriptors: a memory file and
-two event files. It runs no card's code, has no access to files any more, and ends when its socket
-does, which is when the host is gone; its children die with it.
+two event files. It runs no card's code, has no access to files and no capabilities any more, and
+ends when its socket does, which is when the host is gone; its children die with it.
 """
 
 from __future__ import annotations
@@ -200,6 +200,7 @@ def main() -> None:
         desk = Desk(pool.take())
         parent, space = os.getpid(), confine.address_space() + confine.HEADROOM
         confine.no_files()
+        confine.no_capabilities()
         asked.sendall(b"R")
         while True:
             message, descriptors, _, _ = socket.recv_fds(asked, 1, 3)

@@ -1,7 +1,7 @@
 """Taking everything away from a process that runs a card: for good, and before it does.
 
-landlock(7), seccomp(2), prctl(2), setrlimit(2). Where the kernel lacks one of the first two there
-is no sandbox: `missing` says what, and nobody is told that a weaker one is one.
+landlock(7), seccomp(2), capabilities(7), prctl(2), setrlimit(2). Where the kernel lacks one of the
+first two there is no sandbox: `missing` says what, and nobody is told that a weaker one is one.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _LANDLOCK_CREATE, _LANDLOCK_RESTRICT = 444, 446
 _LANDLOCK_VERSION = 1
 _PR_SET_PDEATHSIG, _PR_GET_SECCOMP, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 21, 4, 38
+_PR_CAPBSET_READ, _PR_CAPBSET_DROP, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 23, 24, 47, 4
+_CAPSET, _CAPABILITY_VERSION_3 = 126, 0x20080522
 _FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 """All rights on files an ABI of landlock knows."""
 _NET_SINCE, _NET = 4, 3  # TCP bind, connect
@@ -64,7 +66,7 @@ def active() -> str:
         return f"none: the kernel lacks {lacks}"
     return (
         f"landlock ABI {landlock_version()}, seccomp allow list of "
-        f"{len(seccomp.ALLOWED) + 3} system calls"
+        f"{len(seccomp.ALLOWED) + 4} system calls"
     )
 
 
@@ -93,6 +95,19 @@ def no_files() -> None:
 def _prctl(option: int, name: str, value: int = 1) -> None:
     if _libc.prctl(option, value, 0, 0, 0):
         raise SandboxError(f"{name}: {os.strerror(ctypes.get_errno())}")
+
+
+def no_capabilities() -> None:
+    """None of root's powers. After `no_files`: no_new_privs is on. Raises `SandboxError`."""
+    number = 0
+    while _libc.prctl(_PR_CAPBSET_READ, number, 0, 0, 0) >= 0:  # to the kernel's last
+        # Refused to who has no CAP_SETPCAP: no_new_privs keeps what is left from being used.
+        _libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0)
+        number += 1
+    _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    header = struct.pack("<Ii", _CAPABILITY_VERSION_3, 0)
+    if _libc.syscall(_CAPSET, header, bytes(24)):
+        raise SandboxError(f"capset: {os.strerror(ctypes.get_errno())}")
 
 
 def address_space() -> int:

@@ -18,7 +18,6 @@ ALLOWED = {
     "rt_sigprocmask": 14,
     "rt_sigreturn": 15,
     "sched_yield": 24,
-    "madvise": 28,
     "exit": 60,
     "futex": 202,
     "restart_syscall": 219,
@@ -28,6 +27,8 @@ ALLOWED = {
 }
 """What Python and the engine need, once everything is imported and made."""
 _MMAP, _MPROTECT, _MREMAP = 9, 10, 25
+_MADVISE = 28
+_DONTNEED, _FREE, _HUGEPAGE = 4, 8, 14
 _PROT_EXEC, _MAP_ANONYMOUS = 4, 0x20
 _ARCH_X86_64 = 0xC000003E
 _X32 = 0x40000000
@@ -50,6 +51,10 @@ def program() -> bytes:
         _op(_LOAD, _NR) + _op(_AT_LEAST, _X32, no=1) + kill,
         *(_op(_EQUAL, number, no=1) + allow for number in sorted(ALLOWED.values())),
         _op(_EQUAL, _MREMAP, no=1) + allow,
+        # madvise: what malloc and the engine ask for, never to poison a page the host shares
+        _op(_EQUAL, _MADVISE, no=6) + _op(_LOAD, _ARGUMENT[2]),
+        _op(_EQUAL, _DONTNEED, yes=2) + _op(_EQUAL, _FREE, yes=1),
+        _op(_EQUAL, _HUGEPAGE, no=1) + allow + kill,
         # mprotect and mmap: not executable; mmap: anonymous, too
         _op(_EQUAL, _MPROTECT, no=4) + _op(_LOAD, _ARGUMENT[2]),
         _op(_ANY_BIT, _PROT_EXEC, no=1) + kill + allow,
