@@ -1,8 +1,9 @@
 """The machines of a daemon do not depend on each other, nor on whether it has a defect."""
 
 import os
+import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 
@@ -11,11 +12,15 @@ import trio
 import trio.testing
 
 from hotswap.host.daemon import ending, supervisor
+from hotswap.host.daemon import machines as machines_module
+from hotswap.host.daemon.errors import DaemonError
 from hotswap.host.daemon.machines import Machines
 from hotswap.host.daemon.order import Order, words_file
 from hotswap.host.daemon.process import MachineProcess
+from hotswap.host.daemon.record import MachineRecord, hold_record, now, running_record
+from hotswap.host.daemon.restart import Ending
 from hotswap.host.daemon.runtime import hold_runtime
-from hotswap.host.daemon.supervisor import Life, Supervisor
+from hotswap.host.daemon.supervisor import Life, Supervisor, why_of
 
 
 async def test_a_defect_in_one_supervisor_is_no_harm_to_the_others(
@@ -40,6 +45,10 @@ async def test_a_defect_in_one_supervisor_is_no_harm_to_the_others(
                     while machines.find(name).life is not Life.FAILED:
                         await machines.find(name).changed()
                 whys = {each.name: each.why for each in await machines.status()}
+                with pytest.raises(DaemonError, match="did not start: RuntimeError: oh"):
+                    await machines.find("a").start()
+                machines.find("a").want()
+                await machines.stop()
                 nursery.cancel_scope.cancel()
     assert whys == {
         "a": "RuntimeError: oh; report this",
@@ -47,20 +56,28 @@ async def test_a_defect_in_one_supervisor_is_no_harm_to_the_others(
     }
 
 
-@asynccontextmanager
-async def three_machines(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, script: str
-) -> AsyncIterator[tuple[Machines, list[str]]]:
-    """Three that run, with a shell in place of a machine; and who has stopped, in that order."""
+def shells(monkeypatch: pytest.MonkeyPatch, script: str) -> list[trio.Process]:
+    """From now on a shell is started in place of a machine; those that were."""
+    children: list[trio.Process] = []
 
     async def started(order: Order) -> MachineProcess:
         words = words_file()
         child = await trio.lowlevel.open_process(
             ["sh", "-c", script], stdin=DEVNULL, stdout=PIPE, stderr=words
         )
+        children.append(child)
         return MachineProcess(child.pid, os.pidfd_open(child.pid), words, child)
 
     monkeypatch.setattr(supervisor, "started", started)
+    return children
+
+
+@asynccontextmanager
+async def three_machines(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> AsyncIterator[tuple[Machines, list[str]]]:
+    """Three that run, with a shell in place of a machine; and who has stopped, in that order."""
+    shells(monkeypatch, script)
     files = [folder / f"{name}.toml" for name in "abc"]
     for file in files:
         file.write_text("")
@@ -109,3 +126,58 @@ async def test_in_a_hurry_all_are_told_at_once_and_then_killed(
             assert stopped == []
         await trio.testing.wait_all_tasks_blocked()
         assert sorted(stopped) == ["a", "b", "c"]
+
+
+async def test_a_machine_whose_supervisor_gave_up_is_taken_over_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as records:
+
+        async def ready(self: MachineProcess) -> bool:
+            if not (path := tmp_path / "run" / "a.json").exists():
+                left = MachineRecord("a", str(tmp_path / "a.toml"), self.pid, now())
+                records.enter_context(hold_record(path, left))
+                raise RuntimeError("oh")
+            return True
+
+        monkeypatch.setattr(MachineProcess, "ready", ready)
+        children = shells(monkeypatch, "exec sleep 999")
+        (tmp_path / "a.toml").write_text("")
+        with hold_runtime(tmp_path / "run") as runtime, trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                machines = Machines(nursery, runtime, tmp_path, None, [tmp_path / "a.toml"])
+                machines.read(machines.files())
+                machine = machines.find("a")
+                while machine.life is not Life.FAILED:
+                    await machine.changed()
+                await machine.start()
+                held = running_record(runtime.record("a"))
+                assert held is not None
+                assert (await machine.status()).pid == held.pid
+                records.close()
+                await machine.stop()
+                assert (await machine.status()).state == "stopped"
+                assert await children[0].wait() == -signal.SIGTERM
+                nursery.cancel_scope.cancel()
+
+
+async def test_in_a_hurry_stopping_ends_whatever_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def end(*_: object) -> str:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    monkeypatch.setattr(supervisor, "end", end)
+    monkeypatch.setattr(machines_module, "HASTE", 0.1)
+    monkeypatch.setattr(machines_module, "GONE", 0.1)
+    async with three_machines(tmp_path, monkeypatch, "echo ready; exec sleep 999") as (machines, _):
+        machines.hurry.up()
+        await machines.stop()
+        for machine in machines.all.values():
+            while machine.life is not Life.STOPPED:
+                await machine.changed()
+
+
+def test_a_signal_without_a_name_is_told_by_its_number() -> None:
+    assert why_of(Ending(-40)) == "killed by signal 40"

@@ -11,7 +11,7 @@ import trio
 
 from hotswap.bus import HotswapError
 
-from .ending import Hurry
+from .ending import HASTE, Hurry
 from .entry import Entry, machine_files, read_entry
 from .errors import DaemonError
 from .process import MachineProcess, adopted
@@ -20,6 +20,9 @@ from .restart import RestartPolicy
 from .runtime import Runtime
 from .supervisor import AT_REST, Life, Supervisor
 from .words import MachineStatus
+
+GONE = 5.0
+"""Seconds killed machines have to be gone; one that is not is in the kernel's hands."""
 
 
 class Machines:
@@ -54,13 +57,15 @@ class Machines:
     async def _supervise(
         self, machine: Supervisor, left: tuple[MachineRecord, MachineProcess] | None
     ) -> None:
-        try:
-            with machine.scope:
-                await machine.run(left)
-        except Exception as error:  # a defect of ours, which is no reason to leave the others alone
-            what = f"{type(error).__name__}: {error}; report this"
-            machine.give_up(what)
-            self._log.error("machine is left alone", machine=machine.name, exc_info=error)
+        with machine.scope:
+            while True:
+                try:
+                    await machine.run(left)
+                except Exception as error:  # a defect of ours; all can be started again
+                    what = f"{type(error).__name__}: {str(error) or 'no more is known'}"
+                    machine.give_up(f"{what}; report this")
+                    self._log.error("machine is left alone", machine=machine.name, exc_info=error)
+                    left = None
 
     def adopt(self) -> None:
         """Take over what lives in the runtime folder; remove what is left of what does not."""
@@ -170,7 +175,10 @@ class Machines:
         return [found[name] for name in self.all if name in found]
 
     async def stop(self) -> None:
-        """Stop all, the last first, each when the one before has ended; in a hurry, all at once."""
+        """Stop all, the last first, each when the one before has ended; in a hurry, all at once.
+
+        Whatever hangs, it is over HASTE + GONE s after the hurry began.
+        """
         async with trio.open_nursery() as nursery:
             hurrying = trio.CancelScope()
 
@@ -179,6 +187,12 @@ class Machines:
                     await self.hurry.wait()
                     for machine in self.all.values():
                         nursery.start_soon(machine.stop)
+                    await trio.sleep(HASTE + GONE)
+                    for machine in self.all.values():
+                        if machine.life not in AT_REST:
+                            self._log.error("machine is killed and left", machine=machine.name)
+                            machine.kill()
+                    nursery.cancel_scope.cancel()
 
             nursery.start_soon(all_at_once)
             for machine in reversed(list(self.all.values())):

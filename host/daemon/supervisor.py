@@ -22,12 +22,13 @@ import structlog
 import trio
 
 from hotswap.host.control import Request
+from hotswap.host.signals import signal_name
 
 from .ending import ASK, Hurry, ask, end
 from .entry import Entry, digest_of
 from .errors import DaemonError
 from .order import Order
-from .process import MachineProcess, started
+from .process import MachineProcess, adopted, started
 from .record import MachineRecord, now, running_record
 from .restart import Again, Ending, Failed, Restarts
 from .runtime import Runtime, check_socket
@@ -89,7 +90,10 @@ class Supervisor:
     # -- its task ---------------------------------------------------------------------------------
 
     async def run(self, left: tuple[MachineRecord, MachineProcess] | None = None) -> None:
-        """Until cancelled, when a process that runs goes on. `left` is one that runs already."""
+        """Until cancelled, when a process that runs goes on. `left` is one that runs already.
+
+        After `give_up` it may be called again.
+        """
         process: MachineProcess | None = None
         if left is not None:
             self._record, process = left
@@ -120,7 +124,9 @@ class Supervisor:
         )
         try:
             check_socket(self.control)
-            self._process = process = await started(order) if process is None else process
+            if process is None:
+                process = self._left_alone() or await started(order)
+            self._process = process
             self._tell()
         except DaemonError as error:
             return Ending(None, str(error), unfit=True)
@@ -134,6 +140,14 @@ class Supervisor:
             return ending
         finally:
             process.close()
+
+    def _left_alone(self) -> MachineProcess | None:
+        """The process that still runs since `give_up`. Raises `DaemonError`."""
+        if (left := adopted(self._runtime.record(self.name))) is None:
+            return None
+        self._record, process = left
+        self._log.warning("machine taken over", pid=process.pid)
+        return process
 
     async def _hear_ready(self, process: MachineProcess) -> None:
         if not await process.ready():
@@ -170,8 +184,9 @@ class Supervisor:
         self._tell()
 
     def give_up(self, why: str) -> None:
-        """Nobody supervises it any more; its process, if there is one, goes on."""
-        self._process = None
+        """Its task has raised; its process, if there is one, goes on until the next start."""
+        self._process = self._record = None
+        self._ended.set()  # whoever waits for that waits for nothing
         self._become(Life.FAILED, why)
 
     async def changed(self) -> None:
@@ -184,7 +199,12 @@ class Supervisor:
         self._news = trio.Event()
 
     def _sweep(self) -> None:
-        """Remove what a killed process has left."""
+        """Remove what a killed process has left, but nothing of one that lives."""
+        try:
+            if running_record(self._runtime.record(self.name)) is not None:
+                return
+        except DaemonError:  # one lives there, or what is there is no record
+            return
         for path in (self.control, self._runtime.record(self.name)):
             with suppress(OSError):
                 path.unlink()
@@ -224,6 +244,11 @@ class Supervisor:
         took = await end(self._process, self.control, self._ended, self._hurry)
         if took == "SIGKILL":
             self._log.warning("machine had to be killed: it did not end when it was asked")
+
+    def kill(self) -> None:
+        """End its process, whatever that loses, and wait for nothing."""
+        if self._process is not None:
+            self._process.send(signal.SIGKILL)
 
     async def status(self) -> MachineStatus:
         """How it is; a machine that runs is asked."""
@@ -265,7 +290,7 @@ def why_of(ending: Ending) -> str:
     if ending.status is None:
         how = "" if ending.message else "nobody knows how it ended"
     elif ending.status < 0:
-        how = f"killed by {signal.Signals(-ending.status).name}"
+        how = f"killed by {signal_name(-ending.status)}"
     else:
         how = f"ended with status {ending.status}"
     return ": ".join(word for word in (how, ending.message) if word)
