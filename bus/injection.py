@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from .cycle import FLOATING, PORTS, Space
+from .duration import words as in_words
 
 DELAY_MAX = 10_000_000
 """Longest wait of a cycle, ns: in real time the processor and all tasks of the host stand still.
@@ -145,7 +146,7 @@ class Delay(CycleFault, frozen=True, kw_only=True, tag="delay"):
     @property
     def effect(self) -> str:
         """How long."""
-        return f"{self.ns} ns"
+        return in_words(self.ns)
 
 
 class Duplicate(CycleFault, frozen=True, kw_only=True, tag="duplicate"):
@@ -206,7 +207,7 @@ class DelayIrq(IrqFault, frozen=True, kw_only=True, tag="delay-irq"):
         _between("ns", self.ns, 1, LATE_MAX)
 
     def __str__(self) -> str:
-        return " ".join(filter(None, [f"delay {self.ns} ns IRQ {self.irq}", self.choice]))
+        return " ".join(filter(None, [f"delay {in_words(self.ns)} IRQ {self.irq}", self.choice]))
 
 
 class StormIrq(
@@ -228,7 +229,7 @@ class StormIrq(
 
     def __str__(self) -> str:
         times = f" {self.times} times" if self.times else ""
-        return f"storm IRQ {self.irq} every {self.ns} ns{times}"
+        return f"storm IRQ {self.irq} every {in_words(self.ns)}{times}"
 
 
 class LoseDrq(Choosing, frozen=True, kw_only=True, tag="lose-drq"):

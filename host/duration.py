@@ -7,7 +7,10 @@ from decimal import Decimal
 
 import click
 
-UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+from hotswap.bus.duration import UNITS, words
+
+__all__ = ["UNITS", "as_duration", "nanoseconds", "words"]
+
 _FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(ns|us|ms|s)", re.ASCII)
 
 
@@ -17,13 +20,6 @@ def nanoseconds(text: str) -> int:
     if match is None:
         raise ValueError(f"{text!r} is no length of time; write e.g. 100 ms, 1.5 s, 20 us or 50 ns")
     return round(Decimal(match[1]) * UNITS[match[2]])
-
-
-def words(ns: int) -> str:
-    """The length in the largest unit that leaves something before the point: `1.5 ms`."""
-    unit = next((unit for unit in ("s", "ms", "us") if abs(ns) >= UNITS[unit]), "ns")
-    number = f"{Decimal(ns) / UNITS[unit]:f}"
-    return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {unit}"
 
 
 def as_duration(_ctx: click.Context, _param: click.Parameter, value: str) -> int:

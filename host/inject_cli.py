@@ -54,7 +54,9 @@ def _as_range(
     if value is None:
         return None
     first, _, last = value.partition("-")
-    return _number(first), _number(last or first)
+    if (end := _number(last or first)) < (begin := _number(first)):
+        raise click.BadParameter(f"{value} ends before it begins; write {last}-{first}")
+    return begin, end
 
 
 def _as_value(

@@ -72,7 +72,7 @@ SAID = [
     ),
     (LoseIrq(irq=5, times=1), "lose IRQ 5 1 times"),
     (DelayIrq(irq=5, ns=7), "delay 7 ns IRQ 5"),
-    (StormIrq(irq=5, ns=10_000, times=3), "storm IRQ 5 every 10000 ns 3 times"),
+    (StormIrq(irq=5, ns=10_000, times=3), "storm IRQ 5 every 10 us 3 times"),
     (LoseDrq(drq=1), "lose DRQ 1"),
     (LoseTc(drq=2, every=2), "lose TC of DRQ 2 every 2"),
     (HangCard(card="ide"), "hang card ide"),

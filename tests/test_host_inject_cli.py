@@ -65,15 +65,15 @@ def inject(control: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Inject
 
 EVERY_KIND = [
     ("drop --port 0x80 --in --every 3", "drop port 0x0080 in every 3"),
-    ("delay --time 2us --port 0x80", "delay 2000 ns port 0x0080"),
+    ("delay --time 2us --port 0x80", "delay 2 us port 0x0080"),
     ("duplicate --port 128-0x80 --out", "duplicate port 0x0080 out"),
     ("corrupt --xor 0x81 --low 2 --port 0x80 --value 0x80/0x80", "corrupt xor 0x81 low 0x2 "
      "port 0x0080 value 0x80/0x80"),
     ("corrupt --high 1 --memory 0xb8000-0xb8fff --skip 1 --times 2", "corrupt high 0x1 "
      "memory 0x000b8000-0x000b8fff after 1 2 times"),
     ("lose-irq 0 --probability 0.5 --seed 3", "lose IRQ 0 p 0.5 seed 3"),
-    ("delay-irq 4 --time 1.5ms", "delay 1500000 ns IRQ 4"),
-    ("storm-irq 7 --period 1ms --times 5", "storm IRQ 7 every 1000000 ns 5 times"),
+    ("delay-irq 4 --time 1.5ms", "delay 1.5 ms IRQ 4"),
+    ("storm-irq 7 --period 1ms --times 5", "storm IRQ 7 every 1 ms 5 times"),
     ("lose-drq 4", "lose DRQ 4"),
     ("lose-tc 4", "lose TC of DRQ 4"),
     ("hang pit", "hang card pit"),
@@ -123,7 +123,7 @@ def test_a_card_in_a_slot_is_killed_and_info_says_so(
         ("drop", Exit.USAGE, "say where: --port or --memory"),
         ("drop --port 1 --memory 2", Exit.USAGE, "say where"),
         ("drop --port 0x1oo", Exit.USAGE, "'0x1oo' is no number"),
-        ("drop --port 5-4", Exit.USAGE, "last is 4; use 5 to 65535"),
+        ("drop --port 5-4", Exit.USAGE, "'--port': 5-4 ends before it begins; write 4-5"),
         ("drop --port 0x80 --every 0", Exit.USAGE, "every is 0"),
         ("delay --port 0x80 --time 1h", Exit.USAGE, "'1h' is no length of time"),
         ("delay --port 0x80 --time 1s", Exit.USAGE, "ns is 1000000000; use 1 to 10000000"),
