@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 import msgspec
+import trio
+
+from hotswap.bus import FrameInbox, FrameOutbox, Inbox, Outbox
 
 from .backends import SerialBackEnd, open_backend
 from .network import Hubs, NetworkBackEnd, open_network
@@ -50,3 +53,13 @@ async def open_cables(cables: Mapping[int, Cable]) -> dict[int, OpenCable]:
         )
         opened[slot] = OpenCable(cable, back_end)
     return opened
+
+
+async def unused(back_end: BackEnd) -> None:
+    """Close a back end that no card has got; it does so itself when it is cancelled."""
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        if isinstance(back_end, NetworkBackEnd):
+            await back_end.serve(FrameInbox(), FrameOutbox())
+        else:
+            await back_end.serve(Inbox(), Outbox())

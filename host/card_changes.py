@@ -16,9 +16,10 @@ from hotswap.bus import Backplane, BusError, MediaError, Slot
 from .backends import open_backend
 from .board import Board
 from .board_config import usual_cards
-from .cables import Cable
+from .cables import Cable, OpenCable, unused
 from .card_kind import CardKind, fetch_kind
-from .elf_cards import Sandbox
+from .elf_cards import Sandbox, file_of, is_elf_path
+from .far_end import checked
 from .network import is_form, open_network
 
 DRAIN = 1.0
@@ -66,30 +67,36 @@ async def insert_card(
     kind = await fetch_kind(name, sandbox)
     card = await board.make_card(kind.name, _usual(board, kind) | kind.fitting(settings), kind.elf)
     try:
-        slot = await board.insert(card, number)
+        opened = None if card.name == "debugexit" else await _open(card.name, to)
     except BaseException:
         card.close()
         raise
     try:
-        await _connect(board, slot, to)
+        slot = await board.insert(card, number)
     except BaseException:
-        await board.backplane.remove(slot.number)
+        card.close()
+        if opened is not None:
+            await unused(opened.back_end)
         raise
+    if opened is not None:  # the byte of a debug exit ends the run
+        if board.backplane.slots.get(slot.number) is not slot:
+            await unused(opened.back_end)
+            raise BusError(f"card {slot.title} in slot {slot.number} was removed meanwhile")
+        board.connect(slot, opened.back_end, opened.cable)
+        if not opened.cable.frames:
+            board.connect(slot, open_network("none"))
     return slot
 
 
-async def _connect(board: Board, slot: Slot, to: str) -> None:
-    if slot.title == "debugexit":
-        return  # its byte ends the run
+async def _open(name: str, to: str) -> OpenCable:
+    """What the connector of card `name` leads to. Raises as `insert_card`."""
     if to.startswith("hub:"):
         raise BusError(f"{to}: the cards of a hub are there from the start; use peer or passt")
-    to = to or "none"
-    if is_form(to) and (to != "none" or slot.title == "ne2000"):
-        board.connect(slot, open_network(to), Cable(to))
-        return
-    port = "parallel" if slot.title == "lpt" else "serial"
-    board.connect(slot, await open_backend(to), Cable(to, port))
-    board.connect(slot, open_network("none"))
+    to = checked(to) or "none"
+    if is_form(to) and (to != "none" or name == "ne2000"):
+        return OpenCable(Cable(to), open_network(to))
+    port = "parallel" if name == "lpt" else "serial"
+    return OpenCable(Cable(to, port, append=True), await open_backend(to, append=True))
 
 
 async def remove_card(board: Board, word: str) -> Slot:
@@ -98,13 +105,15 @@ async def remove_card(board: Board, word: str) -> Slot:
     Raises `BusError`.
     """
     slot = find_slot(board.backplane, word)
+    cable = board.cables.get(slot.number)
     await board.backplane.remove(slot.number, drain=DRAIN)
     for disk in slot.disks:
         try:
             disk.flush()
         except MediaError as error:
             slot.log.error("the disk of a card that was pulled lacks writes", why=str(error))
-    board.cables.pop(slot.number, None)
+    if board.cables.get(slot.number) is cable:  # else another card has the slot by now
+        board.cables.pop(slot.number, None)
     return slot
 
 
@@ -113,19 +122,28 @@ async def replace_card(
     word: str,
     name: str,
     settings: Mapping[str, Any] = {},
-    sandbox: Sandbox = "engine",
+    sandbox: Sandbox | None = None,
 ) -> Slot:
     """Replace a card by another implementation, which has the settings it knows of the old one.
+
+    A card in a file runs where the old one does, unless `sandbox` says where.
 
     Raises `PluginError`, `ElfError`, `BusError`, `CardError`.
     """
     slot = find_slot(board.backplane, word)
+    old = slot.card
+    if sandbox is None:
+        file = file_of(old) if is_elf_path(name) else None
+        sandbox = "engine" if file is None else file.sandbox
     kind = await fetch_kind(name, sandbox)
-    fitting = kind.known(slot.card.settings) | kind.fitting(settings)
+    fitting = kind.known(old.settings) | kind.fitting(settings)
     card = await board.make_card(kind.name, fitting, kind.elf)
     try:
-        if board.backplane.slots.get(slot.number) is not slot:
-            raise BusError(f"card {slot.title} in slot {slot.number} was removed meanwhile")
+        if board.backplane.slots.get(slot.number) is not slot or slot.card is not old:
+            raise BusError(
+                f"card {old.name} in slot {slot.number} was removed or replaced meanwhile; "
+                "`hotswap-host card list` says what is there"
+            )
         return await board.backplane.replace(slot.number, card)
     except BaseException:
         card.close()

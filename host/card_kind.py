@@ -16,7 +16,7 @@ from hotswap.cards.elf.resources import resources_of
 from hotswap.cards.elf.settings import settings_type
 
 from .card_settings import from_words, settings_faults
-from .discovery import card_of, card_type, fetch_type
+from .discovery import PluginError, card_of, card_type, fetch_type
 from .elf_cards import ElfFile, Sandbox, is_elf_path, read_elf
 
 
@@ -59,6 +59,7 @@ def kind_of(word: str, sandbox: Sandbox = "engine") -> CardKind:
     """The kind `word` stands for. Raises `PluginError`, `ElfError`."""
     if is_elf_path(word):
         return of_file(read_elf(Path(word), sandbox))
+    _check_sandbox(word, sandbox)
     kind = card_type(word)
     return CardKind(kind.name, kind.settings_type, kind.settable)
 
@@ -67,8 +68,16 @@ async def fetch_kind(word: str, sandbox: Sandbox = "engine") -> CardKind:
     """As `kind_of`, for a running machine: it goes on meanwhile."""
     if is_elf_path(word):
         return await trio.to_thread.run_sync(kind_of, word, sandbox)
+    _check_sandbox(word, sandbox)
     kind = await fetch_type(word)
     return CardKind(kind.name, kind.settings_type, kind.settable)
+
+
+def _check_sandbox(name: str, sandbox: Sandbox) -> None:
+    if sandbox != "engine":
+        raise PluginError(
+            f"card {name}: sandbox {sandbox} is for cards in ELF files; this one is in Python"
+        )
 
 
 def of_file(file: ElfFile) -> CardKind:

@@ -22,6 +22,7 @@ from .discovery import card_of, card_type, version_of
 from .elf_cards import ElfFile, file_of, is_elf_path, read_elf
 
 Implementation: TypeAlias = Literal["python", "elf", "elf-process"]
+State: TypeAlias = Literal["running", "frozen", "faulted", "removed"]
 
 
 class Leased(msgspec.Struct, frozen=True):
@@ -43,7 +44,7 @@ class CardRow(msgspec.Struct, frozen=True):
     version: str
     resources: Leased
     policy: str
-    state: Literal["running", "frozen", "faulted"]
+    state: State
     fault: str = ""
 
 
@@ -70,15 +71,18 @@ def card_rows(board: Board) -> list[CardRow]:
 
 
 def card_row(slot: Slot) -> CardRow:
-    """The card in a slot."""
+    """The card in a slot, or the one that was in it."""
     frozen = slot.backplane.frozen and slot.card.freezes
+    state: State = "faulted" if slot.fault else "frozen" if frozen else "running"
+    if slot.backplane.slots.get(slot.number) is not slot:
+        state = "removed"
     return CardRow(
         slot.number,
         slot.title,
         *_made_of(slot.card),
         leased(slot.leased),
         slot.policy.value,
-        "faulted" if slot.fault else "frozen" if frozen else "running",
+        state,
         slot.fault.what if slot.fault else "",
     )
 

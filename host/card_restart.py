@@ -6,19 +6,22 @@
 | a further one, after twice the delay of the one before | as at power-on | as at power-on |
 | after `restart_limit` restarts | it stays off the bus | it stays off the bus |
 
-It is another card of the same kind in the same slot: leases, media and what is plugged into its
-connectors stay. Seconds are of machine time, so that equal deterministic runs are equal.
+It is another card like the one that faulted, as an operator has replaced or set it, in the same
+slot: leases, media and what is plugged into its connectors stay. Seconds are of machine time, so
+that equal deterministic runs are equal.
 """
 
 from __future__ import annotations
 
+import msgspec
 import structlog
 
-from hotswap.bus import HotswapError, Slot
+from hotswap.bus import BusError, HotswapError, Slot
 
 from .board import Board, PlugIn
 from .board_config import CardRestart
 from .daemon.restart import Again, Ending, Restarts
+from .elf_cards import file_of
 
 
 async def restart_card(board: Board, plug: PlugIn, title: str, how: CardRestart) -> None:
@@ -47,20 +50,24 @@ async def restart_card(board: Board, plug: PlugIn, title: str, how: CardRestart)
             continue
         await clock.sleep_until(now + int(verdict.delay * 1e9))
         await board.backplane.unlocked()
-        if faulty() is None:
+        if (slot := faulty()) is None:
             continue  # pulled by an operator, or as before its fault, after a rollback
         cold = how.begin == "cold" or restarts.count > 1
         try:
-            await _begin_anew(board, plug, cold)
+            await _begin_anew(board, slot, cold)
             log.warning("card was restarted", why=why, begun="cold" if cold else "with its state")
         except HotswapError as error:  # as a fault: it is tried again
             log.error("card was not restarted", why=str(error))
 
 
-async def _begin_anew(board: Board, plug: PlugIn, cold: bool) -> None:
-    card = await board.make_card(plug.card, plug.settings, plug.elf)
+async def _begin_anew(board: Board, slot: Slot, cold: bool) -> None:
+    old = slot.card
+    settings = msgspec.to_builtins(old.settings, builtin_types=(bytes,))
+    card = await board.make_card(old.name, settings, file_of(old))
     try:
-        await board.backplane.replace(plug.slot, card, cold=cold)
+        if board.backplane.slots.get(slot.number) is not slot or slot.card is not old:
+            raise BusError(f"card {old.name} in slot {slot.number} is another one by now")
+        await board.backplane.replace(slot.number, card, cold=cold)
     except BaseException:
         card.close()
         raise

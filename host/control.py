@@ -66,7 +66,8 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
     slot: Annotated[int, msgspec.Meta(ge=0, le=SLOT_MAX)] | None = None
     new: str = ""
     settings: dict[str, Any] = {}
-    sandbox: Literal["engine", "process"] = "engine"
+    sandbox: Literal["engine", "process"] | None = None
+    """By default `engine`; of a replacement, that of the card that is there."""
     to: FileName = ""
     blackout_max_ms: Annotated[float, msgspec.Meta(ge=BLACKOUT_MIN, le=BLACKOUT_MAX)] = 250
     fault: AnyFault | None = None

@@ -45,14 +45,20 @@ class ElfFile(msgspec.Struct, frozen=True):
 
 
 def read_elf(path: Path, sandbox: Sandbox = "engine") -> ElfFile:
-    """The file as it is now. Raises `ElfError` when it cannot be read."""
+    """The file as it is now. Raises `ElfError` when it cannot be read or is no card."""
     try:
         with path.open("rb") as file:
-            return ElfFile(path.name, file.read(FILE_MAX + 1), sandbox)
+            content = file.read(FILE_MAX + 1)
     except OSError as error:
         raise ElfError(
             f"{path}: {error.strerror}; give the path of a card's object file"
         ) from error
+    try:
+        _loaded(content, path.name)
+    except ElfError as error:  # which knows it by its base name
+        what = str(error).removeprefix(f"{path.name}: ")
+        raise ElfError(f"{path}: {what}") from error
+    return ElfFile(path.name, content, sandbox)
 
 
 def elf_image(path: Path) -> ElfImage:

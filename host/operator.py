@@ -81,7 +81,7 @@ async def _change_cards(board: Board, request: Request) -> Reply:
             case "card_insert":
                 return await insert_card(
                     board, request.card, number=request.slot, settings=request.settings,
-                    sandbox=request.sandbox, to=request.to,
+                    sandbox=request.sandbox or "engine", to=request.to,
                 )  # fmt: skip
             case "card_remove":
                 return await remove_card(board, request.card)

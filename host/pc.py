@@ -241,7 +241,9 @@ def _kind(card: Wanted, names: Sequence[str], faults: list[Fault]) -> CardKind |
     """What the card is; None when it cannot be had, which is added to `faults`."""
     by_name = card.path.startswith("card")
     place = f"{card.path}.name" if by_name else card.path
+    sandbox = card.sandbox
     if not is_elf_path(card.card):
+        sandbox = "engine"
         if card.sandbox != "engine":
             what = "is for cards in ELF files; this one is in Python"
             faults.append(fault(f"{card.path}.sandbox", what, card.sandbox))
@@ -252,7 +254,7 @@ def _kind(card: Wanted, names: Sequence[str], faults: list[Fault]) -> CardKind |
                 faults.append(Fault(place, f"needs card {card.card}, which is not installed"))
             return None
     try:
-        return kind_of(card.card, card.sandbox)
+        return kind_of(card.card, sandbox)
     except HotswapError as error:
         faults.append(Fault(place, str(error)))
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from hotswap.bus import HotswapError
+from hotswap.bus import BusError, HotswapError
 from hotswap.host.board import Board
+from hotswap.host.card_changes import remove_card, replace_card
 from hotswap.host.control import Reply, Request
 from hotswap.host.exits import Exit
 from hotswap.host.guest import Guest
@@ -121,9 +123,57 @@ async def test_a_card_whose_connector_cannot_be_opened_is_not_inserted(board: Bo
     assert names(await ask(board, "cards")) == before
 
 
+async def test_a_file_at_its_connector_keeps_what_it_holds(board: Board, tmp_path: Path) -> None:
+    file = tmp_path / "com2"
+    file.write_bytes(b"before;")
+    await ask(board, "card_insert", card="uart", slot=20, settings=COM2, to=str(file))
+    board.backplane.find(20).output.write(b"after")
+    await ask(board, "card_remove", card="20")
+    assert file.read_bytes() == b"before;after"
+
+
+async def test_a_back_end_of_a_card_that_is_refused_is_closed(board: Board) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        to = f"tcp:127.0.0.1:{free.getsockname()[1]}"
+    for _ in range(2):  # else the second finds the port taken
+        said = await refused(board, "card_insert", card="uart", to=to)
+        assert "is taken by card uart in slot 3" in said
+
+
+async def test_what_comes_late_leaves_alone_what_is_in_the_slot_by_then(
+    board: Board, tmp_path: Path
+) -> None:
+    """The cable of a card that came while the one before was sending its last bytes stays."""
+    await ask(board, "card_insert", card="uart", slot=20, settings=COM2, to="memory")
+    board.backplane.find(20).output.write(b"nobody takes this")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(remove_card, board, "20")
+        await wait_all_tasks_blocked()
+        await ask(board, "card_insert", card="uart", slot=20, settings=COM2, to=str(tmp_path / "f"))
+    assert board.cables[20].to == str(tmp_path / "f")
+
+
+async def test_a_card_replaced_meanwhile_is_not_replaced_again(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = board.make_card
+
+    async def slowly(*what: Any) -> Any:
+        card = await make(*what)
+        monkeypatch.undo()
+        await replace_card(board, "uart", "uart")
+        return card
+
+    monkeypatch.setattr(board, "make_card", slowly)
+    with pytest.raises(BusError, match="was removed or replaced meanwhile"):
+        await replace_card(board, "uart", "uart")
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
+        ({"card": "uart", "settings": COM2, "to": "tpc:host:1"}, "tpc: is no kind of back end"),
         ({"card": "uart"}, r"port 0x03f8 .* is taken by card uart in slot 3"),
         ({"card": "uart", "slot": 3}, "slot 3 holds card uart"),
         ({"card": "uart", "settings": {"bsae": 1}}, "did you mean base"),
@@ -175,7 +225,8 @@ async def test_a_switchover_card_that_is_inserted_again_has_the_memory_of_the_bo
 
 
 async def test_a_card_is_found_by_slot_or_name(board: Board) -> None:
-    assert (await ask(board, "card_remove", card="post"))["slot"] == 5
+    removed = await ask(board, "card_remove", card="post")
+    assert (removed["slot"], removed["state"]) == (5, "removed")
     assert (await ask(board, "card_remove", card="3"))["name"] == "uart"
     assert "did you mean port92?" in await refused(board, "card_remove", card="port29")
     assert "slot 3 is empty; taken are: 0 pic" in await refused(board, "card_remove", card="3")

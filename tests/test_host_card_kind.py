@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from hotswap.host.elf_cards import file_of
 from hotswap.host.guest import PATIENCE, Guest
 from hotswap.host.images import refkernel
 from hotswap.host.operator import answer_for
+from hotswap.host.plugin_fence import PluginError
 from hotswap.host.rehearsal import rehearse
 from hotswap.host.sandbox import SandboxPool, missing
 from hotswap.host.snapshot import go_on, open_restored, read_snapshot, take_snapshot, write_snapshot
@@ -45,6 +45,17 @@ async def ask(board: Board, op: Any, **fields: Any) -> Any:
     return reply.result
 
 
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes for cards, which may be late: hosts of tests are busy."""
+    if lacks := missing():
+        pytest.skip(f"NOT TESTED: no sandbox here: {lacks}")
+    monkeypatch.setattr(
+        "hotswap.host.card_engines.SandboxPool",
+        lambda deadline: SandboxPool(deadline=max(deadline, 1_000_000_000)),
+    )
+
+
 async def test_a_card_in_a_file_is_inserted_and_listed(board: Board) -> None:
     row = await ask(board, "card_insert", card=str(COUNTER), slot=30)
     assert (row["name"], row["implementation"], row["version"]) == ("counter", "elf", "1.0")
@@ -54,18 +65,14 @@ async def test_a_card_in_a_file_is_inserted_and_listed(board: Board) -> None:
 
 
 async def test_one_in_a_process_of_its_own_is_named_so_and_ends_with_its_removal(
-    board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    board: Board, tmp_path: Path, sandbox: None
 ) -> None:
-    patient = partial(SandboxPool, deadline=1_000_000_000)  # hosts of tests are busy
-    monkeypatch.setattr("hotswap.host.card_engines.SandboxPool", patient)
-    if lacks := missing():
-        pytest.skip(f"NOT TESTED: no sandbox here: {lacks}")
     row = await ask(board, "card_insert", card=str(COUNTER), slot=30, sandbox="process")
     assert row["implementation"] == "elf-process"
     assert [read(board, COUNT) for _ in range(3)] == [1, 2, 3]
     await board.pause()
     write_snapshot(tmp_path / "s", await take_snapshot(board))
-    row = await ask(board, "card_replace", card="30", new=str(COUNTER))
+    row = await ask(board, "card_replace", card="30", new=str(COUNTER), sandbox="engine")
     assert row["implementation"] == "elf"
     assert read(board, COUNT) == 4
     async with open_restored(read_snapshot(tmp_path / "s")) as other:
@@ -210,3 +217,26 @@ async def test_cards_are_changed_while_a_rehearsal_is_under_way(
     names = {row.name for row in card_rows(board)}
     assert "lpt" in names
     assert "counter" not in names
+
+
+async def test_a_replacement_of_one_in_a_process_runs_in_one_unless_told_otherwise(
+    board: Board, sandbox: None
+) -> None:
+    await ask(board, "card_insert", card=str(COUNTER), slot=30, sandbox="process")
+    for given, runs in ((None, "elf-process"), ("engine", "elf"), (None, "elf")):
+        row = await ask(board, "card_replace", card="30", new=str(COUNTER), sandbox=given)
+        assert row["implementation"] == runs
+
+
+async def test_a_sandbox_is_for_files() -> None:
+    said = "card uart: sandbox process is for cards in ELF files; this one is in Python"
+    with pytest.raises(PluginError, match=said):
+        kind_of("uart", "process")
+    with pytest.raises(PluginError, match=said):
+        await fetch_kind("uart", "process")
+
+
+def test_a_file_that_is_no_card_is_named_with_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "bad.o").write_bytes(b"text")
+    with pytest.raises(ElfError, match=rf"^{tmp_path}/bad\.o: no ELF file"):
+        kind_of(str(tmp_path / "bad.o"))

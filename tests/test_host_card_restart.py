@@ -8,8 +8,10 @@ from typing import Any
 import trio
 
 from hotswap.bus import Slot
+from hotswap.cards.elf import ElfCard
 from hotswap.host.assembly import assemble
 from hotswap.host.board import Board
+from hotswap.host.card_changes import replace_card
 from hotswap.host.discovery import make_card
 from hotswap.host.machine import open_machine
 from hotswap.host.machine_file import check
@@ -95,6 +97,19 @@ async def test_without_a_policy_a_faulty_card_stays_off_the_bus() -> None:
         slot = fault(board)
         await pass_time(board, 0.2)
         assert slot.fault is not None
+
+
+async def test_it_begins_anew_as_the_operator_has_replaced_it() -> None:
+    async with machine(name="uart", settings={"base": 0x2F8, "irq": 3}, restart="cold") as board:
+        number = next(n for n, slot in board.backplane.slots.items() if slot.title == "uart")
+        await replace_card(board, str(number), str(UART), {})
+        slot = board.backplane.find(number)
+        slot.set_fault(RuntimeError("smoke"))
+        before = slot.card
+        await pass_time(board, 0.02)
+        assert slot.fault is None
+        assert slot.card is not before
+        assert isinstance(slot.card, ElfCard)
 
 
 async def test_while_a_transaction_is_under_way_no_card_is_restarted() -> None:
