@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,11 @@ from .control import SLOT_MAX, Request
 from .daemon.target import machine_option
 from .discovery import offers
 from .exits import Exit
+from .json_command import JsonGroup, print_json
 from .remote import ask, control_option, json_option, say
+
+PIPED = 1000
+"""Columns of a table that nobody sees at a terminal."""
 
 target_argument = click.argument("target", metavar="SLOT|NAME")
 maybe_control_option = machine_option(required=False)
@@ -23,6 +28,10 @@ sandbox_option = click.option(
     "--sandbox", type=click.Choice(["engine", "process"]), default="engine", show_default=True,
     help="Where machine code runs: in this process's memory, or in a process that can touch "
          "nothing.",
+)  # fmt: skip
+same_sandbox_option = click.option(
+    "--sandbox", type=click.Choice(["engine", "process"]),
+    help="Where machine code runs.  [default: where that of the card before does]",
 )  # fmt: skip
 
 
@@ -43,13 +52,16 @@ set_option = click.option(
 )  # fmt: skip
 
 
+words_argument = click.argument("words", metavar="[KEY=VALUE]...", nargs=-1, callback=_settings)
+
+
 def named(card: str) -> str:
     """A card as the machine knows it: the file it is in with its whole path."""
     is_file = "/" in card or card.endswith(".o")  # as elf_cards, which takes long to import
     return str(Path(card).absolute()) if is_file else card
 
 
-@click.group("card")
+@click.group("card", cls=JsonGroup)
 def card_command() -> None:
     """List, insert, pull and replace the cards of a running machine.
 
@@ -73,15 +85,20 @@ def list_command(available: bool, control: Path | None, in_json: bool) -> int:
         return _list(control, in_json)
     found = offers()
     if in_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        print_json(found)
         return Exit.OK
     table = Table(box=None, pad_edge=False)
     for column in ("name", "module", "distribution", "version"):
         table.add_column(column)
     for offer in found:
         table.add_row(offer.name, offer.module, offer.distribution, offer.version)
-    Console().print(table)
+    _console().print(table)
     return Exit.OK
+
+
+def _console() -> Console:
+    """As wide as a line gets, when nobody sees where it would have been folded."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPED)
 
 
 def _list(control: Path, in_json: bool) -> int:
@@ -95,7 +112,7 @@ def _list(control: Path, in_json: bool) -> int:
                 str(card["slot"]), card["name"], card["implementation"], card["version"],
                 _resources(card["resources"]), card["policy"], _state(card),
             )  # fmt: skip
-        Console(highlight=False).print(table)
+        _console().print(table)
     return say(reply, in_json=in_json)
 
 
@@ -128,14 +145,14 @@ def info_command(card: str, control: Path | None, in_json: bool) -> int:
 
     info: dict[str, Any] = msgspec.to_builtins(offered(named(card)))
     if in_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(info), indent=2).decode())
+        print_json(info)
     else:
         _print_info(info)
     return Exit.OK
 
 
 def _print_info(info: Mapping[str, Any]) -> None:
-    console = Console(highlight=False)
+    console = _console()
     console.print(f"{info['name']} {info['version']} ({info['implementation']})", soft_wrap=True)
     if "slot" in info:
         console.print(f"  in slot {info['slot']}, {_state({'fault': '', **info})}", soft_wrap=True)
@@ -154,8 +171,9 @@ def _print_info(info: Mapping[str, Any]) -> None:
             )  # fmt: skip
         console.print(table)
     if statistics := info.get("statistics"):
-        text = ", ".join(f"{name} {value}" for name, value in statistics.items())
-        console.print(f"  {text}", soft_wrap=True)
+        counted = [f"{name} {value}" for name, value in statistics.items() if value]
+        if counted:
+            console.print(f"  {', '.join(counted)}", soft_wrap=True)
 
 
 def _short(value: Any) -> str:
@@ -164,17 +182,20 @@ def _short(value: Any) -> str:
 
 @card_command.command("insert")
 @click.argument("card", metavar="NAME|FILE.o")
+@words_argument
 @click.option("--slot", type=click.IntRange(0, SLOT_MAX), metavar="N",
               help="By default the first that is free.")  # fmt: skip
 @set_option
 @sandbox_option
 @click.option("--to", default="", metavar="WHERE",
               help="What goes into its connector, as with run: stdio, pty, tcp:HOST:PORT or a "
-                   "FILE; peer, passt or tap:IFACE.  [default: nothing]")  # fmt: skip
+                   "FILE, which is written on at its end; peer, passt or tap:IFACE.  [default: "
+                   "nothing]")  # fmt: skip
 @control_option
 @json_option
 def insert_command(
     card: str,
+    words: dict[str, str],
     slot: int | None,
     settings: dict[str, str],
     sandbox: Literal["engine", "process"],
@@ -183,9 +204,12 @@ def insert_command(
     in_json: bool,
 ) -> int:
     """Insert a card into the machine at SOCKET, which runs on."""
+    from .far_end import absolute
+
     request = Request(
-        "card_insert", card=named(card), slot=slot, settings=settings, sandbox=sandbox, to=to
-    )
+        "card_insert", card=named(card), slot=slot, settings=settings | words, sandbox=sandbox,
+        to=absolute(to),
+    )  # fmt: skip
     return _change(control, request, "inserted", in_json)
 
 
@@ -204,15 +228,17 @@ def remove_command(target: str, control: Path, in_json: bool) -> int:
 @card_command.command("replace")
 @target_argument
 @click.argument("new", metavar="NAME|FILE.o")
+@words_argument
 @set_option
-@sandbox_option
+@same_sandbox_option
 @control_option
 @json_option
 def replace_command(
     target: str,
     new: str,
+    words: dict[str, str],
     settings: dict[str, str],
-    sandbox: Literal["engine", "process"],
+    sandbox: Literal["engine", "process"] | None,
     control: Path,
     in_json: bool,
 ) -> int:
@@ -221,7 +247,7 @@ def replace_command(
     The new one has the settings of the old one that it knows, and those given.
     """
     request = Request(
-        "card_replace", card=target, new=named(new), settings=settings, sandbox=sandbox
+        "card_replace", card=target, new=named(new), settings=settings | words, sandbox=sandbox
     )
     return _change(control, request, "replaced", in_json)
 

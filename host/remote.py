@@ -59,6 +59,8 @@ def ask(
 
 def say(reply: dict[str, Any], *, in_json: bool) -> int:
     """Print a reply, or what was wrong; the exit status."""
+    if not reply["ok"]:
+        reply.setdefault("todo", None)
     if in_json:
         click.echo(msgspec.json.format(msgspec.json.encode(reply), indent=2).decode())
     elif not reply["ok"]:

@@ -15,11 +15,14 @@ import pytest
 import trio
 from click.testing import CliRunner, Result
 
+from hotswap.host.__main__ import main
+from hotswap.host.backends import BackEndError
 from hotswap.host.board import BoardConfig, open_board
 from hotswap.host.card_cli import card_command
 from hotswap.host.control import serve_control
 from hotswap.host.discovery import offers
 from hotswap.host.exits import Exit
+from hotswap.host.far_end import absolute
 from hotswap.host.operator import answer_for
 
 UART = Path(__file__).parents[1] / "examples" / "uart16550" / "uart16550.o"
@@ -131,6 +134,43 @@ async def test_relative_paths_are_those_of_who_asks(
     monkeypatch.chdir(UART.parent)
     async with machine(tmp_path) as card:
         assert "ports 0x02f8" in (await card("insert", UART.name)).output
+
+
+async def test_settings_and_files_are_given_as_they_are_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with machine(tmp_path) as card:
+        (tmp_path / "mine").mkdir()
+        monkeypatch.chdir(tmp_path / "mine")
+        said = (await card("insert", "uart", "base=0x2f8", "irq=3", "--to", "com2")).output
+        assert said.endswith("inserted: ports 0x02f8-0x02ff; IRQ 3\n")
+    assert (tmp_path / "mine" / "com2").exists()
+    assert absolute("peer:10.0.0.1") == "peer:10.0.0.1"
+    assert absolute(str(tmp_path / "a:b")) == str(tmp_path / "a:b")
+    with pytest.raises(BackEndError, match=r"as \./com:2"):
+        absolute("com:2")
+
+
+async def test_piped_a_card_is_a_line_and_counters_of_nothing_are_left_out(tmp_path: Path) -> None:
+    async with machine(tmp_path) as card:
+        listed, info = (await card("list")).output, (await card("info", "uart")).output
+        cards = json.loads((await card("list", "--json")).output)["result"]
+    assert len(listed.splitlines()) == 1 + len(cards)
+    assert "sent" not in info
+
+
+@pytest.mark.parametrize(
+    "words", [("list",), ("info", "uart"), ("remove", "3"), ("insert", "uart", "--to", "x:1")]
+)
+def test_with_json_what_is_wrong_is_json_too(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["card", *words, "--json", "--control", "/none"]) == Exit.FAILED
+    said = capsys.readouterr()
+    answer = json.loads(said.out)
+    assert answer.keys() == {"ok", "error", "todo"}
+    assert answer["ok"] is False
+    assert said.err == ""
 
 
 @pytest.mark.parametrize(

@@ -61,10 +61,7 @@ class Source:
             except EOFError:
                 click.echo()
                 return
-            if line.strip() == "help":
-                click.echo(WORDS.rstrip())
-            else:
-                yield "", line
+            yield "", line
 
 
 def run_bench(
@@ -115,6 +112,9 @@ def _title(card: Card[Any], resources: Resources) -> str:
 async def _work(bench: Workbench, steps: Source, show: Show) -> None:
     shown = 0
     for where, line in steps.lines():
+        if line.strip() == "help":
+            show(WORDS.rstrip())
+            continue
         try:
             step = parse(line, where)
             if isinstance(step, Quit):

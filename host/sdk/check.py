@@ -101,10 +101,10 @@ def check(path: Path) -> Checked:
             f"{path}: {error.strerror}; `hotswap-host sdk build` makes an object"
         ) from error
     try:
-        image = load_image(content, path.name)
+        image = load_image(content, str(path))
         settings = settings_type(image)()
     except ElfError as error:
-        return Checked(str(path), faults=list(_faults(content, path.name, str(error))))
+        return Checked(str(path), faults=list(_faults(content, str(path), str(error))))
     return Checked(str(path), _facts(image, settings))
 
 

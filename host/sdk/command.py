@@ -9,9 +9,9 @@ from typing import Any, TextIO
 import click
 import msgspec
 
-from hotswap.bus import HotswapError
 from hotswap.host.card_cli import sandbox_option, set_option
 from hotswap.host.exits import Exit
+from hotswap.host.json_command import JsonGroup, print_json
 from hotswap.host.remote import json_option
 
 from .options import Given, InOrder
@@ -21,7 +21,7 @@ from .toolchain import NAMES, find_compiler
 some_path = click.Path(path_type=Path)
 
 
-@click.group("sdk")
+@click.group("sdk", cls=JsonGroup)
 def sdk_command() -> None:
     """Make a card, build it, see what it is, and try it on a board without a guest."""
 
@@ -30,25 +30,17 @@ def answer(
     work: Callable[[], Any],
     in_json: bool,
     show: Callable[[Any], None],
-    good: Callable[[Any], bool] = lambda result: True,
+    wrong: Callable[[Any], str | None] = lambda result: None,
 ) -> int:
-    """Do `work` and print what it returns, or what was wrong; the exit status."""
-    try:
-        result = work()
-    except HotswapError as error:
-        if not in_json:
-            raise
-        _print({"ok": False, "error": str(error)})
-        return Exit.FAILED
+    """Do `work` and print what it returns, and what is `wrong` with it; the exit status."""
+    result = work()
+    error = wrong(result)
     if in_json:
-        _print({"ok": good(result), "result": msgspec.to_builtins(result)})
+        why = {"error": error, "todo": None} if error else {}
+        print_json({"ok": not error, **why, "result": msgspec.to_builtins(result)})
     else:
         show(result)
-    return Exit.OK if good(result) else Exit.FAILED
-
-
-def _print(reply: dict[str, Any]) -> None:
-    click.echo(msgspec.json.format(msgspec.json.encode(reply), indent=2).decode())
+    return Exit.FAILED if error else Exit.OK
 
 
 @sdk_command.command("new")
@@ -110,7 +102,7 @@ def check_(file: Path, in_json: bool) -> int:
         for title, text in words(found.card) if found.card else ():
             click.echo(f"{title:<10} {text}")
 
-    return answer(lambda: check(file), in_json, show, lambda found: not found.faults)
+    return answer(lambda: check(file), in_json, show, lambda found: "; ".join(found.faults))
 
 
 @sdk_command.command("run", cls=InOrder)
@@ -145,4 +137,4 @@ def run_(
     def work() -> Bench:
         return run_bench(card, settings, sandbox, steps, show)
 
-    return answer(work, in_json, lambda bench: None, lambda bench: bench.fault is None)
+    return answer(work, in_json, lambda bench: None, lambda bench: bench.fault)

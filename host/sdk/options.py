@@ -7,12 +7,14 @@ from typing import Any
 
 import click
 
+from hotswap.host.json_command import JsonCommand
+
 ORDER = "hotswap.host.sdk.order"
 STEPS = {"in_": "in", "out": "out", "wait": "wait", "input": "input"}
 """The word of a step by the option's name."""
 
 
-class InOrder(click.Command):
+class InOrder(JsonCommand):
     """A command that keeps the order of its options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
