@@ -210,7 +210,7 @@ async def _answer_line(
         except HotswapError as error:
             return Reply(False, error=str(error))
         except Exception as error:  # a defect of ours, which is no reason to end the machine
-            what = f"{type(error).__name__}: {error}"
+            what = f"{type(error).__name__}: {str(error) or 'no more is known'}"
             log.error("control request failed", op=request.op, what=what, exc_info=error)
             return Reply(False, error=what, todo="report this")
 
@@ -291,17 +291,22 @@ class _Answering:
 
 
 @asynccontextmanager
-async def connect(path: Path) -> AsyncIterator[Callable[[Any], AsyncIterator[dict[str, Any]]]]:
+async def connect(
+    path: Path, todo: str = ""
+) -> AsyncIterator[Callable[[Any], AsyncIterator[dict[str, Any]]]]:
     """Talk to the machine at `path`: call with a `Request`, iterate over the lines of the answer.
 
-    Raises `ControlError` when no machine is there, or it ends before it has answered.
+    Raises `ControlError` when no machine is there, which ends with `todo` or how to start one, or
+    it ends before it has answered.
     """
     try:
         stream = await trio.open_unix_socket(str(path))
     except OSError as error:
+        if not isinstance(error, FileNotFoundError | ConnectionRefusedError):
+            todo = "give the path of its control socket, and have the right to use it"
         raise ControlError(
-            f"no machine answers at {path}: {error.strerror or error}; start one with "
-            f"`hotswap-host run IMAGE --control {path}`"
+            f"no machine answers at {path}: {error.strerror or error}; "
+            + (todo or f"start one with `hotswap-host run IMAGE --control {path}`")
         ) from error
     async with stream:
         yield functools.partial(_Answering, path, _Lines(stream))

@@ -18,6 +18,7 @@ from .control import (
     PATIENCE_MAX,
     PROBATION_MAX,
     REHEARSALS_MAX,
+    ControlError,
     Request,
     connect,
 )
@@ -30,6 +31,10 @@ from .rehearsal_words import rehearsed, summed_up
 control_option = machine_option()
 """Commands to a running machine have `control`, its socket; by --control or --machine."""
 
+ANSWER = 10.0
+"""Seconds a machine has to say how it is, before more is asked of it."""
+LONG = frozenset({"snapshot", "switchover"})
+"""What is asked for at once, and may take as long as it takes."""
 GOES_ON = (
     "hotswap-host: the machine goes on with the switchover; "
     "`hotswap-host history last` tells what became of it"
@@ -42,19 +47,41 @@ def ask(
     show: Callable[[dict[str, Any]], None] = lambda event: None,
     meanwhile: Callable[[], Awaitable[None]] = trio.sleep_forever,
 ) -> dict[str, Any]:
-    """Send `request`; call `show` with each event, run `meanwhile`; return the reply."""
+    """Send `request`; call `show` with each event, run `meanwhile`; return the reply.
+
+    Raises `ControlError` when there is no machine, or it does not answer within `ANSWER`; then
+    nothing was asked of it but how it is. Only what is `LONG` is not preceded by that question.
+    """
+    nothing = "there is nothing to stop" if request.op == "stop" else ""
 
     async def talk() -> dict[str, Any]:
-        async with connect(control) as ask, trio.open_nursery() as nursery:
-            nursery.start_soon(meanwhile)
-            message: dict[str, Any] = {}
-            async for message in ask(request):
-                if "ok" not in message:
-                    show(message)
-            nursery.cancel_scope.cancel()
+        message: dict[str, Any] = {}
+        async with connect(control, nothing) as ask:
+            if request.op not in LONG:
+                with trio.move_on_after(ANSWER) as limit:
+                    (message,) = [line async for line in ask(Request("info"))]
+                if limit.cancelled_caught:
+                    raise ControlError(
+                        f"the machine at {control} does not answer within {ANSWER:g} s: its "
+                        "process is stopped, which `kill -CONT` ends, or busy, or hangs"
+                    )
+                if request.op == "info":
+                    return message
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(meanwhile)
+                async for message in ask(request):
+                    if "ok" not in message:
+                        show(message)
+                nursery.cancel_scope.cancel()
         return message
 
     return trio.run(talk)
+
+
+def wrong(reply: dict[str, Any]) -> str:
+    """The error of a reply, and what to do about it, which refusals say in both."""
+    error, todo = str(reply["error"]), reply.get("todo") or ""
+    return error if error.endswith(todo) else f"{error}; {todo}"
 
 
 def say(reply: dict[str, Any], *, in_json: bool) -> int:
@@ -64,7 +91,7 @@ def say(reply: dict[str, Any], *, in_json: bool) -> int:
     if in_json:
         click.echo(msgspec.json.format(msgspec.json.encode(reply), indent=2).decode())
     elif not reply["ok"]:
-        click.echo(f"hotswap-host: {reply['error']}", err=True)
+        click.echo(f"hotswap-host: {wrong(reply)}", err=True)
     return Exit.OK if reply["ok"] else Exit.FAILED
 
 
@@ -207,7 +234,7 @@ def switchover_command(
     status = Exit.OK
     if not reply["ok"]:
         status = Exit.FAILED
-        first, *rest = why(result) or [("", reply["error"])]
+        first, *rest = why(result) or [("", wrong(reply))]
         click.echo(f"hotswap-host: {' '.join(first).strip()}", err=True)
         for line in rest:
             click.echo(" ".join(line), err=True)

@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from click.testing import CliRunner
 from trio.testing import wait_all_tasks_blocked
 
 from hotswap.bus import HotswapError
+from hotswap.host import remote
 from hotswap.host.board import Board
 from hotswap.host.control import (
     BLACKOUT_MAX,
@@ -60,7 +62,7 @@ class Asked:
             case "stop":
                 raise Refused("busy", "wait")
             case "keys":
-                raise ZeroDivisionError("by zero")
+                raise ZeroDivisionError(*[request.text] * bool(request.text))
         return Reply(True, len(self.requests))
 
     def note(self, request: Request) -> None:
@@ -205,10 +207,12 @@ async def test_an_error_is_a_reply(path: Path) -> None:
 async def test_a_defect_is_a_reply_and_the_next_request_is_served(path: Path) -> None:
     async with served(path):
         (reply,) = await ask(path, Request("keys"))
+        assert reply["error"] == "ZeroDivisionError: no more is known"
+        (reply,) = await ask(path, Request("keys", text="by zero"))
         assert reply == {
             "ok": False, "error": "ZeroDivisionError: by zero", "todo": "report this"
         }  # fmt: skip
-        assert await ask(path, Request("info")) == [{"ok": True, "result": 2}]
+        assert await ask(path, Request("info")) == [{"ok": True, "result": 3}]
 
 
 async def test_a_refusal_says_what_to_do_next(path: Path) -> None:
@@ -384,6 +388,51 @@ async def test_a_file_in_the_way_is_left_alone(path: Path) -> None:
 async def test_a_path_that_cannot_be_is_refused(path: Path) -> None:
     assert "No such file or directory" in await refused(path / "no" / "folder")
     assert "path too long" in await refused(path.with_name("x" * 200))
+
+
+def test_stopping_where_no_machine_is_says_that_there_is_nothing_to_stop(path: Path) -> None:
+    with pytest.raises(ControlError, match=r"No such file or directory; there is nothing to stop$"):
+        remote.ask(path, Request("stop"))
+
+
+async def test_a_command_first_asks_how_the_machine_is(path: Path) -> None:
+    async with served(path) as asked:
+        info, cards = Request("info"), Request("cards")
+        for request, asked_for in ((info, [info]), (cards, [info, cards])):
+            asked.requests.clear()
+            reply = await trio.to_thread.run_sync(remote.ask, path, request)
+            assert reply == {"ok": True, "result": len(asked_for)}
+            assert asked.requests == asked_for
+
+
+async def test_a_machine_that_does_not_answer_is_not_waited_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "ANSWER", 0.1)
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(path))
+        deaf.listen()
+        for request in (Request("info"), Request("cards"), Request("stop")):
+            with (
+                trio.fail_after(SECONDS),
+                pytest.raises(ControlError, match=r"not answer within 0\.1 s"),
+            ):
+                await trio.to_thread.run_sync(remote.ask, path, request, abandon_on_cancel=True)
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply(False, error="no brake"), "no brake"),
+        (Reply(False, error="oh", todo="report this"), "oh; report this"),
+        (Reply(False, error="busy; wait", todo="wait"), "busy; wait"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_to_do_next(
+    reply: Reply, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert remote.say(msgspec.to_builtins(reply), in_json=False) == Exit.FAILED
+    assert capsys.readouterr().err == f"hotswap-host: {said}\n"
 
 
 async def test_asking_where_no_machine_is_says_how_to_start_one(path: Path) -> None:

@@ -181,3 +181,18 @@ async def test_in_a_hurry_stopping_ends_whatever_hangs(
 
 def test_a_signal_without_a_name_is_told_by_its_number() -> None:
     assert why_of(Ending(-40)) == "killed by signal 40"
+
+
+@pytest.mark.parametrize("script", ["exec sleep 999", "exec sleep 999 >&-"])
+async def test_a_machine_that_is_never_ready_is_ended_and_did_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    monkeypatch.setattr(supervisor, "START", 0.1)
+    shells(monkeypatch, script)
+    (tmp_path / "a.toml").write_text("")
+    with hold_runtime(tmp_path / "run") as runtime, trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            machines = Machines(nursery, runtime, tmp_path, None, [])
+            with pytest.raises(DaemonError, match=r"killed by SIGKILL: .* not ready within 0\.1 s"):
+                await machines.to_start("", str(tmp_path / "a.toml")).start()
+            nursery.cancel_scope.cancel()

@@ -19,8 +19,6 @@ from .runtime import Runtime
 from .target import machine_option
 from .words import DaemonRequest, DaemonStatus, MachineStatus, on_a_line
 
-LIST = 10.0
-"""Seconds a daemon has to say how its machines are, which have 3 to say it themselves."""
 GOING = 5.0
 """Seconds a daemon without machines may take to end."""
 
@@ -30,7 +28,7 @@ GOING = 5.0
 @runtime_option
 def list_command(in_json: bool, runtime: Path | None) -> int:
     """List the daemon's machines and how they are."""
-    reply = ask_daemon(runtime_at(runtime), DaemonRequest("list"), seconds=LIST)
+    reply = ask_daemon(runtime_at(runtime), DaemonRequest("list"))
     if in_json or not reply["ok"]:
         return say(reply, in_json=in_json)
     status = msgspec.convert(reply["result"], DaemonStatus)

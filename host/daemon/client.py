@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,9 @@ from .errors import DaemonError
 from .record import running_record
 from .runtime import Runtime, default_runtime
 from .words import DaemonRequest
+
+ANSWER = 10.0
+"""Seconds a daemon has to say how its machines are, which have 3 to say it themselves."""
 
 runtime_option = click.option(
     "--runtime", type=click.Path(path_type=Path), metavar="DIR", envvar="HOTSWAP_HOST_RUNTIME",
@@ -32,23 +34,25 @@ def ask_daemon(
     runtime: Runtime,
     request: DaemonRequest,
     show: Callable[[dict[str, Any]], None] = lambda event: None,
-    *,
-    seconds: float = math.inf,
 ) -> dict[str, Any]:
     """The daemon's reply; `show` is called with what comes before it.
 
-    Raises `DaemonError` when there is no daemon, or no reply within `seconds`.
+    What takes long is asked for only when the daemon has answered something else before.
+
+    Raises `DaemonError` when there is no daemon, or it does not answer within `ANSWER`.
     """
 
     async def talk() -> dict[str, Any]:
         message: dict[str, Any] = {}
-        with trio.move_on_after(seconds) as scope:
-            async with connect(runtime.socket) as send:
+        async with connect(runtime.socket) as send:
+            with trio.move_on_after(ANSWER) as limit:
+                (message,) = [line async for line in send(DaemonRequest("list"))]
+            if limit.cancelled_caught:
+                raise DaemonError(nobody(runtime))
+            if request.op != "list":
                 async for message in send(request):
                     if "ok" not in message:
                         show(message)
-        if scope.cancelled_caught:
-            raise DaemonError(nobody(runtime))
         return message
 
     try:

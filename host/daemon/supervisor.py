@@ -18,6 +18,7 @@ from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 
+import msgspec
 import structlog
 import trio
 
@@ -46,6 +47,8 @@ class Life(Enum):
     WAITING = "restarting"
 
 
+START = 60.0
+"""Seconds a machine has to answer at its control socket; then it is ended, which counts."""
 AT_REST = frozenset({Life.STOPPED, Life.FAILED})
 
 
@@ -69,6 +72,7 @@ class Supervisor:
         self._pause = trio.CancelScope()
         self._next_at = 0.0
         self._asked = False  # to end
+        self._late = False  # with being ready
         self._log = structlog.get_logger().bind(machine=entry.name)
 
     @property
@@ -119,6 +123,7 @@ class Supervisor:
     async def _live(self, process: MachineProcess | None) -> Ending:
         """One process, from its start to its end; `process` when it runs already."""
         self._become(Life.STARTING)
+        self._late = False
         order = Order(
             self.name, str(self.entry.file), str(self._runtime.path), str(self._logs), self.restarts
         )
@@ -137,6 +142,9 @@ class Supervisor:
                 nursery.start_soon(self._hear_ready, process)
                 ending = await process.wait()
                 nursery.cancel_scope.cancel()
+            if self._late:
+                why = f"it was not ready within {START:g} s"
+                ending = msgspec.structs.replace(ending, message=why)
             return ending
         finally:
             process.close()
@@ -150,7 +158,12 @@ class Supervisor:
         return process
 
     async def _hear_ready(self, process: MachineProcess) -> None:
-        if not await process.ready():
+        with trio.move_on_after(START) as limit:
+            if not await process.ready():
+                await trio.sleep_forever()  # it ends, or hangs with nothing more to say
+        if limit.cancelled_caught:
+            self._late = True
+            process.send(signal.SIGKILL)
             return
         with suppress(DaemonError):  # then it has just ended
             self._record = running_record(self._runtime.record(self.name))
