@@ -7,6 +7,7 @@ those to string literals lead to the same text.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -17,10 +18,11 @@ from hotswap.bus import StateError
 
 from .image import ElfImage
 from .memory import ARENA
-from .place import IMAGE, IMAGE_MAX
+from .place import IMAGE, IMAGE_MAX, PAGE
 from .symbols import Symbol
 from .types import Shape, shapes
 
+_STRIDE = PAGE // 4
 MIGRATE = "give the new build a migrate(), or remove the card and insert the new one"
 
 
@@ -97,7 +99,7 @@ class Move:
         start = self._old.data.address if self._old.data else 0
         for key, variable in self._from.items():
             at, there = variable.address - start, self._to[key]
-            covered[at : at + variable.size] = b"\1" * variable.size
+            covered[at : at + variable.size] = b"\xff" * variable.size
             content = self._pointers(variable, there)
             found[there.address - base : there.address - base + there.size] = content
         self._check_rest(covered)
@@ -183,11 +185,10 @@ class Move:
 
     def _literal(self, value: int) -> int:
         """Where the new build has the string literal that is at `value`, or 0."""
-        content = _strings(self._old, value)
-        text, end, _ = content.partition(b"\0")
-        for placed in self._new.sections if end else ():
+        text = _literal(self._old, value)
+        for placed in self._new.sections if text else ():
             if placed.section.flags & SH_FLAGS.SHF_STRINGS and placed.section.allocated:
-                at = placed.section.content.find(text + end)
+                at = placed.section.content.find(text)
                 if at >= 0:
                     return placed.address + at
         return 0
@@ -195,30 +196,58 @@ class Move:
     def _check_rest(self, covered: bytearray) -> None:
         """Bytes that no symbol names must be as they were in the object: padding."""
         first = (self._old.data.content if self._old.data else b"").ljust(len(self._data), b"\0")
-        for at, (byte, before) in enumerate(zip(self._data, first, strict=False)):
-            if byte != before and not covered[at]:
+        for start in range(0, len(self._data), PAGE):
+            page = slice(start, start + PAGE)
+            if self._data[page] == first[page]:
+                continue  # most of a large card
+            now, before, known = (_number(one[page]) for one in (self._data, first, covered))
+            if changed := (now ^ before) & ~known:
+                at = start + ((changed & -changed).bit_length() - 1) // 8
                 address = at + (self._old.data.address if self._old.data else 0)
                 raise StateError(
                     f"data at {address:#x} has changed, and no symbol names it; {MIGRATE}"
                 )
 
     def _check_arena(self) -> None:
-        for at in range(0, len(self._arena) - 3, 4):
-            value = int.from_bytes(self._arena[at : at + 4], "little")
-            if IMAGE <= value < IMAGE + IMAGE_MAX and self._old.segment(value) is not None:
-                raise StateError(
-                    f"memory from hotswap_alloc, at {ARENA + at:#x}: {value:#x} may be a pointer "
-                    f"to {self._old.names.title(value)}; {MIGRATE}"
-                )
+        for at, value in _leading(self._arena, self._old):
+            raise StateError(
+                f"memory from hotswap_alloc, at {ARENA + at:#x}: {value:#x} may be a pointer "
+                f"to {self._old.names.title(value)}; {MIGRATE}"
+            )
 
 
-def _strings(image: ElfImage, address: int) -> bytes:
-    """What stands at `address`, when that is in a section of string literals."""
+def _number(content: bytes | bytearray) -> int:
+    return int.from_bytes(content, "little")
+
+
+def _leading(memory: bytes, image: ElfImage) -> Iterator[tuple[int, int]]:
+    """Offset and value of words that lead into `image`. Few words of `memory` are looked at."""
+    words = memoryview(memory)[: len(memory) - len(memory) % 4].cast("B").cast("I")
+    upper = words.cast("B").cast("H")[1::2].tobytes()
+    spans = [range(s.address >> 16, (s.address + s.size - 1 >> 16) + 1) for s in image.segments]
+    places = {place.to_bytes(2, "little") for span in spans for place in span}
+    leads = re.compile(b"|".join(re.escape(place) for place in sorted(places)))
+    harmless: set[int] = set()
+    for start in range(0, len(words), _STRIDE):
+        if not leads.search(upper, 2 * start, 2 * (start + _STRIDE)):
+            continue
+        piece = words[start : start + _STRIDE]
+        for value in set(piece) - harmless:
+            if not IMAGE <= value < IMAGE + IMAGE_MAX:
+                continue
+            if image.segment(value) is None:
+                harmless.add(value)
+            else:
+                yield 4 * (start + piece.tolist().index(value)), value
+
+
+def _literal(image: ElfImage, address: int) -> bytes:
+    """The string literal at `address` with its 0; empty when there is none."""
     for placed in image.sections:
         section, at = placed.section, address - placed.address
         literals = section.flags & SH_FLAGS.SHF_STRINGS and section.allocated
         if literals and 0 <= at < section.size:
-            return section.content[at:]
+            return section.content[at : section.content.find(b"\0", at) + 1]
     return b""
 
 
