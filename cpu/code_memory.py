@@ -218,7 +218,22 @@ class CodeMemory:
         return b"".join([region.content[first:last] for region, first, last in pieces])
 
     def write(self, address: int, data: bytes) -> None:
-        """Store, whatever the protection. Raises `HotswapError`, then nothing was stored."""
+        """Store, whatever the protection, but not in the stubs.
+
+        Raises `HotswapError`, then nothing was stored.
+        """
+        if address < STUBS + PAGE and address + len(data) > STUBS:
+            raise HotswapError(
+                f"memory of a card's code at {address:#x}+{len(data):#x}: the stubs of its calls "
+                f"at {STUBS:#x} are the engine's"
+            )
+        self._store(address, data)
+
+    def put_stubs(self, content: bytes) -> None:
+        """What is at STUBS: the place a call returns to, and the ways into the host."""
+        self._store(STUBS, content)
+
+    def _store(self, address: int, data: bytes) -> None:
         at = 0
         for region, first, last in self._pieces(address, len(data)):
             region.content[first:last] = data[at : at + last - first]

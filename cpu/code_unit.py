@@ -89,7 +89,7 @@ class CodeUnit:
         """As new: memory, registers, translations, FPU, host calls."""
         core, p = self.core, self.core.parameters
         self.memory.clear()
-        self.memory.write(STUBS, self._stubs)
+        self.memory.put_stubs(self._stubs)
         core.symbols.tb_flush(core.cs)
         p.last, p.stub_count, p.gave_up, p.ended = 0, 0, 0, 0
         power_on.reset(core)

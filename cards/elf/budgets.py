@@ -13,7 +13,7 @@ class Budgets(msgspec.Struct, frozen=True):
     turn: int = 200_000
     """timer, dma_read, dma_write, dma_end, input, output: between two slices."""
     work: int = 2_000_000
-    """work, power_on, plugged, reinitialise, migrate, restored, constructors."""
+    """work, power_on, plugged, reinitialise, migrate, restored; all constructors together."""
     lines: int = 1024
     """Changes of IRQ and DRQ lines in one call."""
     lines_of_log: int = 20

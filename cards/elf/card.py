@@ -149,10 +149,22 @@ class ElfCard(Card[ElfState]):
         self.state = ElfState()
         self.arm()
         self.store_settings()
-        for function in self.image.init:
-            self._enter(function, (), self.budgets.work, "a constructor")
+        self._construct()
         self.call("power_on")
         self.has_begun = True
+
+    def _construct(self) -> None:
+        """All constructors have the budget of one call. Raises `CodeError`."""
+        left = self.budgets.work
+        for function in self.image.init:
+            if left <= 0:
+                what = f"budget of all constructors spent: {self.budgets.work} instructions"
+                raise CodeError(self.name, what, during="a constructor")
+            self.host.changes = 0
+            result = self._engine_call(function, (), left)
+            if result.fault is not None:
+                raise code_error(self.image, result.fault, "a constructor")
+            left -= result.instructions
 
     def plug(self) -> None:
         """Tell it what was leased. Raises `CodeError`."""

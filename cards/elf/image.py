@@ -26,7 +26,7 @@ from .symbols import Names, Resolver, Symbol
 
 SUPPORT = "support.o"
 """The functions compilers call unasked, see examples/elf-support."""
-INIT_MAX = 1024
+INIT_MAX = 64
 """Constructors of a card."""
 
 
@@ -160,7 +160,10 @@ def _constructors(objects: Sequence[ObjectFile], placement: Placement, peek: Pee
                 words.reverse()
             count += len(words)
             if count > INIT_MAX:
-                raise ElfError(f"{peek.name}: more than {INIT_MAX} constructors")
+                raise ElfError(
+                    f"{peek.name}: section {section.name}: more than {INIT_MAX} constructors; "
+                    "let one call the others"
+                )
             for word in words:
                 where = f"section {section.name}, offset {word - start:#x}"
                 if function := peek.function(word, where):

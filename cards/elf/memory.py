@@ -21,6 +21,8 @@ ARENA_FIRST = 0x1_0000
 """Bytes mapped at first; doubled when they are not enough."""
 WINDOWS = 0x8000_0000
 WINDOWS_END = 0xC000_0000
+WINDOWS_MAX = 16 << 20
+"""Bytes of all windows of a card together: they are the host's memory too."""
 SCRATCH = 0xC000_0000
 SCRATCH_END = 0xE000_0000
 ALIGN = 16

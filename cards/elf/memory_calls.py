@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hotswap.bus import HotswapError, MemoryRange, Slot
 
-from .memory import CardMemory
+from .memory import WINDOWS_MAX, CardMemory
 from .picture import check
 from .place import PAGE
 from .shown import shown
@@ -103,6 +103,12 @@ class MemoryCalls:
             )
         if slot is None or slot.backplane.memory is None:
             return 0
+        others = sum(len(view) for view, _ in self.windows.values())
+        if others + size > WINDOWS_MAX:
+            raise HotswapError(
+                f"hotswap_map_ram: {size:#x} bytes at {start:#x}, with {others:#x} before: all "
+                f"windows of a card may have {WINDOWS_MAX:#x}"
+            )
         try:
             view = slot.map_ram(start, size)
         except HotswapError as error:

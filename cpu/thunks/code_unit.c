@@ -63,7 +63,8 @@ static void clear_registers(void)
  * A cdecl call of `entry` with `count` words, on an empty stack, to an exception: the engine ends a run
  * at one when nobody has hooked it. At most `budget` instructions, the last of them in blocks
  * translated to be no longer than what is left. Returns how many there were when the exception was that
- * of the HLT every function returns to, P.result being EDX:EAX; otherwise their complement, P.error
+ * of the HLT every function returns to, or the last was the one that led there (nobody but the engine
+ * writes the stubs), P.result being EDX:EAX; otherwise their complement, P.error
  * being the engine's, or 0 when it was stopped. In a call of the same code it does nothing.
  */
 s64 ENTRY(call_code)(u32 entry, u32 budget, u32 count, u32 w0, u32 w1, u32 w2, u32 w3, u32 w4, u32 w5,

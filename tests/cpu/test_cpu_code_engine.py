@@ -314,6 +314,17 @@ def test_memory_that_is_not_mapped_is_not_read_or_written(engine: CodeEngine) ->
     assert engine.read(DATA + PAGE - 2, 2) == bytes(2)
 
 
+@pytest.mark.parametrize(
+    ("address", "size"), [(STUBS, 2), (STUBS + 8, 1), (STUBS + PAGE - 1, 1), (STUBS - 1, 2)]
+)
+def test_the_stubs_are_nobodys_to_write(engine: CodeEngine, address: int, size: int) -> None:
+    before = engine.read(STUBS, PAGE)
+    with pytest.raises(HotswapError, match="stubs of its calls at 0xf0000000 are the engine's"):
+        engine.write(address, (b"\xeb\xfe" * 2)[:size])  # jmp $
+    assert engine.read(STUBS, PAGE) == before
+    assert run(engine, "c3", budget=100).instructions == 1
+
+
 def test_memory_up_to_the_limit_can_be_had_and_no_more() -> None:
     with CodePool(1 << 20) as pool:
         engine = pool.take()

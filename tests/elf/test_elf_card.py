@@ -4,13 +4,13 @@ import msgspec
 import pytest
 import trio.testing
 
-from hotswap.bus import Backplane, PortRange
-from hotswap.cards.elf import ElfCard, ElfError, load_image
+from hotswap.bus import Backplane, CardError, PortRange
+from hotswap.cards.elf import Budgets, ElfCard, ElfError, load_image
 from hotswap.cpu import CodePool
 from hotswap.host.pytest_plugin import Ports, VirtualClock
 
-from .conftest import Make
-from .patching import SAMPLE
+from .conftest import CARDS, Make
+from .patching import SAMPLE, Patch
 
 
 async def test_cycles_reach_the_code(backplane: Backplane, ports: Ports, make: Make) -> None:
@@ -19,6 +19,29 @@ async def test_cycles_reach_the_code(backplane: Backplane, ports: Ports, make: M
     assert [ports.read(0x300), ports.read(0x300)] == [1, 2]
     assert ports.read(0x303) == 42  # a constructor has set it
     assert ports.read(0x302) == 8  # power_on has
+
+
+@pytest.mark.parametrize("count", [10, 64])
+async def test_all_constructors_have_the_budget_of_one_call(
+    backplane: Backplane, pool: CodePool, count: int
+) -> None:
+    patch = Patch(CARDS / "counter.o")
+    table = patch.head(patch.index(".rel.init_array"), "offset")
+    symbol = bytes(patch.content[table + 4 : table + 8])
+    patch.replace(".init_array", bytes(4 * count))
+    patch.section(".rel.init_array", type=9)  # SHT_REL
+    relocations = b"".join((4 * n).to_bytes(4, "little") + symbol for n in range(count))
+    patch.section(".rel.init_array", offset=len(patch.content), size=len(relocations))
+    patch.content += relocations
+    image = load_image(bytes(patch.content), "counter.o")
+    assert len(image.init) == count
+    card = ElfCard(image, {}, pool.take(), budgets=Budgets(work=60))
+    if count == 10:
+        await backplane.insert(card)
+        return
+    with pytest.raises(CardError, match=r"budget .*spent: .* a constructor"):
+        await backplane.insert(card)
+    card.close()
 
 
 async def test_division_of_64_bits_is_there(backplane: Backplane, ports: Ports, make: Make) -> None:

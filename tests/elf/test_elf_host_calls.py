@@ -1,10 +1,13 @@
 """What a card in machine code asks of the board: back end, timers, DMA, memory, a monitor."""
 
+import struct
+
 import pytest
 import trio.testing
 
-from hotswap.bus import Backplane, BusError, DmaAcknowledge, PixelScreen
+from hotswap.bus import Backplane, BusError, CardError, DmaAcknowledge, PixelScreen
 from hotswap.cards.elf import ElfCard, load_image
+from hotswap.cards.elf.memory import WINDOWS_MAX
 from hotswap.cpu import CodePool
 from hotswap.host.board import Board
 from hotswap.host.pytest_plugin import Ports, VirtualClock
@@ -128,6 +131,24 @@ async def test_guest_and_card_share_memory_and_the_monitor_shows_it(
     boarded.load(saved)
     assert boarded.save() == saved
     assert bytes(view[0:4]) == b"\x01\x02\x03\x00"
+
+
+@pytest.mark.parametrize("more", [0, 0x1000])
+async def test_all_its_windows_together_have_a_limit(
+    board: Board, pool: CodePool, more: int
+) -> None:
+    content = (CARDS / "devices.o").read_bytes()
+    size = WINDOWS_MAX + more
+    for before in (struct.pack("<II", WINDOW, 0x4000), b"\x68" + struct.pack("<I", 0x4000)):
+        assert content.count(before) == 1  # in its resources, and where plugged() asks for it
+        content = content.replace(before, before[:-4] + struct.pack("<I", size))
+    one = ElfCard(load_image(content, "devices.o"), {}, pool.take())
+    if not more:
+        await board.backplane.insert(one)
+        assert len(one.host.windows[WINDOW][0]) == WINDOWS_MAX
+        return
+    with pytest.raises(CardError, match=r"hotswap_map_ram: 0x1001000 bytes .* may have 0x1000000"):
+        await board.backplane.insert(one)
 
 
 async def test_a_bus_master_reaches_ram_and_nothing_else(board: Board, boarded: ElfCard) -> None:

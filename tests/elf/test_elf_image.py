@@ -96,6 +96,8 @@ OBJECTS: list[tuple[str, Change, str]] = [
      r"section \.rel\.text: SHT_RELA is not used on i386"),
     ("half a constructor", lambda p: p.section(".init_array", size=3),
      r"section \.(init_array|rel)"),
+    ("too many constructors", lambda p: p.replace(".init_array", bytes(4 * 65)),
+     r"section \.init_array: more than 64 constructors; let one call the others"),
     ("no descriptor", lambda p: p.section(CARD, name=0), f"no section {CARD}"),
 ]  # fmt: skip
 DESCRIPTORS: list[tuple[str, Change, str]] = [
