@@ -73,7 +73,7 @@ async def test_what_it_does_to_its_engine_ends_with_it(
     backplane: Backplane, ports: Ports, card: ElfCard, make: Make
 ) -> None:
     card.slot.input.feed(bytes(64))
-    with pytest.raises(CodeError, match="hotswap_get: .*the stubs of its calls"):
+    with pytest.raises(CodeError, match=r"hotswap_get: .*the stubs of its calls"):
         ports.write(PORT, ord("S"))
     await backplane.remove(0)
     await backplane.insert(make("counter"))  # in the same engine, from the pool
