@@ -101,5 +101,5 @@ class Latches:
                 setattr(card.state, field, stored)
             except CARD_RAISES as error:
                 raised.append((card, error))
-        for card, error in raised:  # which takes it off the bus, and so comes here again
-            card.slot.set_fault(error)
+        for card, what in raised:  # which takes it off the bus, and so comes here again
+            card.slot.set_fault(what)
