@@ -2,8 +2,8 @@
 
 Before a plugin is imported here for the first time it is imported, asked for its card, and the card
 made and plugged into an empty board, in a process that is thrown away (`plugin_trial`). One that
-hangs, ends its process, is killed or touches what is the host's is not imported here at all.
-Known plugins, and those of hotswap-host itself, cost nothing.
+hangs, ends its process, is killed, leaves a process or touches what is the host's is not imported
+here at all. Known plugins, and those of hotswap-host itself, cost nothing.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ DOING = {
     "hotswap_card": "in its hotswap_card()",
     "make": "when its card is made",
     "plug in": "when its card is plugged in",
+    "done": "after its card is removed",
 }
 
 
@@ -67,14 +68,23 @@ def try_plugin(
     with _memory_file(job) as stdin, _memory_file() as report:
         status = _run(stdin, report, limit + START)
         told = os.pread(report, os.fstat(report).st_size, 0).decode(errors="replace")
-    steps = [line for line in told.splitlines() if line.startswith("{")]
-    last = msgspec.json.decode(steps[-1], type=Step) if steps else None
+    lines = [line for line in told.splitlines() if line.startswith("{")]
+    try:
+        steps = [msgspec.json.decode(line, type=Step) for line in lines]
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise PluginError(f"{whose} writes to a descriptor that is the host's: {error}") from error
+    left = any(step.doing == "left" for step in steps)
+    last = next((step for step in reversed(steps) if step.doing != "left"), None)
     if last is None:
         raise PluginError(f"{whose}: the process to try it in does not start: {_ended(status)}")
     if last.why:
         raise PluginError(f"{whose} does not import: {last.why}")
-    if last.doing != "done":
+    if last.doing != "done" or status:
         raise PluginError(f"{whose} {_misdeed(status, told, limit)} {DOING[last.doing]}")
+    if left:
+        raise PluginError(
+            f"{whose} leaves a process behind, which is the host's business; start it in run()"
+        )
 
 
 @contextmanager
@@ -96,8 +106,10 @@ def _run(stdin: int, report: int, seconds: float) -> int | None:
         start_new_session=True,
     ) as child:
         ended = os.pidfd_open(child.pid)
+        asleep = select.poll()
+        asleep.register(ended, select.POLLIN)
         try:
-            in_time, _, _ = select.select([ended], [], [], seconds)
+            in_time = asleep.poll(seconds * 1000)
         finally:
             os.close(ended)
             os.killpg(child.pid, signal.SIGKILL)  # it is there until it is waited for

@@ -10,6 +10,7 @@ from __future__ import annotations
 import faulthandler
 import importlib
 import os
+import resource
 import signal
 import sys
 import threading
@@ -23,6 +24,11 @@ import trio
 
 from hotswap.bus import Card, HotswapError, MachineClock, hookspecs, open_backplane
 
+from .plugin_reaper import contained
+
+GRACE = 2.0
+"""s for faulthandler to end what does not come back, on a busy host."""
+
 
 class Trial(msgspec.Struct, frozen=True):
     """What to try: the card, its module, its settings; how long that may take (s)."""
@@ -34,30 +40,40 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """What is begun, or with `why` what the plugin is refused for."""
+    """What is begun, or with `why` what the plugin is refused for; left: processes were."""
 
-    doing: Literal["import", "hotswap_card", "make", "plug in", "done"]
+    doing: Literal["import", "hotswap_card", "make", "plug in", "done", "left"]
     why: str = ""
 
 
 def main() -> None:
-    """Try it; this process ends here."""
+    """Try it in a process of its own; this one ends as that does, and none is left."""
     report = int(sys.argv[1])
-
-    def tell(step: Step) -> None:
-        os.write(report, msgspec.json.encode(step) + b"\n")
-
     trial = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Trial)
+    ended = contained(lambda: _try(trial, report), trial.limit + GRACE)
+    if ended.left:
+        _tell(report, Step("left"))
+    if ended.late:
+        os.write(report, b"Timeout (it has switched faulthandler off)\n")
+    if ended.status < 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        os.kill(os.getpid(), -ended.status)
+    os._exit(ended.status)
+
+
+def _tell(report: int, step: Step) -> None:
+    os.write(report, msgspec.json.encode(step) + b"\n")
+
+
+def _try(trial: Trial, report: int) -> None:
     faulthandler.enable(report)
     faulthandler.dump_traceback_later(trial.limit, exit=True, file=report)
     process = os.getpid()
-    try:
-        for step in attempt(trial):
-            if os.getpid() != process:
-                os._exit(0)  # a copy the plugin has made
-            tell(step)
-    finally:
-        os._exit(0)  # nothing the plugin has left behind has its turn
+    for step in attempt(trial):
+        if os.getpid() != process:
+            return  # a copy the plugin has made
+        _tell(report, step)
 
 
 def attempt(trial: Trial) -> Iterator[Step]:

@@ -100,6 +100,11 @@ def test_a_plugin_that_hangs_is_named_with_the_line(
         ("os._exit(3)", "card harp ends its process with status 3 at import"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "card harp is killed by SIGKILL at import"),
         ("os.kill(os.getpid(), 40)", "card harp is killed by signal 40 at import"),
+        ("os.kill(os.getppid(), 9)", "card harp is killed by SIGKILL"),
+        (
+            "for fd in range(3, 64):\n try: os.write(fd, b'{...\\n')\n except OSError: pass",
+            "card harp writes to a descriptor that is the host's: JSON is malformed",
+        ),
         ("raise KeyboardInterrupt", "card harp does not import: KeyboardInterrupt"),
         ("def f(): f()\nf()", "card harp does not import: RecursionError: maximum recursion"),
         ("threading.Thread(target=signal.pause, daemon=True).start()", "it starts a thread, which"),
@@ -211,3 +216,52 @@ def test_a_trial_leaves_nothing_behind(install: Install, tmp_path: Path) -> None
         sleeping = os.pidfd_open(int(pid.read_text()))
         assert select.select([sleeping], [], [], 60)[0] == [sleeping]  # it has ended
         os.close(sleeping)
+
+
+DAEMON = """
+middle = os.fork()
+if not middle:
+    os.setsid()
+    if pid := os.fork():
+        open({pid!r}, 'w').write(str(pid))
+    else:
+        signal.pause()
+    os._exit(0)
+os.waitpid(middle, 0)
+{then}
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "then", "told"),
+    [
+        ("at_import", "", "it starts a process, which is the host's business"),
+        ("at_import", "os._exit(0)", "card harp ends its process with status 0 at import"),
+        ("plugged", "", "card harp leaves a process behind, which is the host's business; start"),
+    ],
+)
+def test_a_process_that_has_left_its_session_is_ended_and_its_plugin_refused(
+    install: Install, tmp_path: Path, where: str, then: str, told: str
+) -> None:
+    daemon = DAEMON.format(pid=str(pid := tmp_path / "pid"), then=then)
+    install("harp", harp(**{where: f"exec({daemon!r})"}))
+    assert told in tried()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+def test_a_plugin_that_switches_faulthandler_off_is_not_waited_for(install: Install) -> None:
+    off = "import faulthandler; faulthandler.cancel_dump_traceback_later()"
+    install("harp", harp(at_import=f"{off}\nwhile True: pass"))
+    assert "does not come back within 0.2 s at import" in tried(limit=0.2)
+
+
+def test_a_host_with_more_than_a_thousand_files_open_tries_plugins(install: Install) -> None:
+    install("harp", harp())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(2048, hard)), hard))
+    with contextlib.ExitStack() as files:
+        files.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(1024):
+            files.enter_context(Path(os.devnull).open())
+        try_plugin("card harp", "harp", "harp", {})
