@@ -19,7 +19,7 @@ from hotswap.host.__main__ import main
 from hotswap.host.backends import BackEndError
 from hotswap.host.board import BoardConfig, open_board
 from hotswap.host.card_cli import card_command
-from hotswap.host.control import serve_control
+from hotswap.host.control import Reply, Request, serve_control
 from hotswap.host.discovery import offers
 from hotswap.host.exits import Exit
 from hotswap.host.far_end import absolute
@@ -136,15 +136,29 @@ async def test_relative_paths_are_those_of_who_asks(
         assert "ports 0x02f8" in (await card("insert", UART.name)).output
 
 
-async def test_settings_and_files_are_given_as_they_are_typed(
+async def test_settings_and_files_are_sent_as_who_types_them_means_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with machine(tmp_path) as card:
-        (tmp_path / "mine").mkdir()
-        monkeypatch.chdir(tmp_path / "mine")
-        said = (await card("insert", "uart", "base=0x2f8", "irq=3", "--to", "com2")).output
-        assert said.endswith("inserted: ports 0x02f8-0x02ff; IRQ 3\n")
-    assert (tmp_path / "mine" / "com2").exists()
+    monkeypatch.chdir(tmp_path)
+    asked: list[Request] = []
+
+    async def answer(request: Request, _tell: object) -> Reply:
+        asked.append(request)
+        return Reply(False, error="seen")
+
+    words = ["insert", "uart", "base=0x2f8", "--set", "irq=3", "--to", "com2"]
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_control, tmp_path / "control", answer)
+        await trio.to_thread.run_sync(
+            CliRunner().invoke, card_command, [*words, "--control", str(tmp_path / "control")]
+        )
+        nursery.cancel_scope.cancel()
+    (request,) = asked
+    assert request.settings == {"base": "0x2f8", "irq": "3"}
+    assert request.to == str(tmp_path / "com2")
+
+
+def test_only_what_is_a_file_gets_its_whole_path(tmp_path: Path) -> None:
     assert absolute("peer:10.0.0.1") == "peer:10.0.0.1"
     assert absolute(str(tmp_path / "a:b")) == str(tmp_path / "a:b")
     with pytest.raises(BackEndError, match=r"as \./com:2"):
