@@ -6,12 +6,16 @@ edges: those of the card that were not lost, some of them later, and those of a 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from .clock import MachineClock
 from .faulty_cycles import Injection
 from .injection import DelayIrq, LoseDrq, LoseIrq, StormIrq
 from .line import Edge, Lines
+
+MOST_EDGES = 1024
+"""Under way at once; beyond it a late rise and its fall are lost, as on a wire that is too slow."""
 
 
 class FaultyLine:
@@ -28,7 +32,7 @@ class FaultyLine:
         self._lines, self._line, self._injection = lines, line, injection
         self._clock, self._tell = clock, tell
         self._seen = lines.levels[line]  # the card's level, as far as it has come through
-        self._under_way: list[tuple[int, int, bool]] = []  # due (ns), slot, level
+        self._under_way: deque[tuple[int, int, bool]] = deque()  # due (ns), slot, level
         self._alarm = clock.alarm()
         self._alarm.call = self._due
         if isinstance(injection.fault, StormIrq):
@@ -48,7 +52,10 @@ class FaultyLine:
         if due is None:
             self._arrive(slot, level)
             return
-        self._under_way.append((due, slot, level))
+        if len(self._under_way) < MOST_EDGES:
+            self._under_way.append((due, slot, level))
+        elif level != self._under_way[-1][2]:
+            self._under_way.pop()
         self._alarm.set(self._under_way[0][0])
 
     def pending(self) -> list[Edge]:
@@ -83,7 +90,7 @@ class FaultyLine:
             return
         now = self._clock.now()
         while self._under_way and self._under_way[0][0] <= now:
-            _, slot, level = self._under_way.pop(0)
+            _, slot, level = self._under_way.popleft()
             self._arrive(slot, level)
         self._alarm.set(self._under_way[0][0] if self._under_way else None)
 

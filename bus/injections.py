@@ -133,7 +133,7 @@ class Injections:
             self.remove(injection.number)
 
     def forget(self, slot: Slot) -> None:
-        """A card was pulled: what was injected into it goes with it, what is at its place stays."""
+        """A card has left: what was injected into it goes with it, what is at its place stays."""
         for injection in self:
             if injection.slot == slot.number:
                 del self._all[injection.number]

@@ -42,13 +42,12 @@ async def replace(
     old = slot.card
     with backplane.locked(f"the replacement of card {slot.title} in slot {number}"):
         resources = _fitting(card, slot)
-        if slot.fault is not None:  # it is off the bus, where another may be by now
-            for held in (resources, *(lease.resources for lease in slot.leases)):
-                backplane.io.check(held.ports, card.name)
-                backplane.windows.check(held.windows, card.name)
         try:
-            if slot.fault is None:
-                await _at_rest(slot, card, seconds)
+            await _at_rest(slot, card, seconds)
+            if slot.fault is not None:  # it is off the bus, where another may be by now
+                for held in (resources, *(lease.resources for lease in slot.leases)):
+                    backplane.io.check(held.ports, card.name)
+                    backplane.windows.check(held.windows, card.name)
             _Exchange(backplane, slot, card, cold).make(resources)
         finally:
             if not backplane.frozen:
@@ -124,7 +123,7 @@ async def _at_rest(slot: Slot, card: Card[Any], seconds: float) -> None:
             slot.thaw()
             await slot.commands.done()
     unknown = [c for c in slot.commands.snapshot() if not _knows(card, c)]
-    if unknown:
+    if unknown and slot.fault is None:
         what = (
             f"{len(unknown)} commands wait which card {card.name} does not know, the first a "
             f"{type(unknown[0]).__name__}"
@@ -222,9 +221,9 @@ class _Exchange:
         """The new card has the slot, as it is; what `plugged` does to the lines does not count."""
         backplane, slot, new = self._backplane, self._slot, self._new
         backplane.unplug_ports(slot)
-        backplane.hand_over(slot, new, resources)
         slot.fault = None
-        slot.left_over, slot.mapped = slot.mapped, {}
+        backplane.hand_over(slot, new, resources)
+        slot.before, slot.mapped = slot.mapped, {}
         slot.alarms = [slot.alarm]
         for disk in slot.disks:
             disk.on_change = disk.on_room = nobody
@@ -259,6 +258,7 @@ class _Exchange:
         """The old card has the slot again."""
         backplane, slot = self._backplane, self._slot
         backplane.unplug_ports(slot)
+        slot.fault, slot.raised = self._fault, self._raised
         backplane.hand_over(slot, self._old, self._leased)
         self._map_as_before()
         slot.alarms = self._alarms
@@ -272,13 +272,10 @@ class _Exchange:
         for stream in self._streams:
             stream.rewind()
             stream.release()
-        slot.fault, slot.raised = self._fault, self._raised
-        if slot.fault is not None:
-            backplane.unplug_ports(slot)
 
     def _map_as_before(self) -> None:
         slot, memory = self._slot, self._backplane.memory
-        there = slot.left_over | slot.mapped
+        there = slot.before | slot.mapped
         for start, now in there.items():
             same = now is self._mapped.get(start) or now == self._mapped.get(start)
             if memory is not None and not same:
@@ -286,7 +283,7 @@ class _Exchange:
         for start, before in self._mapped.items():
             if memory is not None and isinstance(before, bytes) and before != there.get(start):
                 memory.map_rom(start, before)
-        slot.left_over, slot.mapped = {}, self._mapped
+        slot.before, slot.mapped = {}, self._mapped
 
     def _complete(self) -> None:
         backplane, slot = self._backplane, self._slot
@@ -294,7 +291,8 @@ class _Exchange:
         for start in slot.left_over:
             assert backplane.memory is not None
             backplane.memory.unmap(start)
-        slot.left_over, slot.raised = {}, []
-        slot.needs_reset = False
+        slot.before, slot.raised = {}, []
+        slot.needs_reset = slot.hung = False
+        backplane.injections.forget(slot)
         for stream in self._streams:
             stream.release()

@@ -78,8 +78,8 @@ class Slot:
         """That one and the further ones."""
         self.mapped: dict[int, memoryview | bytes] = {}
         """The card's own memory by its start: RAM as it is, or the content of ROM."""
-        self.left_over: dict[int, memoryview | bytes] = {}
-        """During a replacement: what the card before has mapped and this one has not."""
+        self.before: dict[int, memoryview | bytes] = {}
+        """During a replacement: what the card before has mapped, as far as it is still there."""
         self.raised: list[Wire] = []
         """The lines that were high when the card was taken off the bus."""
         self._connections: set[trio.CancelScope] = set()
@@ -189,21 +189,32 @@ class Slot:
         """
         kept = self.left_over.get(start)
         if isinstance(kept, memoryview) and len(kept) == size:
-            del self.left_over[start]
             view = kept
         else:
             view = self._memory(start).map_ram(start, size)
         self.mapped[start] = view
         return view
 
+    def unmap_ram(self, start: int) -> None:
+        """Undo `map_ram`: the memory is nobody's again, or that of the card before."""
+        view = self.mapped.pop(start)
+        if self.before.get(start) is not view:
+            self._memory(start).unmap(start)
+
     def map_rom(self, start: int, content: bytes) -> None:
         """As `map_ram`, but stores are discarded."""
-        kept = self.left_over.pop(start, None)
+        kept = self.left_over.get(start)
         if kept != content:
             if kept is not None:
+                del self.before[start]
                 self._memory(start).unmap(start)
             self._memory(start).map_rom(start, content)
         self.mapped[start] = content
+
+    @property
+    def left_over(self) -> dict[int, memoryview | bytes]:
+        """During a replacement: what the card before has mapped and this one has not."""
+        return {start: own for start, own in self.before.items() if start not in self.mapped}
 
     def _memory(self, start: int) -> Memory:
         memory = self.backplane.memory
@@ -303,9 +314,9 @@ class Slot:
 
     def unmap(self) -> None:
         """Take the card's own memory from the guest."""
-        for start in self.mapped:
+        while self.mapped:
+            start, _ = self.mapped.popitem()
             self._memory(start).unmap(start)
-        self.mapped.clear()
 
     @property
     def is_connected(self) -> bool:
@@ -387,9 +398,7 @@ class Slot:
 
     def cold_reset(self) -> None:
         """Pull the card's RESET: power-on state, an empty queue, lines low. It must be frozen."""
-        self.card.power_on()
-        self.commands.restore([])
-        self._drop_lines()
+        self._power_on()
         if self.pnp is not None:
             self.pnp.reset()
         self.needs_reset = False
@@ -397,18 +406,20 @@ class Slot:
     def reset(self) -> None:
         """As the card's own RESET does, in the middle of its work: `run` begins anew."""
         running = self._thawed.is_set()
+        self._power_on()
+        if running and self.fault is None:
+            self._end_run()
+            self._thawed.set()
+
+    def _power_on(self) -> None:
         try:
             self.card.power_on()
-        except CARD_RAISES as error:  # this is a cycle of the board's, not of the card
+        except CARD_RAISES as error:  # this is the board's turn, not the card's
             self.set_fault(error)
-            return
         for alarm in self.alarms:
             alarm.set(None)
         self.commands.restore([])
         self._drop_lines()
-        if running:
-            self._end_run()
-            self._thawed.set()
 
     def reinitialise(self) -> None:
         """As `cold_reset`, but the card itself says what is left. It must be frozen."""

@@ -284,11 +284,15 @@ class Slots(ABC):
             self.drq.release(wire)
 
     def hand_over(self, slot: Slot, card: Card[Any], resources: Resources) -> None:
-        """`card` has the slot now, whose ports are unplugged. Raises `BusError`."""
+        """`card` has the slot now, whose ports are unplugged, and stay so while it has a fault.
+
+        Raises `BusError`.
+        """
         slot.take(card)
         slot.resources = resources
         self._order = None
-        self.replug_ports(slot)
+        if slot.fault is None:
+            self.replug_ports(slot)
 
     def replug_ports(self, slot: Slot) -> None:
         """Connect the card's ports and windows to it."""

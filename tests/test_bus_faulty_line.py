@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hotswap.bus import Backplane, Card, Slot, State
+from hotswap.bus.faulty_line import MOST_EDGES
 from hotswap.bus.injection import DelayIrq, LoseDrq, LoseIrq, LoseTc, StormIrq
 from hotswap.bus.line import Lines
 from hotswap.host.pytest_plugin import VirtualClock
@@ -84,6 +85,23 @@ async def test_a_late_rise_comes_when_its_time_is_over_and_its_fall_behind_it(
     assert timed(backplane.irq) == [(0, False)]
     await virtual_clock.advance(1)
     assert timed(backplane.irq) == [(1010, True), (1010, False)]
+
+
+async def test_what_is_under_way_is_bounded_and_ends_with_the_level_of_the_card(
+    backplane: Backplane, slot: Slot, virtual_clock: VirtualClock
+) -> None:
+    injected = backplane.injections.add(DelayIrq(irq=IRQ, ns=10_000))
+    for _ in range(2 * MOST_EDGES):
+        slot.irq.set(True)
+        await virtual_clock.advance(1)
+        slot.irq.set(False)
+    assert injected.hits == 2 * MOST_EDGES
+    assert len(backplane.irq.snapshot().edges) == MOST_EDGES
+    await virtual_clock.advance(10_000)
+    assert edges(backplane.irq) == [True, False] * (MOST_EDGES // 2)
+    slot.irq.set(True)
+    await virtual_clock.advance(10_000)
+    assert edges(backplane.irq) == [True]
 
 
 async def test_what_is_under_way_is_neither_lost_nor_doubled_by_a_snapshot(

@@ -23,6 +23,7 @@ from hotswap.bus import (
     State,
     open_backplane,
 )
+from hotswap.bus.injection import HangCard, LoseIrq
 from hotswap.host.pytest_plugin import Ports, VirtualClock
 
 PORT = 0x300
@@ -509,6 +510,72 @@ async def test_a_card_that_has_raised_stays_off_the_bus_after_a_refusal(
     assert ports.read(PORT) == 0xFF
 
 
+class Late(Counter):
+    """Its task takes its time to end, and then raises."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = trio.Event()
+
+    async def run(self, slot: Slot) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await self.go_on.wait()
+            raise ValueError("too late")
+
+
+async def test_the_task_of_a_card_that_has_raised_ends_before_the_new_card_has_the_slot(
+    backplane: Backplane, ports: Ports
+) -> None:
+    slot = await backplane.insert(card := Late(), 7)
+    await wait_all_tasks_blocked()
+    await fault(slot, ports)
+    with pytest.raises(BusError, match="it does not come to rest"):
+        await backplane.replace(7, Better(), seconds=0.01)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: backplane.replace(7, Better(), seconds=60))
+        await wait_all_tasks_blocked()
+        assert slot.card is card
+        card.go_on.set()
+    await wait_all_tasks_blocked()
+    assert (slot.card is card, slot.fault) == (False, None)
+
+
+async def test_a_card_that_raises_while_it_is_waited_for_is_not_replaced_where_another_is(
+    backplane: Backplane,
+) -> None:
+    slot = await backplane.insert(card := Late(), 7)
+    other = await backplane.insert(Counter(Resources()))
+    await wait_all_tasks_blocked()
+
+    async def refused() -> None:
+        with pytest.raises(BusError, match=r"port 0x0300 .* is taken by card counter in slot 0"):
+            await backplane.replace(7, Better(), seconds=60)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(refused)
+        await wait_all_tasks_blocked()
+        card.go_on.set()
+        with backplane.listening(lambda event: None):
+            slot.set_fault(ZeroDivisionError("as asked for"))
+        other.lease(Resources(ports=(PortRange(PORT, 1),)))
+    assert (slot.card, slot.output.held, backplane.irq.held) == (card, False, False)
+    assert backplane.io.holder(PORT) is other.leases[0]
+    await backplane.remove(7)
+
+
+async def test_what_was_injected_into_the_card_goes_with_it(slot: Slot, ports: Ports) -> None:
+    backplane = slot.backplane
+    backplane.injections.add(HangCard(card=7))
+    backplane.injections.add(LoseIrq(irq=5))
+    await backplane.replace(7, Better())
+    assert [each.fault for each in backplane.injections] == [LoseIrq(irq=5)]
+    await count(slot, ports, 3)
+    assert (slot.hung, ports.read(PORT)) == (False, 3)
+
+
 # -- memory of its own --------------------------------------------------------------------------
 
 
@@ -534,6 +601,18 @@ class Blank(Video):
 class Breaks(OtherRom):
     def adopt(self, saved: SavedState) -> None:
         raise RuntimeError("no")
+
+
+class Shy(OtherRom):
+    """Gives back the RAM it has."""
+
+    def plugged(self, slot: Slot) -> None:
+        super().plugged(slot)
+        slot.unmap_ram(WINDOW)
+
+
+class ShyAndBreaks(Shy, Breaks):
+    pass
 
 
 @pytest.fixture
@@ -563,12 +642,23 @@ async def test_memory_the_new_card_does_not_have_is_unmapped(video: Slot) -> Non
     assert memory.mapped == video.mapped == {}
 
 
-async def test_memory_is_as_it_was_after_a_refusal(video: Slot) -> None:
+async def test_memory_the_new_card_gives_back_is_unmapped(video: Slot) -> None:
+    await video.backplane.replace(7, Shy())
+    memory = video.backplane.memory
+    assert isinstance(memory, Memory)
+    assert memory.mapped == video.mapped == {WINDOW + 0x1000: OtherRom.rom}
+    video.map_ram(WINDOW, 4096)
+    video.unmap_ram(WINDOW)
+    assert list(memory.mapped) == [WINDOW + 0x1000]
+
+
+@pytest.mark.parametrize("breaks", [Breaks, ShyAndBreaks])
+async def test_memory_is_as_it_was_after_a_refusal(video: Slot, breaks: type[Breaks]) -> None:
     memory = video.backplane.memory
     assert isinstance(memory, Memory)
     before, mapped = of(video), dict(memory.mapped)
     with pytest.raises(CardError, match="goes on"):
-        await video.backplane.replace(7, Breaks())
+        await video.backplane.replace(7, breaks())
     assert of(video) == before
     assert memory.mapped == mapped
     await video.backplane.remove(7)

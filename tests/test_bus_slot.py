@@ -310,6 +310,25 @@ async def test_a_cold_reset_gives_power_on_state_an_empty_queue_and_low_lines(
     assert card.slot.policy is Policy.CARRY
 
 
+async def test_a_card_that_raises_at_its_cold_reset_is_faulted(board: Board) -> None:
+    class Stuck(Scripted):
+        def power_on(self) -> None:
+            if hasattr(self, "slot"):
+                raise ZeroDivisionError("no power")
+            super().power_on()
+
+    slot = await board.backplane.insert(Stuck())
+    slot.commands.post("command")
+    slot.alarm.set(500)
+    slot.needs_reset = True
+    await board.freeze()
+    with board.backplane.listening(lambda event: None):
+        slot.cold_reset()
+    assert slot.fault is not None
+    assert slot.fault.what == "ZeroDivisionError: no power"
+    assert (len(slot.commands), slot.alarm.deadline, slot.needs_reset) == (0, None, False)
+
+
 async def test_no_flush_holds_up_the_end_of_the_machine(
     virtual_clock: VirtualClock, autojump_clock: MockClock
 ) -> None:

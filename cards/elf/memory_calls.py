@@ -118,8 +118,7 @@ class MemoryCalls:
             address = self._memory.share(view)
         except HotswapError as error:
             slot.log.warning("no memory to share with the guest", why=str(error))
-            slot.backplane.memory.unmap(start)
-            del slot.mapped[start]
+            slot.unmap_ram(start)
             return 0
         self.windows[start] = view, address
         return address

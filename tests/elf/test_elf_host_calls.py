@@ -5,7 +5,16 @@ import struct
 import pytest
 import trio.testing
 
-from hotswap.bus import Backplane, BusError, CardError, DmaAcknowledge, PixelScreen
+from hotswap.bus import (
+    Backplane,
+    BusError,
+    CardError,
+    DmaAcknowledge,
+    HotswapError,
+    PixelScreen,
+    SavedState,
+    StateError,
+)
 from hotswap.cards.elf import ElfCard, load_image
 from hotswap.cards.elf.memory import WINDOWS_MAX
 from hotswap.cpu import CodePool
@@ -149,6 +158,29 @@ async def test_all_its_windows_together_have_a_limit(
         return
     with pytest.raises(CardError, match=r"hotswap_map_ram: 0x1001000 bytes .* may have 0x1000000"):
         await board.backplane.insert(one)
+
+
+async def test_where_memory_cannot_be_shared_the_card_before_keeps_what_it_has(
+    board: Board, boarded: ElfCard, pool: CodePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(view: memoryview) -> int:
+        raise HotswapError("there is no room for more windows")
+
+    def too_new(saved: SavedState) -> None:
+        raise StateError("too new")
+
+    slot = boarded.slot
+    view, _ = boarded.host.windows[WINDOW]
+    image = load_image((CARDS / "devices.o").read_bytes(), "devices.o")
+    new = ElfCard(image, {}, pool.take())
+    monkeypatch.setattr(new.memory, "share", no_room)
+    monkeypatch.setattr(new, "adopt", too_new)
+    with pytest.raises(CardError, match=r"too new; card .* goes on"):
+        await board.backplane.replace(slot.number, new)
+    new.close()
+    assert slot.mapped[WINDOW] is view
+    await board.backplane.remove(slot.number)
+    assert slot.number not in board.backplane.slots
 
 
 async def test_a_bus_master_reaches_ram_and_nothing_else(board: Board, boarded: ElfCard) -> None:
