@@ -144,7 +144,7 @@ async def test_settings_and_files_are_sent_as_who_types_them_means_them(
 
     async def answer(request: Request, _tell: object) -> Reply:
         asked.append(request)
-        return Reply(False, error="seen")
+        return Reply(request.op == "info", error="seen")
 
     words = ["insert", "uart", "base=0x2f8", "--set", "irq=3", "--to", "com2"]
     async with trio.open_nursery() as nursery:
@@ -153,7 +153,8 @@ async def test_settings_and_files_are_sent_as_who_types_them_means_them(
             CliRunner().invoke, card_command, [*words, "--control", str(tmp_path / "control")]
         )
         nursery.cancel_scope.cancel()
-    (request,) = asked
+    info, request = asked
+    assert info.op == "info"  # whether anybody is there
     assert request.settings == {"base": "0x2f8", "irq": "3"}
     assert request.to == str(tmp_path / "com2")
 
