@@ -155,6 +155,7 @@ class Transaction(Course):
             if durability is not None:
                 self.report.durable_ms = (time.perf_counter_ns() - began) / 1e6
         else:
+            self.report.pages_ahead += self._point.pages
             self._held = began
 
     async def _settle(self) -> None:

@@ -198,8 +198,6 @@ def _children() -> int:
 
 
 def _judge(campaign: Campaign, growth: Growth) -> None:
-    if campaign.count < FEW:
-        return
     figures: dict[str, Any] = {"slope_bytes": round(growth.python, 1)}
     if campaign.count >= ENOUGH:
         figures["resident_slope_bytes"] = round(growth.resident, 1)
@@ -209,7 +207,7 @@ def _judge(campaign: Campaign, growth: Growth) -> None:
     )
     most = SLOPE + 2 * ALLOWANCE // campaign.count  # the slope is of half of the rounds
     for name, value in figures.items():
-        if value >= most:
+        if value >= most and campaign.count >= FEW:
             campaign.failed(
                 name, f"{value} bytes a round, allowed are {most}",
                 repeat=f"--count {campaign.count} --seed {campaign.seed}",
