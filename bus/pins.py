@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Self
 
 import msgspec
+
+from .errors import CodeError
 
 
 class InterruptController(Protocol):
@@ -110,6 +112,22 @@ class CardFault(msgspec.Struct, frozen=True):
     line: int = 0
     callers: tuple[str, ...] = ()
     during: str = ""
+
+    @classmethod
+    def of(cls, slot: int, card: str, error: BaseException) -> Self:
+        """What `error`, which came through a card, says of it."""
+        if not isinstance(error, CodeError):
+            return cls(slot, card, f"{type(error).__name__}: {error}")
+        return cls(
+            slot,
+            card,
+            error.what,
+            function=error.function,
+            file=error.file,
+            line=error.line,
+            callers=error.callers,
+            during=error.during,
+        )
 
     def __str__(self) -> str:
         return f"card {self.card} in slot {self.slot}: {self.what}"

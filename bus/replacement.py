@@ -223,7 +223,7 @@ class _Exchange:
         backplane.unplug_ports(slot)
         slot.fault = None
         backplane.hand_over(slot, new, resources)
-        slot.before, slot.mapped = slot.mapped, {}
+        slot.own_memory.hand_over()
         slot.alarms = [slot.alarm]
         for disk in slot.disks:
             disk.on_change = disk.on_room = nobody
@@ -260,7 +260,7 @@ class _Exchange:
         backplane.unplug_ports(slot)
         slot.fault, slot.raised = self._fault, self._raised
         backplane.hand_over(slot, self._old, self._leased)
-        self._map_as_before()
+        slot.own_memory.put_back(self._mapped)
         slot.alarms = self._alarms
         self._wind_up()
         for disk, (changed, room) in zip(slot.disks, self._disks, strict=True):
@@ -273,25 +273,11 @@ class _Exchange:
             stream.rewind()
             stream.release()
 
-    def _map_as_before(self) -> None:
-        slot, memory = self._slot, self._backplane.memory
-        there = slot.before | slot.mapped
-        for start, now in there.items():
-            same = now is self._mapped.get(start) or now == self._mapped.get(start)
-            if memory is not None and not same:
-                memory.unmap(start)
-        for start, before in self._mapped.items():
-            if memory is not None and isinstance(before, bytes) and before != there.get(start):
-                memory.map_rom(start, before)
-        slot.before, slot.mapped = {}, self._mapped
-
     def _complete(self) -> None:
         backplane, slot = self._backplane, self._slot
         backplane.vacate(self._old)
-        for start in slot.left_over:
-            assert backplane.memory is not None
-            backplane.memory.unmap(start)
-        slot.before, slot.raised = {}, []
+        slot.own_memory.keep_new()
+        slot.raised = []
         slot.needs_reset = slot.hung = False
         backplane.injections.forget(slot)
         for stream in self._streams:

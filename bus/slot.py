@@ -7,9 +7,8 @@ answering bus cycles from its state.
 
 from __future__ import annotations
 
-import math
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,9 +23,11 @@ from .errors import CARD_RAISES, BusError, CardError, CodeError
 from .frames import FrameInbox, FrameOutbox
 from .leases import Lease, together
 from .line import Unconnected, Wire
-from .pins import CardFault, Memory
+from .mapped import Mapped, MappedMemory
+from .pins import CardFault
 from .pnp_interface import PnpInterface
 from .pnp_logic import PnpState
+from .run_scope import RunScope
 from .state import SavedState
 from .stream import Inbox, Outbox
 
@@ -45,12 +46,13 @@ class SlotState(msgspec.Struct):
     """Of a Plug and Play card."""
 
 
-class Slot:
+class Slot(RunScope):
     """One card's place on the backplane; what the card sees of the board."""
 
     def __init__(
         self, number: int, card: Card[Any], backplane: Backplane, resources: Resources
     ) -> None:
+        super().__init__()
         self.number = number
         self.card = card
         self.resources = resources
@@ -69,28 +71,15 @@ class Slot:
         self.drqs: list[Wire] = []
         self.disks: list[Disk] = []
         self.fault: CardFault | None = None
-        self.needs_reset = False
-        self.hung = False
-        """While it is injected that the card hangs: its task does not run, its alarms are mute."""
         self.alarm: Alarm = backplane.clock.alarm(number)
         self.backplane = backplane
         self.alarms = [self.alarm]
         """That one and the further ones."""
-        self.mapped: dict[int, memoryview | bytes] = {}
-        """The card's own memory by its start: RAM as it is, or the content of ROM."""
-        self.before: dict[int, memoryview | bytes] = {}
-        """During a replacement: what the card before has mapped, as far as it is still there."""
+        self.own_memory = MappedMemory(self)
         self.raised: list[Wire] = []
         """The lines that were high when the card was taken off the bus."""
         self._connections: set[trio.CancelScope] = set()
         self._pulled = False
-        self._run_scope = trio.CancelScope()
-        self._flushes: set[trio.CancelScope] = set()
-        self._flush_deadline = math.inf
-        self._flush_ended = trio.Event()
-        self._thawed = trio.Event()
-        self._ended = trio.Event()
-        self._ended.set()
 
     # -- what a card uses ---------------------------------------------------------------------
 
@@ -187,65 +176,20 @@ class Slot:
         For `plugged`. The guest sees it until the card is removed; its content belongs into the
         card's saved state. Raises `BusError` on a board without a processor, `HotswapError`.
         """
-        kept = self.left_over.get(start)
-        if isinstance(kept, memoryview) and len(kept) == size:
-            view = kept
-        else:
-            view = self._memory(start).map_ram(start, size)
-        self.mapped[start] = view
-        return view
+        return self.own_memory.map_ram(start, size)
 
     def unmap_ram(self, start: int) -> None:
         """Undo `map_ram`: the memory is nobody's again, or that of the card before."""
-        view = self.mapped.pop(start)
-        if self.before.get(start) is not view:
-            self._memory(start).unmap(start)
+        self.own_memory.unmap_ram(start)
 
     def map_rom(self, start: int, content: bytes) -> None:
         """As `map_ram`, but stores are discarded."""
-        kept = self.left_over.get(start)
-        if kept != content:
-            if kept is not None:
-                del self.before[start]
-                self._memory(start).unmap(start)
-            self._memory(start).map_rom(start, content)
-        self.mapped[start] = content
+        self.own_memory.map_rom(start, content)
 
     @property
-    def left_over(self) -> dict[int, memoryview | bytes]:
-        """During a replacement: what the card before has mapped and this one has not."""
-        return {start: own for start, own in self.before.items() if start not in self.mapped}
-
-    def _memory(self, start: int) -> Memory:
-        memory = self.backplane.memory
-        if memory is None:
-            raise BusError(f"card {self.title}: no processor is there to see memory at {start:#x}")
-        return memory
-
-    @asynccontextmanager
-    async def flush(self) -> AsyncIterator[None]:
-        """Work a freeze must not cut short: shielded, but only up to the freeze's deadline."""
-        with trio.CancelScope(shield=True, deadline=self._flush_deadline) as scope:
-            self._flushes.add(scope)
-            try:
-                yield
-            finally:
-                self._flushes.remove(scope)
-                self._flush_ended.set()
-        if scope.cancelled_caught:
-            self.needs_reset = True
-            self.log.warning("flush cut short", next="the card will be cold reset")
-
-    @property
-    def flushing(self) -> bool:
-        """True in the middle of a `flush`."""
-        return bool(self._flushes)
-
-    async def flushed(self) -> None:
-        """Until no flush is under way."""
-        while self._flushes:
-            self._flush_ended = trio.Event()
-            await self._flush_ended.wait()
+    def mapped(self) -> Mapped:
+        """The card's own memory by its start: RAM as it is, or the content of ROM."""
+        return self.own_memory.there
 
     # -- settings ---------------------------------------------------------------------------------
 
@@ -286,37 +230,8 @@ class Slot:
         """The card's name."""
         return self.card.name
 
-    @property
-    def running(self) -> bool:
-        """True while the run scope is open."""
-        return not self._ended.is_set()
-
-    async def serve(self) -> None:
-        """The slot scope's task: opens a run scope each time the card is thawed."""
-        while True:
-            await self._thawed.wait()
-            if self._thawed.is_set():  # else it was frozen again before this task had its turn
-                self._ended = trio.Event()
-                try:
-                    with trio.CancelScope() as self._run_scope:
-                        await self._run_card()
-                finally:
-                    self._ended.set()
-            await trio.lowlevel.checkpoint()
-
-    async def _run_card(self) -> None:
-        try:
-            await self.card.run(self)
-        except* CARD_RAISES as error:  # whatever a card raises is the card's fault, not the board's
-            self.set_fault(error)
-        else:
-            await trio.sleep_forever()
-
-    def unmap(self) -> None:
-        """Take the card's own memory from the guest."""
-        while self.mapped:
-            start, _ = self.mapped.popitem()
-            self._memory(start).unmap(start)
+    async def _run(self) -> None:
+        await self.card.run(self)
 
     @property
     def is_connected(self) -> bool:
@@ -360,42 +275,6 @@ class Slot:
         for connection in self._connections:
             connection.cancel()
 
-    def thaw(self) -> None:
-        """Open the run scope; a card without a `run` of its own has none, and a freeze no work."""
-        for alarm in self.alarms:
-            alarm.mute(self.hung)
-        self._flush_deadline = math.inf
-        if self.fault is None and not self.hung and type(self.card).run is not Card.run:
-            self._thawed.set()
-
-    def hang(self, hung: bool) -> None:
-        """Let the task stand still where it next awaits, or go on as after a thaw."""
-        self.hung = hung
-        if hung:
-            for alarm in self.alarms:
-                alarm.mute(True)
-            self._end_run()
-        elif not (self.backplane.frozen and self.card.freezes):
-            self.thaw()
-
-    def freeze(self, deadline: float) -> None:
-        """Ask the run scope to end; a flush may take until `deadline` (trio's clock)."""
-        for alarm in self.alarms:
-            alarm.mute(True)
-        self._flush_deadline = deadline
-        for flush in self._flushes:
-            flush.deadline = deadline
-        self._end_run()
-
-    def _end_run(self) -> None:
-        if self._thawed.is_set():  # else the task waits for this very event
-            self._thawed = trio.Event()
-        self._run_scope.cancel()
-
-    async def frozen(self) -> None:
-        """Until the run scope has ended."""
-        await self._ended.wait()
-
     def cold_reset(self) -> None:
         """Pull the card's RESET: power-on state, an empty queue, lines low. It must be frozen."""
         self._power_on()
@@ -408,7 +287,7 @@ class Slot:
         running = self._thawed.is_set()
         self._power_on()
         if running and self.fault is None:
-            self._end_run()
+            self.end_run()
             self._thawed.set()
 
     def _power_on(self) -> None:
@@ -440,13 +319,13 @@ class Slot:
             return
         while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
             error = error.exceptions[0]  # as raised, before the card's nurseries wrapped it
-        self.fault = _fault(self.number, self.card.name, error)
+        self.fault = CardFault.of(self.number, self.card.name, error)
         told = None if isinstance(error, CodeError) else error  # else it is the card's own code
         self.log.error("card fault", what=self.fault.what, exc_info=told)
         self.backplane.unplug_ports(self)
         self.raised = [wire for wire in (*self.irqs, *self.drqs) if wire.level]
         self._drop_lines()
-        self._end_run()
+        self.end_run()
         self.backplane.report(self.fault)
 
     def burst_read(self, port: int, size: int) -> None:
@@ -487,18 +366,3 @@ class Slot:
     def policy(self) -> Policy:
         """The card's switch policy, or COLD_RESET after a flush that was cut short."""
         return Policy.COLD_RESET if self.needs_reset else self.card.switchover
-
-
-def _fault(number: int, name: str, error: BaseException) -> CardFault:
-    if not isinstance(error, CodeError):
-        return CardFault(number, name, f"{type(error).__name__}: {error}")
-    return CardFault(
-        number,
-        name,
-        error.what,
-        function=error.function,
-        file=error.file,
-        line=error.line,
-        callers=error.callers,
-        during=error.during,
-    )

@@ -265,7 +265,7 @@ class Slots(ABC):
 
     def _unplug(self, slot: Slot) -> None:
         self.unplug_ports(slot)
-        slot.unmap()
+        slot.own_memory.unmap()
         self._release_lines(slot)
         self.injections.forget(slot)
         del self.slots[slot.number]

@@ -47,9 +47,12 @@ def _entry(name: str) -> Iterator[str]:
     if inspect.isclass(thing):
         bases = [base.__name__ for base in thing.__bases__ if base is not object]
         yield f"class {name}({', '.join(bases)})" if bases else f"class {name}"
-        found = dict.fromkeys(line for each in _shown(thing) for line in _members(each))
+        found: dict[str, str] = {}
+        for line in (line for each in _shown(thing) for line in _members(each)):
+            member = _named(line)
+            found[member] = max(found.get(member, ""), line, key=len)  # the one that says its type
         used = USED.get(name)
-        yield from (f"    {line}" for line in found if used is None or _named(line) in used)
+        yield from (f"    {line}" for each, line in found.items() if used is None or each in used)
     elif inspect.isfunction(thing):
         yield f"{name}{inspect.signature(thing)}"
     elif name == "API_VERSION":

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from hotswap.bus import Backplane, Slot
-from hotswap.cards.uart import FCR, IER, LCR, LSR, MCR, Reg, UartState
+from hotswap.cards.uart import UartState
+from hotswap.cards.uart_registers import FCR, IER, LCR, LSR, MCR, Reg
 from hotswap.cpu import CodePool
 from hotswap.host.discovery import make_card
 from hotswap.host.elf_cards import elf_card, elf_image

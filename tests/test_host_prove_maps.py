@@ -13,7 +13,8 @@ from hotswap.host.prove.image_mutants import image_mutant
 from hotswap.host.prove.map_fuzz import Wrong, ancestors, fuzz
 from hotswap.host.prove.map_judge import EXAMPLES, Judge, build_judge
 from hotswap.host.prove.map_mutants import LONGEST, mutant, repair
-from hotswap.host.prove.maps import command, shares
+from hotswap.host.prove.maps import command
+from hotswap.host.prove.mutants import shares
 from hotswap.switchover.validate import check, faults
 
 READER = "refkernel/include/ssm_read.h"

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections import Counter
-from functools import partial
 from importlib.util import find_spec
-from subprocess import PIPE
 
 import click
-import msgspec
-import trio
 
 from .campaign import Campaign, carry_out, options
-from .map_fuzz import Batch
-from .maps import shares
+from .mutants import tried
 
 GUIDES = ("reasons", "atheris")
 
@@ -45,43 +38,8 @@ def command(jobs: int, guide: str, count: int, seed: int | None, in_json: bool) 
 
 
 async def _work(campaign: Campaign, jobs: int, guide: str) -> None:
-    codes: Counter[str] = Counter()
-    ways = 0
     module = "elf_fuzz" if guide == "reasons" else "elf_atheris"
-
-    async def share(first: int, count: int) -> None:
-        """Let a process of its own try some of the mutants."""
-        nonlocal ways
-        numbers = map(str, (first, count, campaign.seed))
-        command = [sys.executable, "-m", f"hotswap.host.prove.{module}", *numbers]
-        run = partial(trio.run_process, command, stdout=PIPE, stderr=PIPE, start_new_session=True)
-        async with trio.open_nursery() as nursery:
-            process = await nursery.start(run)
-            rest = b""
-            async for piece in process.stdout:
-                *lines, rest = (rest + piece).split(b"\n")
-                for line in lines:
-                    batch = msgspec.json.decode(line, type=Batch)
-                    codes.update(batch.codes)
-                    ways += batch.ways
-                    tell(batch)
-
-    def tell(batch: Batch) -> None:
-        for wrong in batch.wrong:
-            campaign.failed(
-                wrong.case,
-                wrong.why,
-                seed=campaign.seed,
-                repeat=f"--count {campaign.count} --seed {campaign.seed} --jobs {jobs}",
-                number=wrong.number,
-                mutant=wrong.mutant,
-            )
-        campaign.held("mutants", batch.cases - len(batch.wrong))
-
-    async with trio.open_nursery() as nursery:
-        for first, count in shares(campaign.count, jobs):
-            nursery.start_soon(share, first, count)
-    campaign.figures |= {"verdicts": dict(sorted(codes.items())), "ways": ways}
+    codes, ways = await tried(campaign, jobs, module, quiet=True)
     campaign.said.append(
         f"{len(codes)} kinds of verdict, {codes['fits']:,} cards fit; "
         f"{ways:,} mutants went new ways"

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
-from collections import Counter
-from functools import partial
-from itertools import pairwise
 from pathlib import Path
-from subprocess import PIPE
 
 import click
-import msgspec
-import trio
 
 from hotswap.switchover.memory import MIB, plan_memory
 from hotswap.switchover.savemap import write
 
 from .campaign import Campaign, carry_out, options
 from .map_fields import NO_MATTER, FieldAt, fields, noticed
-from .map_fuzz import BATCH, Batch
 from .map_judge import EXAMPLES, build_judge
 from .map_kernels import must_notice, try_fields
+from .mutants import tried
 from .sample_map import sample_map
 
 THOROUGH = 100_000
@@ -79,53 +72,7 @@ def _judged(campaign: Campaign, case: str, why: str) -> None:
 
 
 async def _work(campaign: Campaign, judge: Path, jobs: int) -> None:
-    codes: Counter[str] = Counter()
-    ways = 0
-
-    async def share(first: int, count: int) -> None:
-        """Let a process of its own try some of the mutants."""
-        nonlocal ways
-        numbers = map(str, (first, count, campaign.seed))
-        command = [sys.executable, "-m", "hotswap.host.prove.map_fuzz", str(judge), *numbers]
-        run = partial(trio.run_process, command, stdout=PIPE, start_new_session=True)
-        async with trio.open_nursery() as nursery:
-            process = await nursery.start(run)
-            rest = b""
-            async for piece in process.stdout:
-                *lines, rest = (rest + piece).split(b"\n")
-                for line in lines:
-                    batch = msgspec.json.decode(line, type=Batch)
-                    codes.update(batch.codes)
-                    ways += batch.ways
-                    tell(batch)
-
-    def tell(batch: Batch) -> None:
-        for wrong in batch.wrong:
-            campaign.failed(
-                wrong.case,
-                wrong.why,
-                seed=campaign.seed,
-                repeat=f"--count {campaign.count} --seed {campaign.seed} --jobs {jobs}",
-                number=wrong.number,
-                mutant=wrong.mutant,
-            )
-        campaign.held("mutants", batch.cases - len(batch.wrong))
-
-    async with trio.open_nursery() as nursery:
-        for first, count in shares(campaign.count, jobs):
-            nursery.start_soon(share, first, count)
-    campaign.figures |= {"verdicts": dict(sorted(codes.items())), "ways": ways}
+    codes, ways = await tried(campaign, jobs, "map_fuzz", [str(judge)])
     campaign.said.append(
         f"{len(codes)} kinds of verdict, {codes['fit']:,} maps fit; {ways:,} mutants went new ways"
     )
-
-
-def shares(count: int, jobs: int) -> list[tuple[int, int]]:
-    """(first, count) of the mutants each process tries: whole batches, about the same for each."""
-    batches = -(-count // BATCH)
-    firsts = [batches * job // jobs * BATCH for job in range(jobs + 1)]
-    return [
-        (first, min(after, count) - first)
-        for first, after in pairwise(firsts)
-        if first < min(after, count)
-    ]
