@@ -345,9 +345,18 @@ class Slot(RunScope):
     # -- snapshot -----------------------------------------------------------------------------
 
     def snapshot(self) -> SlotState:
-        """State and queue as values."""
+        """State and queue as values. Raises `CardError`."""
         pnp = None if self.pnp is None else self.pnp.save()
-        return SlotState(self.number, self.card.save(), self.commands.snapshot(), self.fault, pnp)
+        return SlotState(self.number, self.save(), self.commands.snapshot(), self.fault, pnp)
+
+    def save(self) -> SavedState:
+        """The card's state. Raises `CardError` when it gives none."""
+        try:
+            return self.card.save()
+        except CARD_RAISES as error:
+            words = str(error).removeprefix(f"card {self.title}: ")
+            what = f"it gives no state: {words}; remove the card and insert it anew"
+            raise CardError(self.title, what) from error
 
     def restore(self, state: SlotState) -> None:
         """Put a snapshot back; the card must be frozen. Lifts a fault that came later."""

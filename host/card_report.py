@@ -13,6 +13,7 @@ from hotswap.bus import Card, Resources, Slot
 from hotswap.cards.elf import ElfCard
 from hotswap.cards.elf.card import POLICIES
 from hotswap.cards.elf.resources import resources_of
+from hotswap.cards.elf.takeover import version
 
 from .board import Board
 from .card_changes import find_slot
@@ -148,9 +149,14 @@ def _plugged_in(slot: Slot) -> CardInfo:
     return CardInfo(
         row.name, row.implementation, row.version, row.policy, [row.resources],
         settings_of(slot.card.settings_type, slot.card.settable, slot.card.settings),
-        slot.card.save().version, slot.number, row.state,
+        _state_version(slot.card), slot.number, row.state,
         row.fault, _statistics(slot),
     )  # fmt: skip
+
+
+def _state_version(card: Card[Any]) -> int:
+    """Of its state, which need not be fit to be saved."""
+    return version(card) if isinstance(card, ElfCard) else card.state_type.VERSION
 
 
 def _statistics(slot: Slot) -> dict[str, int]:

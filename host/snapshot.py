@@ -123,7 +123,7 @@ def describe(
 ) -> SavedMachine:
     """All of the machine but the content of RAM; it stands between two instructions.
 
-    Raises `SnapshotError`, `CpuStateError`, `StateError`, and what `save` raises.
+    Raises `SnapshotError`, `CpuStateError`, `CardError`, and what `save` raises.
     """
     processor, backplane, replaceable = board.processor, board.backplane, board.replaceable
     state = backplane.snapshot()

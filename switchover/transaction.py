@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from hotswap.bus import BoardEvent, CardFault
+from hotswap.bus import BoardEvent, CardError, CardFault
 from hotswap.cpu import CommitError
 
 from . import blame
@@ -103,8 +103,11 @@ class Transaction(Course):
         with self._backplane.listening(hear) as outer:
             try:
                 yield
-            except PhaseFailed as failure:
-                fault_of = failure.fault_of or blame.ANSWERS[self._phase_now]
+            except (PhaseFailed, CardError) as failure:
+                if isinstance(failure, CardError):
+                    fault_of = blame.card(failure.card)
+                else:
+                    fault_of = failure.fault_of or blame.ANSWERS[self._phase_now]
                 await self._undo(str(failure), fault_of)
                 raise RolledBack(self.report.phase, str(failure), self.report) from failure
             except BaseException as error:  # cancelled, or a defect of ours: back all the same

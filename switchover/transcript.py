@@ -78,11 +78,11 @@ def read_map(
 def complete(script: Transcript, backplane: Backplane) -> bytes:
     """The map with section DEV appended: one record for each card, its state in BLOB.
 
-    Raises MapError when the kernel has put cards there itself.
+    Raises MapError when the kernel has put cards there itself, CardError when one gives no state.
     """
     saved = script.map
     for number, slot in sorted(backplane.slots.items()):
-        resources, state = slot.leased, slot.card.save()
+        resources, state = slot.leased, slot.save()
         irq = resources.irqs[0] if resources.irqs else 0
         port = resources.ports[0].start if resources.ports else 0
         saved.put_device(

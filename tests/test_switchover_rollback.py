@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hotswap.bus import State
+from hotswap.bus import CardError, State
 from hotswap.host.board import Board
 from hotswap.switchover.rollback import RollbackPoint
 
@@ -25,7 +25,7 @@ async def test_a_card_that_cannot_tell_its_state_does_not_spoil_the_point_before
         processor.write_memory(PLACE, b"behind", by="test")
         with monkeypatch.context() as broken:
             broken.setattr(board.slot("uart").card, "save", fail)
-            with pytest.raises(ValueError, match="no state"):
+            with pytest.raises(CardError, match="card uart: it gives no state: no state"):
                 RollbackPoint(processor, backplane)
         await backplane.quiesce(each=1, total=1)
         point.restore(processor, backplane)

@@ -106,7 +106,10 @@ async def _used(card: ElfCard, chance: random.Random) -> str:
                 slot = await plane.insert(card)
             except CardError as error:
                 return _verdict_of_code(error.__cause__ or error)
-            saved = card.save()
+            try:
+                saved = card.save()
+            except StateError as error:
+                return _verdict_of_code(error)
             verdict = "code: nothing goes wrong"
             for _ in range(12):
                 _cycle(plane, slot, chance)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hotswap.bus import Card, Policy, PortRange, Settings, Slot, State
+from hotswap.bus import Card, Policy, PortRange, SavedState, Settings, Slot, State, StateError
 from hotswap.cards.i8259 import I8259
 from hotswap.host.board import Board
 from hotswap.host.guest import PATIENCE, Guest
@@ -169,3 +169,29 @@ async def test_a_card_that_begins_anew_and_raises_is_undone(guest: Guest) -> Non
     assert (report.phase, report.fault_of) == (Phase.SWITCH.name, "card meter")
     assert "smoke" in report.reason
     assert found(guest.board, slot) == USED
+
+
+class Speechless(Meter):
+    """Its state is no plain data once `value` is 99."""
+
+    def save(self) -> SavedState:
+        if self.state.value == 99:
+            raise StateError("field queue: its length is 512, there is room for 32")
+        return super().save()
+
+
+@pytest.mark.parametrize("phase", [Phase.STAGE, Phase.SAVE], ids=lambda phase: phase.name)
+async def test_a_card_that_gives_no_state_is_named_and_blamed(guest: Guest, phase: Phase) -> None:
+    slot = await at_work(guest, Speechless())
+
+    def break_it(_board: Board) -> None:
+        slot.card.state.value = 99
+
+    report = await switch_with(guest.board, refkernel(2), phase, break_it)
+    assert (report.phase, report.fault_of) == (phase.name, "card meter")
+    assert report.reason.startswith("card meter: it gives no state: field queue: its length is 512")
+    await guest.board.backplane.remove(slot.number)
+    report = await Switchover(
+        guest.board.machine, refkernel(2), Options(probation_ms=0, patience=PATIENCE)
+    ).run()
+    assert report.outcome == "committed", report.reason
