@@ -126,10 +126,15 @@ class Daemon:
                         return reply
         raise AssertionError("no reply")
 
-    def machine(self, name: str) -> dict[str, Any]:
-        """How a machine is."""
-        machines: list[dict[str, Any]] = self.ask("list")["result"]["machines"]
-        return next(machine for machine in machines if machine["name"] == name)
+    def machine(self, name: str, *, hangs: bool = False) -> dict[str, Any]:
+        """How a machine is; one that does not hang answers in the end, however busy the host."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            machines: list[dict[str, Any]] = self.ask("list")["result"]["machines"]
+            found = next(machine for machine in machines if machine["name"] == name)
+            if hangs or found["state"] != "not answering":
+                return found
+            assert time.monotonic() < deadline, f"{name} does not answer"
 
     def clean(self) -> None:
         """Nobody is left, however the test went."""

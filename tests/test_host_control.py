@@ -311,7 +311,7 @@ async def test_a_switchover_whose_client_hung_up_is_carried_out(
     await board.nursery.start(serve_control, path, answer_for(board))
     with trio.fail_after(60):
         async with connect(path) as send:
-            first = await anext(send(Request("switchover", str(v2))))
+            first = await anext(send(Request("switchover", str(v2), patience=SECONDS)))
             assert first["phase"] == "PLAN"
         while board.backplane.locked_by is not None or board.machine.switchovers == 0:
             await guest.pass_time(1_000_000)

@@ -197,7 +197,7 @@ def test_a_daemon_that_was_killed_is_followed_by_one_that_has_its_machines(daemo
         daemon.until("machine runs", "alpha")
 
         os.kill(daemon.machine("alpha")["pid"], signal.SIGSTOP)
-        assert daemon.machine("alpha")["state"] == "not answering"
+        assert daemon.machine("alpha", hangs=True)["state"] == "not answering"
         daemon.signal(signal.SIGTERM)
         daemon.until("daemon ends")
         assert systemd.recv(999) == b"STOPPING=1"
