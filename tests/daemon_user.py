@@ -126,15 +126,25 @@ class Daemon:
                         return reply
         raise AssertionError("no reply")
 
+    def machines(self) -> list[dict[str, Any]]:
+        """How all are."""
+        machines: list[dict[str, Any]] = self.ask("list")["result"]["machines"]
+        return machines
+
     def machine(self, name: str, *, hangs: bool = False) -> dict[str, Any]:
         """How a machine is; one that does not hang answers in the end, however busy the host."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            machines: list[dict[str, Any]] = self.ask("list")["result"]["machines"]
-            found = next(machine for machine in machines if machine["name"] == name)
+            found = next(machine for machine in self.machines() if machine["name"] == name)
             if hangs or found["state"] != "not answering":
                 return found
             assert time.monotonic() < deadline, f"{name} does not answer"
+
+    def settled(self) -> None:
+        """None is on its way up: a daemon that is killed then would leave it behind, too."""
+        deadline = time.monotonic() + PATIENCE
+        while any(machine["state"] in ("starting", "restarting") for machine in self.machines()):
+            assert time.monotonic() < deadline, f"{self.machines()}"
 
     def clean(self) -> None:
         """Nobody is left, however the test went."""

@@ -175,11 +175,7 @@ def test_the_socket_is_the_owner_s_alone(daemon: Daemon) -> None:
 
 def test_a_daemon_that_was_killed_is_followed_by_one_that_has_its_machines(daemon: Daemon) -> None:
     """Last but one: then machines that hang are ended all the same, in bounded time."""
-    while any(
-        machine["state"] in ("starting", "restarting")  # it would be left behind as well
-        for machine in daemon.ask("list")["result"]["machines"]
-    ):
-        pass
+    daemon.settled()
     before = daemon.machine("alpha")
     daemon.signal(signal.SIGKILL)
     daemon.ended()
