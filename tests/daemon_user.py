@@ -141,7 +141,7 @@ class Daemon:
             assert time.monotonic() < deadline, f"{name} does not answer"
 
     def settled(self) -> None:
-        """None is on its way up: a daemon that is killed then would leave it behind, too."""
+        """Wait until no machine is on its way up."""
         deadline = time.monotonic() + PATIENCE
         while any(machine["state"] in ("starting", "restarting") for machine in self.machines()):
             assert time.monotonic() < deadline, f"{self.machines()}"

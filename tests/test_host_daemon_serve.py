@@ -135,6 +135,7 @@ def test_files_are_read_again_for_sighup(daemon: Daemon) -> None:
     (files / "wrong.toml").write_text('[boot]\nkernel = "/nowhere"')
     (files / "twin.toml").unlink()
     (files / "ends.toml").rename(daemon.folder / "ends.toml")
+    daemon.settled()  # a machine that runs outlives its file
     daemon.signal(signal.SIGHUP)
     daemon.until("machine file has changed", "alpha")
     assert "/nowhere" in daemon.until("machine file has faults")["fields"]["why"]
@@ -175,7 +176,7 @@ def test_the_socket_is_the_owner_s_alone(daemon: Daemon) -> None:
 
 def test_a_daemon_that_was_killed_is_followed_by_one_that_has_its_machines(daemon: Daemon) -> None:
     """Last but one: then machines that hang are ended all the same, in bounded time."""
-    daemon.settled()
+    daemon.settled()  # one on its way up would be left behind, too
     before = daemon.machine("alpha")
     daemon.signal(signal.SIGKILL)
     daemon.ended()
